@@ -1,0 +1,28 @@
+# Every third party, named once; Debian 12 packages only (scripts/setup installs them).
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 EXACT REQUIRED)  # Asio, Beast, System: header-only use.
+find_package(ZLIB REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_path(LEVELDB_INCLUDE leveldb/db.h REQUIRED)
+find_library(LEVELDB_LIBRARY leveldb REQUIRED)
+find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
+find_library(XXHASH_LIBRARY xxhash REQUIRED)
+
+add_library(quorate_boost INTERFACE)
+target_include_directories(quorate_boost SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
+target_compile_definitions(quorate_boost INTERFACE
+  BOOST_ERROR_CODE_HEADER_ONLY BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT)
+
+add_library(quorate_asio INTERFACE)
+target_link_libraries(quorate_asio INTERFACE quorate_boost Threads::Threads)
+
+add_library(quorate_leveldb INTERFACE)
+target_include_directories(quorate_leveldb SYSTEM INTERFACE ${LEVELDB_INCLUDE})
+target_link_libraries(quorate_leveldb INTERFACE ${LEVELDB_LIBRARY} Threads::Threads)
+
+add_library(quorate_xxhash INTERFACE)
+target_include_directories(quorate_xxhash SYSTEM INTERFACE ${XXHASH_INCLUDE})
+target_link_libraries(quorate_xxhash INTERFACE ${XXHASH_LIBRARY})
