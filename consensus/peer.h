@@ -1,0 +1,96 @@
+// The door to consensus: step() an input, take_ready() what it asks for.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/random.h"
+#include "consensus/ensemble.h"
+#include "consensus/input.h"
+#include "consensus/ready.h"
+
+namespace quorate::consensus {
+
+struct PeerOptions {
+  ServerId self;
+  Ensemble ensemble;
+  /// One server without an ensemble: it leads itself at once, without election or a new epoch, so
+  /// that zxids run on as ZooKeeper's standalone server has them. The same pipeline otherwise.
+  bool standalone = false;
+  std::int64_t tick_time_ms = 2000;
+  std::int32_t init_limit = 10;   ///< Ticks to connect and sync.
+  std::int32_t sync_limit = 5;    ///< Ticks a learner may lag or be silent.
+  std::int64_t min_notification_ms = 200;
+  std::int64_t max_notification_ms = 60000;
+  /// The recent log kept in memory for DIFF (commitLogCount); never less than what is unapplied.
+  std::size_t window_records = 500;
+  std::size_t window_bytes = 16u << 20;
+  /// Outstanding proposals of the leader; at the limit no request leaves Ready.requests.
+  std::size_t outstanding_max = 10000;
+  std::size_t max_field = 2 * 0xfffffu;  ///< jute.maxbuffer + extra size, for packet fields.
+};
+
+/// What recovery found on disk.
+struct DurableState {
+  /// No data at all: reports zxid -1, neither votes nor counts until a leader has synced it.
+  bool blank = false;
+  std::uint32_t accepted_epoch = 0;
+  std::uint32_t current_epoch = 0;
+  Zxid checkpoint;                  ///< The tree has been rebuilt as of this zxid: "applied".
+  Zxid log_base;                    ///< The zxid just before records.front().
+  std::vector<LogRecord> records;   ///< Log, in order; those > checkpoint are not applied yet.
+};
+
+enum class Role { Looking, Following, Leading };
+const char* name_of(Role role);
+
+/// ZAB as a state machine: no clock, thread, I/O, log. Same inputs, same outputs.
+///
+/// Promises (consensus-hazards section 8): a commit appears in Ready.commits only if it is committed
+/// and durable here; ACK and NEWLEADER's ACK are sent only after LogSynced covered what they speak of;
+/// an epoch is spoken of only after it is durable.
+class Peer {
+ public:
+  Peer(PeerOptions options, DurableState state, Random random);
+  ~Peer();
+
+  void step(Input input);
+  bool has_ready() const;
+  /// Empties what has accumulated. Every write in it gets the next number.
+  Ready take_ready();
+
+  Role role() const;
+  bool serving() const;                    ///< Between Serving and ServiceLost.
+  std::optional<ServerId> leader() const;
+  /// Leader while serving only.
+  Zxid next_zxid() const;
+  /// Leader: whether a Propose is allowed now; false at the outstanding limit, while not serving and
+  /// when the counter of this epoch has run out.
+  bool may_propose() const;
+  Zxid applied() const;
+  Zxid committed() const;
+  Zxid last_logged() const;
+  std::uint32_t accepted_epoch() const;
+  std::uint32_t current_epoch() const;
+  std::size_t outstanding() const;         ///< Proposals not yet committed.
+  std::size_t synced_followers() const;    ///< Leader.
+  std::size_t learners() const;            ///< Leader.
+  /// Txns up to this zxid are applied in ReplayMode::Fuzzy: a ZooKeeper leader's SNAP may already
+  /// hold their effects. Zxid{0} when none.
+  Zxid fuzzy_until() const;
+  /// A new checkpoint exists as of `zxid`: a DurableState made from disk would start there. Lets the
+  /// window forget records beyond its limits.
+  void checkpointed(Zxid zxid);
+
+  /// Checks the whole peer (invariants.cc); used after every step in tests and simulation.
+  void check_invariants() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quorate::consensus
