@@ -27,6 +27,8 @@ class JuteReader {
   std::string string();
   /// A ustring that may be null.
   std::optional<std::string> nullable_string();
+  /// A ustring where null is a fault: the path of a request (spec: client-protocol 9, code -5).
+  std::string path();
   Buffer buffer();          ///< Null and empty are kept apart.
   ByteView bytes(std::size_t count);  ///< Raw bytes, a view into the body.
   /// A view on a length-prefixed buffer inside the body; null reads as empty.
@@ -37,6 +39,8 @@ class JuteReader {
   AclList acls();
   Stat stat();
 
+  /// The caller found a value that cannot be: counts as a fault from here on.
+  void refuse();
   bool ok() const { return !fault_; }
   std::size_t remaining() const { return body_.size() - at_; }
   ByteView rest() const { return body_.subspan(at_); }
@@ -46,6 +50,9 @@ class JuteReader {
 
  private:
   bool need(std::size_t count);
+  template <class T>
+  T number();
+  std::optional<ByteView> sized();  ///< Length and that many bytes; nothing for null or a fault.
 
   ByteView body_;
   std::size_t at_ = 0;
@@ -77,6 +84,9 @@ class JuteWriter {
   Bytes& out() { return out_; }
 
  private:
+  template <class T>
+  void number(T value);
+
   Bytes& out_;
 };
 
