@@ -7,6 +7,7 @@ namespace {
 
 class KeeperCategory final : public boost::system::error_category {
  public:
+  virtual ~KeeperCategory() = default;
   const char* name() const noexcept override { return "keeper"; }
   std::string message(int value) const override {
     return std::string(keeper_name(static_cast<Code>(value)));
