@@ -1,0 +1,107 @@
+// What the replica asks of the outside: five small interfaces; real, simulated, fake. No socket, no
+// file, no Asio here. No port calls back into the replica from inside a call: answers come later,
+// through the on_... functions of Replica, on the replica's thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "consensus/event.h"
+#include "consensus/messages.h"
+#include "consensus/ready.h"
+#include "znode/snapshot.h"
+
+namespace quorate::server {
+
+/// Log, epochs and checkpoint. Jobs of the log are carried out strictly in order; a failed write or
+/// fsync ends the process (fatal), so there is no error answer for them.
+class Disk {
+ public:
+  virtual ~Disk() = default;
+
+  /// writes[i] has number first + i. Answered by Replica::on_synced(n) once all up to n are durable;
+  /// many may be covered by one answer (group commit).
+  virtual void write(std::uint64_t first, std::vector<consensus::LogWrite> writes) = 0;
+
+  /// Renews the checkpoint by one atomic, synced batch. Runs beside the log, never delays it.
+  /// Answered by Replica::on_checkpointed(zxid); log segments it has made superfluous are purged.
+  virtual void checkpoint(znode::CheckpointBatch batch) = 0;
+
+  /// Reads the SNAP stream of the current checkpoint, from one consistent view of it, piece by
+  /// piece: one call, one piece (at most about 256 KiB), answered by Replica::on_snapshot_piece().
+  /// The first call for a link begins; drop_snapshot() or the last piece ends.
+  virtual void read_snapshot(LinkId link) = 0;
+  virtual void drop_snapshot(LinkId link) = 0;
+
+  /// Makes `whole` (a checkpoint from scratch) and an empty log behind it the current generation, by
+  /// one atomic rename, durably; everything older is removed afterwards. Ordered with write().
+  /// Answered by Replica::on_installed(link, zxid).
+  virtual void install(LinkId link, znode::CheckpointBatch whole) = 0;
+};
+
+/// Connections to the other servers.
+class Links {
+ public:
+  virtual ~Links() = default;
+
+  /// Election port. Holds one vote per peer; a newer one replaces it.
+  virtual void vote(ServerId to, const consensus::Notification& notification) = 0;
+
+  /// Quorum port: keep trying to connect to `peer` until it works (Replica::on_link_up) or cancel().
+  virtual void open(ServerId peer) = 0;
+  virtual void cancel(ServerId peer) = 0;
+  /// Ends the link; Replica::on_link_down follows (also for a link already ended: at most once each).
+  virtual void close(LinkId link) = 0;
+  virtual void send(LinkId link, const consensus::QuorumPacket& packet) = 0;
+  /// The raw stream behind a SNAP packet.
+  virtual void send_raw(LinkId link, SharedBytes bytes) = 0;
+  /// Bytes that wait to be sent. Above its limit the link is closed: a slow learner never grows this
+  /// server's memory without bound.
+  virtual std::size_t queued_bytes(LinkId link) const = 0;
+  /// End of a batch: everything queued may leave now.
+  virtual void flush() = 0;
+};
+
+/// Client connections.
+class Clients {
+ public:
+  virtual ~Clients() = default;
+
+  /// Queues whole frames (length included).
+  virtual void send(ConnectionId connection, ByteView frames) = 0;
+  /// Closes after what is queued has been sent. Replica::on_client_closed does not follow.
+  virtual void close(ConnectionId connection) = 0;
+  /// Back pressure: stop and resume reading requests.
+  virtual void pause(ConnectionId connection) = 0;
+  virtual void resume(ConnectionId connection) = 0;
+  virtual void flush() = 0;
+};
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual std::int64_t now_ms() const = 0;   ///< Monotonic.
+  virtual std::int64_t wall_ms() const = 0;  ///< Since 1970; for txn times only.
+};
+
+/// Log lines and metrics.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_event(const consensus::Event& event) = 0;
+  /// Something an operator should know: `severity` 'I', 'W' or 'E', key=value text.
+  virtual void note(char severity, const std::string& text) = 0;
+};
+
+struct Ports {
+  Disk& disk;
+  Links& links;
+  Clients& clients;
+  Clock& clock;
+  Observer& observer;
+};
+
+}  // namespace quorate::server

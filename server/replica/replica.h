@@ -1,0 +1,95 @@
+// One thread's worth of logic: joins the two cores and talks to ports only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/random.h"
+#include "consensus/peer.h"
+#include "server/replica/ports.h"
+#include "server/replica/status.h"
+#include "znode/data_tree.h"
+#include "znode/op.h"
+
+namespace quorate::server {
+
+struct ReplicaOptions {
+  consensus::PeerOptions peer;
+  znode::OpOptions ops;
+  std::int32_t min_session_timeout_ms = 4000;
+  std::int32_t max_session_timeout_ms = 40000;
+  /// globalOutstandingLimit: above it, connections with a request outstanding are not read.
+  std::size_t outstanding_max = 1000;
+  /// Requests of one connection not yet answered; above it that connection is not read.
+  std::size_t per_connection_max = 1000;
+  /// A checkpoint is due after so many bytes of changed nodes, or so many bytes of log.
+  std::size_t checkpoint_dirty_bytes = 16u << 20;
+  std::size_t checkpoint_log_bytes = 256u << 20;
+  std::int64_t snap_count = 100000;       ///< And after so many records.
+  std::int64_t sessionless_timeout_ms = 10000;  ///< A connection that sends no handshake.
+};
+
+/// What recovery hands over: the tree as of the checkpoint, and what consensus needs to know.
+struct Recovered {
+  znode::DataTree tree;
+  consensus::DurableState durable;
+  Zxid fuzzy_until;
+};
+
+/// Owned by one thread, the event loop's. Inputs arrive by on_...(); the driver calls pump() after
+/// each batch of them: only then are ports used.
+class Replica {
+ public:
+  Replica(ReplicaOptions options, Recovered recovered, Ports ports, Random random);
+  ~Replica();
+
+  // ---- Clients -----------------------------------------------------------------------------------
+  /// `address` is the client's IP address as text.
+  void on_client_open(ConnectionId connection, std::string address);
+  /// One packet without its length. The first is the connect request. Bytes are copied if kept.
+  void on_client_frame(ConnectionId connection, ByteView frame);
+  /// The socket ended (not after Clients::close).
+  void on_client_closed(ConnectionId connection);
+
+  // ---- Peers -------------------------------------------------------------------------------------
+  void on_notification(ServerId from, consensus::Notification notification);
+  void on_election_link(ServerId peer, bool reachable);
+  void on_link_up(LinkId link, std::optional<ServerId> opened_to);
+  /// Whatever arrived, split anywhere: packets and, behind a SNAP packet, the raw tree.
+  void on_link_bytes(LinkId link, ByteView bytes);
+  void on_link_down(LinkId link);
+
+  // ---- Disk --------------------------------------------------------------------------------------
+  void on_synced(std::uint64_t write);
+  void on_checkpointed(Zxid zxid);
+  /// A piece of the SNAP stream: `zxid` is the checkpoint's; `last` ends it. ok = false: unreadable.
+  void on_snapshot_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok);
+  void on_installed(LinkId link, Zxid zxid, bool ok);
+
+  // ---- Time --------------------------------------------------------------------------------------
+  /// At least every consensus::kTickPeriodMs.
+  void on_tick();
+
+  /// Works until nothing is left to do, then flushes Links and Clients. End of every batch.
+  void pump();
+
+  /// Orderly stop: refuse new work, write a last checkpoint. The driver then drains Disk.
+  void stop();
+
+  ServerStatus status() const;
+  void reset_statistics();  ///< srst.
+  /// For tests and the simulator.
+  const consensus::Peer& peer() const;
+  const znode::DataTree& tree() const;
+  std::string dump_sessions() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quorate::server

@@ -1,0 +1,77 @@
+// What the disk thread does, as pure code over the ports Files and TreeStore: the simulator runs
+// this very code on its virtual disk.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "consensus/ready.h"
+#include "server/replica/replica.h"
+#include "server/storage/files.h"
+#include "server/storage/tree_store.h"
+
+namespace quorate::server {
+
+struct StorageOptions {
+  std::string data_dir;       ///< Holds quorate-1/ (epochs, CURRENT, generations with checkpoint).
+  std::string data_log_dir;   ///< Holds quorate-1/ with the generations' logs; may equal data_dir.
+  std::uint64_t segment_bytes = 64u << 20;
+  bool force_sync = true;
+  /// The `initialize` marker of ZooKeeper was found (and removed) by the caller: an empty server may
+  /// vote at once.
+  bool initialize = false;
+  bool standalone = false;    ///< Decides what damage before the tail means (design.md section 2).
+  std::size_t window_records = 500;  ///< Records before the checkpoint to keep for DIFF.
+};
+
+/// Why a server cannot start, in words an operator can act on.
+struct StorageFault {
+  std::string what;
+  int exit_code = 10;
+};
+
+/// Epochs, CURRENT, log and checkpoint of one server. One thread at a time: the disk thread, or the
+/// checkpoint thread for the three functions that say so.
+class DiskWorker {
+ public:
+  /// Recovery: opens what is there (or makes it), cuts a torn tail, reads the tree and the log.
+  /// `fault` is set instead when the server must not start.
+  static std::unique_ptr<DiskWorker> open(Files& files, OpenTreeStore open_tree_store,
+                                          StorageOptions options, Recovered& recovered,
+                                          StorageFault& fault);
+  ~DiskWorker();
+
+  /// Carries out all writes in order, as one group where the rules allow, each class durable before
+  /// the next. Ends the process (fatal) on any error.
+  void write(const std::vector<consensus::LogWrite>& writes);
+
+  /// When the log has been idle for 100 ms, and at stop: stamps the durable point.
+  void stamp_durable_point();
+
+  // ---- Checkpoint thread -------------------------------------------------------------------------
+  void checkpoint(const znode::CheckpointBatch& batch);
+  /// Removes log segments that lie before the checkpoint; the log thread calls it.
+  void purge(Zxid checkpoint);
+
+  /// A reader of the SNAP stream, bound to one view of the checkpoint.
+  class SnapshotReader {
+   public:
+    virtual ~SnapshotReader() = default;
+    virtual Zxid zxid() const = 0;
+    /// At most about 256 KiB; `last` is set with the final piece. Error: the store is damaged.
+    virtual Result<Bytes> next(bool& last) = 0;
+  };
+  Result<std::unique_ptr<SnapshotReader>> read_snapshot();
+
+  /// Disk thread. See Disk::install.
+  void install(const znode::CheckpointBatch& whole);
+
+ private:
+  DiskWorker();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quorate::server
