@@ -1,0 +1,203 @@
+// A session with a ZooKeeper ensemble, for Asio programs. Needs Boost 1.81 or later.
+#pragma once
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "quorate/errors.h"
+#include "quorate/options.h"
+#include "quorate/types.h"
+#include "quorate/watch.h"
+
+namespace quorate::client {
+
+class Connection;
+
+/// What became of the attempts to connect.
+struct ConnectReport {
+  struct Failure {
+    std::string server;  ///< "host:port".
+    ErrorCode reason;    ///< Of its latest attempt.
+  };
+  std::string server;    ///< The one connected to; "" on failure.
+  SessionId session_id;
+  std::int64_t timeout_ms = 0;
+  std::vector<Failure> failures;  ///< One per host that was tried and failed, in order of first trial.
+};
+
+/// One session. Reconnects by itself to any host of the connect string, keeping the session and
+/// its watches, until the session expires or the client is closed; then a new Client is needed.
+///
+/// Every operation may be called from any thread and before the connection stands (it then waits).
+/// Operations called from one thread are carried out in that order and complete in that order.
+/// Handlers run on their associated executor, else on the client's strand (get_executor()).
+///
+/// Errors of every operation besides its own:
+///  - Code::ConnectionLoss    the link broke before the reply: a write may or may not have happened;
+///  - Code::OperationTimeout  no reply within ConnectOptions::operation_timeout; same doubt;
+///  - Code::SessionExpired, ClientErrc::Closed   the session is over;
+///  - ClientErrc::QueueFull, RequestTooLarge     refused, nothing was sent;
+///  - Code::BadArguments      the path does not begin with '/', or the server refused it;
+///  - operation_canceled      cancelled through the token: only the reply is forgotten.
+class Client {
+ public:
+  Client(asio::any_io_executor executor, ConnectOptions options);
+  /// Drops the connection. The session lives on until it expires; see async_close().
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// The strand on which everything of this client happens.
+  asio::any_io_executor get_executor() const;
+
+  SessionState state() const;      ///< Any thread; may be stale by the time it is looked at.
+  SessionId session_id() const;    ///< Any thread; 0 before the first connection.
+
+  /// Tells `listener` every change of state, on the strand, before the operations it makes fail.
+  /// Returns a number for remove_session_listener(). Any thread; takes effect in the order of calls.
+  std::uint64_t add_session_listener(std::function<void(const SessionEvent&)> listener);
+  void remove_session_listener(std::uint64_t id);
+
+  /// Starts connecting and waits for the first session. Once per client.
+  ///
+  /// Completes with:
+  ///  - no error      the session stands;
+  ///  - EmptyConnectString, BadHost, BadPort, BadChroot   nothing was tried;
+  ///  - NoServer      connect_timeout passed; the report names each host and reason; client is closed.
+  template <asio::completion_token_for<void(ErrorCode, ConnectReport)> Token>
+  auto async_connect(Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, ConnectReport)>(
+        [this](auto handler) { start_connect(std::move(handler)); }, token);
+  }
+  using ConnectHandler = asio::any_completion_handler<void(ErrorCode, ConnectReport)>;
+  void start_connect(ConnectHandler handler);
+
+  /// Ends the session: what was asked before is still done, ephemerals go at once. Without a
+  /// connection the session is left to expire. Always completes without error.
+  template <asio::completion_token_for<void(ErrorCode)> Token>
+  auto async_close(Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode)>(
+        [this](auto handler) { start_close(std::move(handler)); }, token);
+  }
+  using DoneHandler = asio::any_completion_handler<void(ErrorCode)>;
+  void start_close(DoneHandler handler);
+
+  /// Creates a node. Not safe to repeat after ConnectionLoss: NodeExists may be one's own.
+  ///
+  ///  - Code::NoNode                    the parent does not exist;
+  ///  - Code::NodeExists                the node does;
+  ///  - Code::NoChildrenForEphemerals   the parent is ephemeral;
+  ///  - Code::NoAuth, Code::InvalidAcl.
+  template <asio::completion_token_for<void(ErrorCode, CreateReply)> Token>
+  auto async_create(std::string path, Buffer data, CreateOptions options, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, CreateReply)>(
+        [this](auto handler, std::string p, Buffer d, CreateOptions o) {
+          start_create(std::move(p), std::move(d), std::move(o), std::move(handler));
+        },
+        token, std::move(path), std::move(data), std::move(options));
+  }
+  using CreateHandler = asio::any_completion_handler<void(ErrorCode, CreateReply)>;
+  void start_create(std::string path, Buffer data, CreateOptions options, CreateHandler handler);
+
+  /// Reads the data and Stat of the node at `path` from the connected server's own tree; may lag
+  /// others' writes (async_sync() first where that matters). Safe to repeat.
+  ///
+  ///  - Code::NoNode, Code::NoAuth: no watch is set then.
+  template <asio::completion_token_for<void(ErrorCode, GetDataReply)> Token>
+  auto async_get_data(std::string path, Watcher watcher, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, GetDataReply)>(
+        [this](auto handler, std::string p, Watcher w) {
+          start_get_data(std::move(p), std::move(w), std::move(handler));
+        },
+        token, std::move(path), std::move(watcher));
+  }
+  template <asio::completion_token_for<void(ErrorCode, GetDataReply)> Token>
+  auto async_get_data(std::string path, Token&& token) {
+    return async_get_data(std::move(path), Watcher(), std::forward<Token>(token));
+  }
+  using GetDataHandler = asio::any_completion_handler<void(ErrorCode, GetDataReply)>;
+  void start_get_data(std::string path, Watcher watcher, GetDataHandler handler);
+
+  /// Replaces the data if `version` is the node's (kAnyVersion: whatever it is). With a version it
+  /// is safe to repeat: BadVersion then tells that someone, perhaps oneself, was faster.
+  ///
+  ///  - Code::NoNode, Code::BadVersion, Code::NoAuth.
+  template <asio::completion_token_for<void(ErrorCode, Stat)> Token>
+  auto async_set_data(std::string path, Buffer data, std::int32_t version, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, Stat)>(
+        [this](auto handler, std::string p, Buffer d, std::int32_t v) {
+          start_set_data(std::move(p), std::move(d), v, std::move(handler));
+        },
+        token, std::move(path), std::move(data), version);
+  }
+  using StatHandler = asio::any_completion_handler<void(ErrorCode, Stat)>;
+  void start_set_data(std::string path, Buffer data, std::int32_t version, StatHandler handler);
+
+  /// Reads the Stat. The watch is also set when there is no such node (Code::NoNode): it then fires
+  /// when the node appears. Safe to repeat.
+  template <asio::completion_token_for<void(ErrorCode, Stat)> Token>
+  auto async_exists(std::string path, Watcher watcher, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, Stat)>(
+        [this](auto handler, std::string p, Watcher w) {
+          start_exists(std::move(p), std::move(w), std::move(handler));
+        },
+        token, std::move(path), std::move(watcher));
+  }
+  template <asio::completion_token_for<void(ErrorCode, Stat)> Token>
+  auto async_exists(std::string path, Token&& token) {
+    return async_exists(std::move(path), Watcher(), std::forward<Token>(token));
+  }
+  void start_exists(std::string path, Watcher watcher, StatHandler handler);
+
+  /// Deletes the node (`delete` is a keyword) if `version` is the node's.
+  ///
+  ///  - Code::NoNode, Code::BadVersion, Code::NotEmpty, Code::NoAuth.
+  template <asio::completion_token_for<void(ErrorCode)> Token>
+  auto async_remove(std::string path, std::int32_t version, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode)>(
+        [this](auto handler, std::string p, std::int32_t v) {
+          start_remove(std::move(p), v, std::move(handler));
+        },
+        token, std::move(path), version);
+  }
+  void start_remove(std::string path, std::int32_t version, DoneHandler handler);
+
+  /// Names of the children, in no order, and the node's Stat. Safe to repeat.
+  ///
+  ///  - Code::NoNode, Code::NoAuth: no watch is set then.
+  template <asio::completion_token_for<void(ErrorCode, GetChildrenReply)> Token>
+  auto async_get_children(std::string path, Watcher watcher, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, GetChildrenReply)>(
+        [this](auto handler, std::string p, Watcher w) {
+          start_get_children(std::move(p), std::move(w), std::move(handler));
+        },
+        token, std::move(path), std::move(watcher));
+  }
+  template <asio::completion_token_for<void(ErrorCode, GetChildrenReply)> Token>
+  auto async_get_children(std::string path, Token&& token) {
+    return async_get_children(std::move(path), Watcher(), std::forward<Token>(token));
+  }
+  using GetChildrenHandler = asio::any_completion_handler<void(ErrorCode, GetChildrenReply)>;
+  void start_get_children(std::string path, Watcher watcher, GetChildrenHandler handler);
+
+  /// Brings the connected server up to all that was committed before; the node need not exist.
+  template <asio::completion_token_for<void(ErrorCode)> Token>
+  auto async_sync(std::string path, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode)>(
+        [this](auto handler, std::string p) { start_sync(std::move(p), std::move(handler)); },
+        token, std::move(path));
+  }
+  void start_sync(std::string path, DoneHandler handler);
+
+ private:
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace quorate::client

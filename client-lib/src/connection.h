@@ -1,0 +1,120 @@
+// Asio driver of one SessionCore: one strand, one socket, one timer. Never blocks.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "host_list.h"
+#include "quorate/client.h"
+#include "quorate/options.h"
+#include "session_core.h"
+
+namespace quorate::client {
+
+/// A request whose reply somebody waits for; done() is called once, on the strand.
+class PendingCall {
+ public:
+  virtual ~PendingCall() = default;
+  virtual void done(ErrorCode error, const Bytes& body) = 0;
+};
+
+/// Owned by its strand; the public functions may be called from any thread and post to it. Keeps
+/// itself alive while its socket, timer or resolver has work.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(asio::any_io_executor executor, ConnectOptions options);
+
+  const asio::strand<asio::any_io_executor>& strand() const { return strand_; }
+  SessionState state() const { return state_.load(); }
+  SessionId session_id() const { return {session_id_.load()}; }
+  const std::string& chroot() const { return servers_.chroot; }
+
+  void connect(Client::ConnectHandler handler);
+  void close(Client::DoneHandler handler);
+  void abandon();
+  /// Gives up, if the first connection does not stand yet.
+  void abandon_connect();
+
+  /// `ticket`, if given, receives the id by which cancel() finds the request.
+  void submit(CoreRequest request, std::shared_ptr<WatchSink> sink,
+              std::unique_ptr<PendingCall> call, std::shared_ptr<RequestId> ticket);
+  void cancel(std::shared_ptr<RequestId> ticket);
+
+  void add_listener(std::uint64_t id, std::function<void(const SessionEvent&)> listener);
+  void remove_listener(std::uint64_t id);
+  std::uint64_t next_listener_id() { return next_listener_id_++; }
+
+  const ConnectOptions& options() const { return options_; }
+
+ private:
+  using Tcp = asio::ip::tcp;
+
+  /// One attempt to reach one host and, if it succeeds, its link. Handlers that come late find
+  /// that they belong to a link which is no longer link_.
+  struct Link {
+    explicit Link(const asio::strand<asio::any_io_executor>& strand)
+        : resolver(strand), socket(strand) {}
+    Tcp::resolver resolver;
+    Tcp::socket socket;
+    std::size_t host = 0;
+    Bytes writing;
+    std::array<std::byte, 64 * 1024> input;
+  };
+  using LinkPtr = std::shared_ptr<Link>;
+
+  static std::int64_t now_ms();
+  void pump();
+  void handle(ConnectTo& wish);
+  void handle(Disconnect& wish);
+  void handle(Completed& reply);
+  void handle(WatchFired& fired);
+  void handle(SessionChanged& change);
+
+  void on_resolved(const LinkPtr& link, const Tcp::resolver::results_type& found);
+  void on_connected(const LinkPtr& link);
+  void link_failed(const LinkPtr& link, ErrorCode reason);
+  void read_some(const LinkPtr& link);
+  void write_some();
+  void arm_timer();
+  void note_failure(std::size_t host, ErrorCode reason);
+  void finish_connect(ErrorCode error);
+  void end_all_watches(SessionState state);
+
+  asio::strand<asio::any_io_executor> strand_;
+  ConnectOptions options_;
+  ConnectString servers_;
+  ErrorCode bad_servers_;
+
+  // Read from any thread; written on the strand. Single words, so no order needs arguing.
+  std::atomic<SessionState> state_{SessionState::Connecting};
+  std::atomic<std::int64_t> session_id_{0};
+  std::atomic<std::uint64_t> next_listener_id_{1};
+
+  std::optional<SessionCore> core_;
+  bool started_ = false;
+  LinkPtr link_;
+  asio::steady_timer timer_;
+  std::int64_t timer_at_ms_ = SessionCore::kNever;
+  asio::steady_timer connect_timer_;
+  Client::ConnectHandler connect_handler_;
+  std::vector<Client::DoneHandler> close_handlers_;
+  std::vector<std::pair<std::size_t, ErrorCode>> failures_;  ///< By host, order of first trial.
+
+  std::unordered_map<RequestId, std::unique_ptr<PendingCall>> calls_;
+  WatchId next_watch_id_ = 1;
+  std::unordered_map<WatchId, std::shared_ptr<WatchSink>> sinks_;
+  std::map<std::uint64_t, std::function<void(const SessionEvent&)>> listeners_;
+};
+
+}  // namespace quorate::client

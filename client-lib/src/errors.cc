@@ -1,0 +1,56 @@
+#include "quorate/errors.h"
+
+#include <string>
+
+#include "quorate/types.h"
+
+namespace quorate::client {
+
+namespace {
+
+// error_category's destructor is protected and not virtual by design: nobody deletes through it.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+class ClientCategory final : public boost::system::error_category {
+ public:
+  const char* name() const noexcept override { return "quorate.client"; }
+  std::string message(int value) const override {
+    switch (static_cast<ClientErrc>(value)) {
+      case ClientErrc::Ok: return "ok";
+      case ClientErrc::QueueFull: return "too many requests pending";
+      case ClientErrc::Closed: return "the client is closed";
+      case ClientErrc::RequestTooLarge: return "request larger than jute.maxbuffer";
+      case ClientErrc::NoServer: return "no server answered in time";
+      case ClientErrc::EmptyConnectString: return "connect string names no host";
+      case ClientErrc::BadHost: return "bad host in connect string";
+      case ClientErrc::BadPort: return "bad port in connect string (1 to 65535)";
+      case ClientErrc::BadChroot: return "bad chroot in connect string";
+      case ClientErrc::WatchOverflow: return "watch events lost, read the state anew";
+      case ClientErrc::ProtocolFault: return "the server does not speak ZooKeeper's protocol";
+      case ClientErrc::NodeLost: return "own znode is gone";
+    }
+    return "unknown";
+  }
+};
+#pragma GCC diagnostic pop
+
+}  // namespace
+
+const boost::system::error_category& client_category() {
+  static const ClientCategory category;
+  return category;
+}
+
+const char* name_of(SessionState state) {
+  switch (state) {
+    case SessionState::Connecting: return "connecting";
+    case SessionState::Connected: return "connected";
+    case SessionState::Suspended: return "suspended";
+    case SessionState::Reconnected: return "reconnected";
+    case SessionState::Expired: return "expired";
+    case SessionState::Closed: return "closed";
+  }
+  return "unknown";
+}
+
+}  // namespace quorate::client
