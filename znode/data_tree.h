@@ -40,7 +40,7 @@ constexpr bool is_session_owner(std::int64_t owner) {
   return owner != 0 && owner != kContainerOwner && !is_ttl_owner(owner);
 }
 
-class Node;  // node.h
+class Node;      // node.h
 class AclTable;  // acl_table.h
 
 /// One node as it is written to a checkpoint or snapshot; the root's path is "".
@@ -72,7 +72,7 @@ class DataTree {
 
   Zxid last_applied() const;
   std::uint64_t digest() const;
-  std::size_t node_count() const;        ///< As `srvr` reports it: the root counts twice.
+  std::size_t node_count() const;  ///< As `srvr` reports it: the root counts twice.
   std::size_t ephemeral_count() const;
   std::int64_t approximate_data_size() const;  ///< Bytes of paths and data.
   const SessionTable& sessions() const;
@@ -86,8 +86,8 @@ class DataTree {
   void clear();
   void load_session(SessionId id, std::int32_t timeout_ms);
   void load_acl(AclKey key, AclList list);
-  /// Error: MarshallingError naming what is wrong (unknown parent, duplicate path, unknown ACL key).
-  /// Parents come before children.
+  /// Error: MarshallingError naming what is wrong (unknown parent, duplicate path, unknown ACL
+  /// key). Parents come before children.
   ErrorCode load_node(NodeRecord record);
   /// Ends loading: the content is as of `zxid`. Recomputes the digest.
   /// Error: MarshallingError if the root is missing.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -80,17 +81,19 @@ Bytes prepare_error(const WriteRequest& request, Zxid zxid, std::int64_t time_ms
 struct Fire {
   EventType type;
   std::string path;
+  /// Of a deleted node: its list, by which may_see_event() decides now that the node is gone.
+  std::shared_ptr<const AclList> deleted_acl = nullptr;
 };
 
 /// What applying one txn did: enough for the reply and for the watches.
 struct Outcome {
   TxnHeader header;
-  Code error = Code::Ok;       ///< Of an error txn.
-  std::string path;            ///< Created path.
-  std::optional<Stat> stat;    ///< After the txn, as clients see it.
-  std::int32_t timeout_ms = 0; ///< createSession.
-  std::vector<Fire> fires;
-  std::vector<Outcome> parts;  ///< multi: one per sub-txn.
+  Code error = Code::Ok;        ///< Of an error txn.
+  std::string path;             ///< Created path.
+  std::optional<Stat> stat;     ///< After the txn, as clients see it.
+  std::int32_t timeout_ms = 0;  ///< createSession.
+  std::vector<Fire> fires;      ///< Of a multi too: all of them are here, none in its parts.
+  std::vector<Outcome> parts;   ///< multi: one per sub-txn.
   /// The leader's digest, where the txn carried one, differs from this tree's: replicas diverged.
   bool digest_mismatch = false;
 };
@@ -98,7 +101,8 @@ struct Outcome {
 /// How a txn whose node is missing or present already is treated (design.md section 1).
 enum class ReplayMode {
   Exact,  ///< prepare() settled all that can go wrong: anything else is an ENSURE.
-  Fuzzy,  ///< Right after a ZooKeeper snapshot: ZooKeeper's idempotent replay rules; no digest check.
+  Fuzzy,  ///< Right after a ZooKeeper snapshot: ZooKeeper's idempotent replay rules; no digest
+          ///< check.
 };
 
 /// Every server, in zxid order. `txn` is what prepare() returned, or what a ZooKeeper leader sent.
@@ -132,8 +136,9 @@ Code read(const ReadContext& context, OpCode op, ByteView body, JuteWriter& out)
 /// the lists; those events precede the reply and carry zxid -1.
 Result<std::vector<Fire>> set_watches(const ReadContext& context, OpCode op, ByteView body);
 
-/// READ on the node an event is about, for the filter at trigger time (3.9.2). True for a node that
-/// is gone (its ACL went with it).
+/// READ on the node an event is about, for the filter at trigger time (3.9.2). A deleted node's ACL
+/// travels in the event; true for a node that is gone otherwise. With OpOptions::skip_acl the
+/// caller does not ask.
 bool may_see_event(const DataTree& tree, const Caller& caller, const Fire& fire);
 
 }  // namespace quorate::znode

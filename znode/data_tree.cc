@@ -1,0 +1,258 @@
+#include "znode/data_tree.h"
+
+#include "base/ensure.h"
+#include "znode/proto/error.h"
+#include "znode/tree_impl.h"
+
+namespace quorate::znode {
+namespace {
+
+Node& as_node(NodeState& state) {
+  return static_cast<Node&>(state);
+}
+
+std::int64_t bytes_of(std::string_view path, const NodeState& node) {
+  return static_cast<std::int64_t>(path.size()) + std::max(node.data_length, 0);
+}
+
+}  // namespace
+
+// ---- The tree as a TreeState -------------------------------------------------------------------
+
+DataTree::Impl::Impl() {
+  link(nullptr, "", "", kOpenAcl, {});
+  for (const char* path : {"/zookeeper", "/zookeeper/quota", "/zookeeper/config"}) {
+    link(node_at(parent_path(path)), path, "", kOpenAcl, {});
+  }
+}
+
+Node& DataTree::Impl::link(Node* parent, const std::string& path,
+                           std::optional<std::string_view> data, AclKey acl,
+                           const StoredStat& stat) {
+  const std::string_view name = parent == nullptr ? std::string_view() : last_name(path);
+  Node& node = index.insert(std::make_unique<Node>(parent, name, data));
+  node.stat = stat;
+  node.acl = acl;
+  node.digested = is_digested(path);
+  node.content_crc = content_crc(path, data);
+  if (parent == nullptr) {
+    root = &node;
+  } else {
+    parent->add_child(node);
+  }
+  if (is_session_owner(stat.ephemeral_owner)) {
+    ephemerals[SessionId{stat.ephemeral_owner}].insert(path);
+    ++ephemeral_count;
+  }
+  data_size += bytes_of(path, node);
+  redigest(node);
+  dirty.mark_created(node, path);
+  return node;
+}
+
+NodeState& DataTree::Impl::insert(NodeState& parent, const std::string& path,
+                                  std::optional<std::string_view> data, const AclList& acl,
+                                  const StoredStat& stat) {
+  const AclKey key = acls.acquire(acl);
+  if (key != kOpenAcl) dirty.mark_acl(key);
+  return link(&as_node(parent), path, data, key, stat);
+}
+
+void DataTree::Impl::erase(NodeState& parent, NodeState& state, const std::string& path) {
+  ENSURE(state.num_children == 0);
+  Node& node = as_node(state);
+  undigest(node);
+  data_size -= bytes_of(path, node);
+  if (acls.release(node.acl)) dirty.mark_acl(node.acl);
+  if (is_session_owner(node.stat.ephemeral_owner)) {
+    auto at = ephemerals.find(SessionId{node.stat.ephemeral_owner});
+    ENSURE(at != ephemerals.end());
+    at->second.erase(path);
+    if (at->second.empty()) ephemerals.erase(at);
+    --ephemeral_count;
+  }
+  dirty.mark_deleted(node, path);
+  as_node(parent).remove_child(node);
+  index.erase(node);
+}
+
+void DataTree::Impl::set_data(NodeState& node, const std::string& path,
+                              std::optional<std::string_view> data) {
+  data_size -= std::max(node.data_length, 0);
+  as_node(node).store_data(data);
+  data_size += std::max(node.data_length, 0);
+  node.content_crc = quorate::znode::content_crc(stored_path(path), data);
+}
+
+void DataTree::Impl::set_acl(NodeState& node, const AclList& acl) {
+  const AclKey before = node.acl;
+  node.acl = acls.acquire(acl);
+  if (node.acl != kOpenAcl) dirty.mark_acl(node.acl);
+  if (acls.release(before)) dirty.mark_acl(before);
+}
+
+void DataTree::Impl::changed(NodeState& node) {
+  redigest(node);
+  dirty.mark(as_node(node));
+}
+
+std::vector<std::string> DataTree::Impl::children_of(const std::string& path) const {
+  std::vector<std::string> paths;
+  const Node* node = node_at(path);
+  if (node == nullptr) return paths;
+  for (const Node* child : node->children()) paths.push_back(child->path());
+  return paths;
+}
+
+std::vector<std::string> DataTree::Impl::ephemerals_of(SessionId session) const {
+  auto at = ephemerals.find(session);
+  if (at == ephemerals.end()) return {};
+  return {at->second.begin(), at->second.end()};
+}
+
+void DataTree::Impl::open_session(SessionId session, std::int32_t timeout_ms) {
+  sessions.put(session, timeout_ms);
+  dirty.mark_session(session);
+}
+
+void DataTree::Impl::close_session(SessionId session) {
+  sessions.erase(session);
+  dirty.mark_session(session);
+}
+
+// ---- Loading -----------------------------------------------------------------------------------
+
+void DataTree::Impl::clear() {
+  index = NodeIndex();
+  root = nullptr;
+  acls.clear();
+  sessions.clear();
+  ephemerals.clear();
+  ephemeral_count = 0;
+  data_size = 0;
+  dirty = DirtySet();
+  digest_ = 0;
+  last_applied = Zxid{};
+}
+
+ErrorCode DataTree::Impl::load_node(const NodeRecord& record) {
+  Node* parent = nullptr;
+  if (!record.path.empty()) {
+    if (!has_path_form(record.path) || last_name(record.path).empty()) {
+      return Code::MarshallingError;
+    }
+    parent = index.find(parent_path(record.path));
+    if (parent == nullptr) return Code::MarshallingError;
+  }
+  if (index.find(record.path) != nullptr) return Code::MarshallingError;
+  if (!acls.contains(record.acl)) return Code::MarshallingError;
+  acls.acquire(record.acl);
+  link(parent, record.path, record.data, record.acl, record.stat);
+  return {};
+}
+
+ErrorCode DataTree::Impl::finish_load(Zxid zxid) {
+  if (root == nullptr) return Code::MarshallingError;
+  dirty.clear();
+  for (AclKey key : acls.drop_unused()) dirty.mark_acl(key);
+  last_applied = zxid;
+  return {};
+}
+
+// ---- DataTree ----------------------------------------------------------------------------------
+
+DataTree::DataTree() : impl_(std::make_unique<Impl>()) {}
+DataTree::~DataTree() = default;
+DataTree::DataTree(DataTree&&) noexcept = default;
+DataTree& DataTree::operator=(DataTree&&) noexcept = default;
+
+const Node* DataTree::find(std::string_view path) const {
+  return impl_->node_at(path);
+}
+Zxid DataTree::last_applied() const {
+  return impl_->last_applied;
+}
+std::uint64_t DataTree::digest() const {
+  return impl_->digest();
+}
+std::size_t DataTree::node_count() const {
+  return impl_->index.size() + 1;
+}
+std::size_t DataTree::ephemeral_count() const {
+  return impl_->ephemeral_count;
+}
+
+std::int64_t DataTree::approximate_data_size() const {
+  return impl_->data_size + 1;  // ZooKeeper lists the root under "/" as well.
+}
+
+const SessionTable& DataTree::sessions() const {
+  return impl_->sessions;
+}
+const AclTable& DataTree::acls() const {
+  return impl_->acls;
+}
+
+const std::set<std::string>& DataTree::ephemerals(SessionId session) const {
+  static const std::set<std::string> none;
+  auto at = impl_->ephemerals.find(session);
+  return at == impl_->ephemerals.end() ? none : at->second;
+}
+
+std::vector<SessionId> DataTree::sessions_with_ephemerals() const {
+  std::vector<SessionId> sessions;
+  for (const auto& [session, paths] : impl_->ephemerals) sessions.push_back(session);
+  return sessions;
+}
+
+void DataTree::clear() {
+  impl_->clear();
+}
+
+void DataTree::load_session(SessionId id, std::int32_t timeout_ms) {
+  impl_->sessions.put(id, timeout_ms);
+}
+
+void DataTree::load_acl(AclKey key, AclList list) {
+  impl_->acls.load(key, std::move(list));
+}
+ErrorCode DataTree::load_node(NodeRecord record) {
+  return impl_->load_node(record);
+}
+ErrorCode DataTree::finish_load(Zxid zxid) {
+  return impl_->finish_load(zxid);
+}
+
+std::size_t DataTree::dirty_count() const {
+  return impl_->dirty.size();
+}
+std::size_t DataTree::dirty_bytes() const {
+  return impl_->dirty.bytes();
+}
+std::vector<DirtyNode> DataTree::take_dirty() {
+  return impl_->dirty.take_nodes();
+}
+
+void DataTree::mark_all_dirty() {
+  for_each([this](const std::string& path, const Node&) {
+    impl_->dirty.mark(*impl_->index.find(path));
+  });
+  for (const auto& [key, entry] : impl_->acls.entries()) impl_->dirty.mark_acl(key);
+  for (const auto& [session, timeout_ms] : impl_->sessions) impl_->dirty.mark_session(session);
+}
+
+void DataTree::for_each(
+    const std::function<void(const std::string& path, const Node&)>& visit) const {
+  // Without recursion: a path may have half a million elements.
+  std::vector<const Node*> todo;
+  if (impl_->root != nullptr) todo.push_back(impl_->root);
+  while (!todo.empty()) {
+    const Node* node = todo.back();
+    todo.pop_back();
+    visit(node->path(), *node);
+    std::span<Node* const> children = node->children();
+    todo.insert(todo.end(), children.rbegin(), children.rend());
+  }
+}
+
+}  // namespace quorate::znode

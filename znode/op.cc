@@ -1,0 +1,113 @@
+#include "znode/op.h"
+
+#include "base/ensure.h"
+#include "znode/acl.h"
+#include "znode/acl_table.h"
+#include "znode/apply_change.h"
+#include "znode/ops/table.h"
+#include "znode/tree_impl.h"
+
+namespace quorate::znode {
+namespace {
+
+/// What an outcome needs for its reply even if a fuzzy replay found nothing to do.
+void complete(Outcome& outcome) {
+  if (!outcome.stat) outcome.stat = Stat{};
+}
+
+Outcome outcome_of(const TxnHeader& header, OpCode type) {
+  Outcome outcome;
+  outcome.header = header;
+  outcome.header.type = type;
+  return outcome;
+}
+
+Outcome apply_single(TreeState& state, const Txn& txn, ReplayMode mode) {
+  Outcome outcome = outcome_of(txn.header, txn.header.type);
+  apply_change({state, txn.header, mode, &outcome}, txn.changes.front());
+  complete(outcome);
+  return outcome;
+}
+
+/// All changes carry the header of the whole, so also its zxid and time (ZOOKEEPER-3127).
+Outcome apply_multi(TreeState& state, const Txn& txn, ReplayMode mode) {
+  Outcome whole = outcome_of(txn.header, OpCode::Multi);
+  for (const Change& change : txn.changes) {
+    Outcome part = outcome_of(txn.header, change.type);
+    apply_change({state, txn.header, mode, &part}, change);
+    complete(part);
+    std::move(part.fires.begin(), part.fires.end(), std::back_inserter(whole.fires));
+    part.fires.clear();
+    whole.parts.push_back(std::move(part));
+  }
+  return whole;
+}
+
+/// Every part of a failed multi is answered as an error: 0 before the one that failed, its own
+/// code, RuntimeInconsistency behind it (which the txn holds already).
+Outcome refuse_multi(const Txn& txn) {
+  Outcome whole = outcome_of(txn.header, OpCode::Multi);
+  for (const Change& change : txn.changes) {
+    Outcome part = outcome_of(txn.header, OpCode::Error);
+    if (const auto* error = std::get_if<ErrorTxn>(&change.record)) part.error = error->err;
+    whole.parts.push_back(std::move(part));
+  }
+  return whole;
+}
+
+}  // namespace
+
+void apply_change(const ApplyContext& context, const Change& change) {
+  const OpSpec* spec = find_spec(change.type);
+  ENSURE(spec != nullptr);
+  ENSURE(spec->apply != nullptr);
+  spec->apply(context, change.record);
+}
+
+Result<Outcome> apply(DataTree& tree, ByteView bytes, ReplayMode mode) {
+  Result<Txn> txn = decode_txn(bytes);
+  if (!txn) return txn.error();
+  DataTree::Impl& state = tree.impl();
+  ENSURE(txn->header.zxid > state.last_applied);
+  const bool multi = txn->header.type == OpCode::Multi;
+  Outcome outcome = !multi                     ? apply_single(state, *txn, mode)
+                    : has_failed(txn->changes) ? refuse_multi(*txn)
+                                               : apply_multi(state, *txn, mode);
+  state.last_applied = txn->header.zxid;
+  const bool comparable =
+      mode == ReplayMode::Exact && txn->digest && txn->digest->version == kDigestVersion;
+  outcome.digest_mismatch = comparable && txn->digest->tree_digest != state.digest();
+  return outcome;
+}
+
+Result<TxnHeader> peek_header(ByteView txn) {
+  JuteReader in(txn);
+  TxnHeader header;
+  decode(in, header);
+  if (ErrorCode fault = in.finish()) return fault;
+  return header;
+}
+
+Code reply_code(const Outcome& outcome) {
+  return outcome.error;
+}
+
+void encode_response(JuteWriter& out, const Outcome& outcome) {
+  const OpSpec* spec = find_spec(outcome.header.type);
+  if (spec != nullptr && spec->reply != nullptr) spec->reply(out, outcome);
+}
+
+Code read(const ReadContext& context, OpCode op, ByteView body, JuteWriter& out) {
+  const OpSpec* spec = find_spec(op);
+  if (spec == nullptr || spec->read == nullptr) return Code::Unimplemented;
+  JuteReader in(body);
+  return spec->read(context, in, out);
+}
+
+bool may_see_event(const DataTree& tree, const Caller& caller, const Fire& fire) {
+  if (fire.deleted_acl) return permits(*fire.deleted_acl, caller.identities, perm::kRead);
+  const Node* node = tree.find(fire.path);
+  return node == nullptr || permits(tree.acls().list(node->acl), caller.identities, perm::kRead);
+}
+
+}  // namespace quorate::znode

@@ -1,0 +1,74 @@
+// getChildren, getChildren2, getAllChildrenNumber (spec: tree-semantics 5, 7).
+#include "znode/ops/table.h"
+#include "znode/watch_table.h"
+
+namespace quorate::znode {
+namespace {
+
+/// The node, once it may be read and the watch is set; `refusal` otherwise.
+const Node* listed_node(const ReadContext& context, const PathWatchRequest& request,
+                        Code& refusal) {
+  const Node* node = context.tree.find(request.path);
+  if (node == nullptr) {
+    refusal = Code::NoNode;
+    return nullptr;
+  }
+  if (!may_read(context, *node)) {
+    refusal = Code::NoAuth;
+    return nullptr;
+  }
+  if (request.watch) context.watches.add(WatchKind::Child, request.path, context.connection);
+  return node;
+}
+
+/// In byte order, so that equal trees give equal answers; clients must not rely on any order.
+void write_names(const Node& node, JuteWriter& out) {
+  std::span<Node* const> children = node.children();
+  out.i32(static_cast<std::int32_t>(children.size()));
+  for (const Node* child : children) out.string(child->name());
+}
+
+Code read_children(const ReadContext& context, const PathWatchRequest& request, JuteWriter& out) {
+  Code refusal = Code::Ok;
+  const Node* node = listed_node(context, request, refusal);
+  if (node != nullptr) write_names(*node, out);
+  return refusal;
+}
+
+Code read_children2(const ReadContext& context, const PathWatchRequest& request, JuteWriter& out) {
+  Code refusal = Code::Ok;
+  const Node* node = listed_node(context, request, refusal);
+  if (node == nullptr) return refusal;
+  write_names(*node, out);
+  out.stat(client_stat(*node));
+  return Code::Ok;
+}
+
+/// All that is below, the node itself not counted.
+Code read_all_children_number(const ReadContext& context, const PathRequest& request,
+                              JuteWriter& out) {
+  const Node* node = context.tree.find(request.path);
+  if (node == nullptr) return Code::NoNode;
+  if (!may_read(context, *node)) return Code::NoAuth;
+  std::int32_t count = 0;
+  std::vector<const Node*> todo{node};
+  while (!todo.empty()) {
+    std::span<Node* const> children = todo.back()->children();
+    todo.pop_back();
+    count += static_cast<std::int32_t>(children.size());
+    todo.insert(todo.end(), children.begin(), children.end());
+  }
+  out.i32(count);
+  return Code::Ok;
+}
+
+}  // namespace
+
+constinit const OpSpec kGetChildren =
+    read_op<PathWatchRequest, read_children>({OpCode::GetChildren, "getChildren", OpKind::Read});
+constinit const OpSpec kGetChildren2 =
+    read_op<PathWatchRequest, read_children2>({OpCode::GetChildren2, "getChildren2", OpKind::Read});
+constinit const OpSpec kGetAllChildrenNumber = read_op<PathRequest, read_all_children_number>(
+    {OpCode::GetAllChildrenNumber, "getAllChildrenNumber", OpKind::Read});
+
+}  // namespace quorate::znode

@@ -1,0 +1,43 @@
+// setData (spec: tree-semantics 2, 5).
+#include "znode/ops/set_data.h"
+#include "base/ensure.h"
+#include "znode/path.h"
+
+namespace quorate::znode {
+namespace {
+
+Result<SetDataTxn> prepare_set_data(const Draft& draft, const SetDataRequest& request) {
+  if (!draft.session_alive()) return Code::SessionExpired;
+  if (!is_valid_path(request.path)) return Code::BadArguments;
+  const NodeState* node = draft.view.find(request.path);
+  if (node == nullptr) return Code::NoNode;
+  if (!draft.may(perm::kWrite, *node)) return Code::NoAuth;
+  Result<std::int32_t> version = next_version(node->stat.version, request.version);
+  if (!version) return version.error();
+  return SetDataTxn{request.path, request.data, *version};
+}
+
+}  // namespace
+
+void apply_set_data(const ApplyContext& context, const SetDataTxn& txn) {
+  NodeState* node = context.state.edit(txn.path);
+  if (node == nullptr) {
+    ENSURE(context.mode == ReplayMode::Fuzzy);
+    return;
+  }
+  context.state.set_data(*node, txn.path, txn.data);
+  node->stat.version = txn.version;
+  node->stat.mzxid = context.header.zxid.value;
+  node->stat.mtime = context.header.time_ms;
+  context.state.changed(*node);
+  if (context.outcome == nullptr) return;
+  context.outcome->path = txn.path;
+  context.outcome->stat = client_stat(*node);
+  context.fire(EventType::NodeDataChanged, txn.path);
+}
+
+constinit const OpSpec kSetData = write_op<SetDataTxn, apply_set_data>(
+    {OpCode::SetData, "setData", OpKind::Write},
+    prepare_with<SetDataRequest, SetDataTxn, prepare_set_data>, reply_stat);
+
+}  // namespace quorate::znode

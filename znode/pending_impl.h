@@ -1,0 +1,95 @@
+// The inside of PendingView, for znode's own files.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "znode/pending_view.h"
+#include "znode/tree_impl.h"
+#include "znode/tree_state.h"
+
+namespace quorate::znode {
+
+struct PendingView::Impl final : TreeState {
+  explicit Impl(const DataTree& tree_) : tree(tree_.impl()), zxid(tree.last_applied) {
+    digest_ = tree.digest();
+  }
+
+  const NodeState* find(std::string_view path) const override;
+  NodeState* edit(std::string_view path) override;
+  const AclList& acl_of(const NodeState& node) const override;
+  NodeState& insert(NodeState& parent, const std::string& path,
+                    std::optional<std::string_view> data, const AclList& acl,
+                    const StoredStat& stat) override;
+  void erase(NodeState& parent, NodeState& node, const std::string& path) override;
+  void set_data(NodeState& node, const std::string& path,
+                std::optional<std::string_view> data) override;
+  void set_acl(NodeState& node, const AclList& acl) override;
+  std::vector<std::string> children_of(const std::string& path) const override;
+  std::vector<std::string> ephemerals_of(SessionId session) const override;
+  void open_session(SessionId session, std::int32_t timeout_ms) override;
+  void close_session(SessionId session) override;
+
+  bool session_alive(SessionId session) const;
+
+  /// All changes until the next begin() belong to `zxid`.
+  void begin(Zxid zxid);
+  /// From here on the state before can be restored, until keep() or undo().
+  void remember();
+  void keep();
+  void undo();
+  void landed(Zxid zxid);
+
+  /// A node as it will be. Only what prepare() asks for: no data, no list of children.
+  struct PendingNode : NodeState {
+    bool exists = true;
+    std::optional<AclList> own_acl;  ///< A list that the tree's table may not know yet.
+    Zxid last;                       ///< The newest txn in flight that changed it.
+  };
+  struct PendingSession {
+    bool alive = false;
+    Zxid last;
+  };
+  /// An overlay entry that can be forgotten once `zxid` has landed, unless changed again since.
+  struct Landing {
+    Zxid zxid;
+    std::string path;
+  };
+  struct Undo {
+    std::string path;
+    std::optional<PendingNode> before;
+  };
+  struct PathHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view path) const {
+      return std::hash<std::string_view>{}(path);
+    }
+  };
+
+  /// The overlay's entry for `path`, made from the tree's node when there is none. Notes the change
+  /// for landed() and undo().
+  PendingNode& entry(std::string_view path);
+
+  const DataTree::Impl& tree;
+  std::unordered_map<std::string, PendingNode, PathHash, std::equal_to<>> nodes;
+  std::deque<Landing> landings;
+  std::map<SessionId, PendingSession> sessions;
+  /// Paths at which an ephemeral of the session came or went in flight, with the last such txn.
+  std::map<SessionId, std::map<std::string, Zxid>> ephemerals_in_flight;
+  std::deque<std::pair<Zxid, SessionId>> session_landings;
+  Zxid zxid;
+  std::vector<Undo> undo_log;
+  std::uint64_t digest_before = 0;
+  bool remembering = false;
+
+ private:
+  void note_ephemeral(const NodeState& node, const std::string& path);
+};
+
+}  // namespace quorate::znode

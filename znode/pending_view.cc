@@ -1,0 +1,220 @@
+#include "znode/pending_view.h"
+
+#include <algorithm>
+
+#include "base/ensure.h"
+#include "znode/apply_change.h"
+#include "znode/pending_impl.h"
+
+namespace quorate::znode {
+
+// ---- The overlay as a TreeState
+// ------------------------------------------------------------------
+
+const NodeState* PendingView::Impl::find(std::string_view path) const {
+  auto at = nodes.find(stored_path(path));
+  if (at == nodes.end()) return tree.find(path);
+  return at->second.exists ? &at->second : nullptr;
+}
+
+NodeState* PendingView::Impl::edit(std::string_view path) {
+  return find(path) == nullptr ? nullptr : &entry(path);
+}
+
+PendingView::Impl::PendingNode& PendingView::Impl::entry(std::string_view path) {
+  const std::string key(stored_path(path));
+  auto at = nodes.find(key);
+  const bool added = at == nodes.end();
+  if (remembering) undo_log.push_back({key, added ? std::nullopt : std::optional(at->second)});
+  if (added) {
+    at = nodes.try_emplace(key).first;
+    if (const NodeState* node = tree.find(key)) {
+      static_cast<NodeState&>(at->second) = *node;
+    } else {
+      at->second.exists = false;
+    }
+  }
+  if (added || at->second.last != zxid) landings.push_back({zxid, key});
+  at->second.pending = true;
+  at->second.last = zxid;
+  return at->second;
+}
+
+const AclList& PendingView::Impl::acl_of(const NodeState& node) const {
+  if (node.pending) {
+    const auto& pending = static_cast<const PendingNode&>(node);
+    if (pending.own_acl) return *pending.own_acl;
+  }
+  // The key still holds: its last user in the tree lets go of it by a txn of this overlay only.
+  return tree.acls.list(node.acl);
+}
+
+NodeState& PendingView::Impl::insert(NodeState& parent, const std::string& path,
+                                     std::optional<std::string_view> data, const AclList& acl,
+                                     const StoredStat& stat) {
+  PendingNode& node = entry(path);
+  static_cast<NodeState&>(node) = NodeState{};
+  node.pending = true;
+  node.exists = true;
+  node.own_acl = acl;
+  node.stat = stat;
+  node.digested = is_digested(path);
+  set_data(node, path, data);
+  ++parent.num_children;
+  note_ephemeral(node, path);
+  redigest(node);
+  return node;
+}
+
+void PendingView::Impl::erase(NodeState& parent, NodeState& node, const std::string& path) {
+  ENSURE(node.num_children == 0);
+  undigest(node);
+  note_ephemeral(node, path);
+  static_cast<PendingNode&>(node).exists = false;
+  --parent.num_children;
+}
+
+void PendingView::Impl::set_data(NodeState& node, const std::string& path,
+                                 std::optional<std::string_view> data) {
+  node.data_length = data ? static_cast<std::int32_t>(data->size()) : -1;
+  node.content_crc = quorate::znode::content_crc(stored_path(path), data);
+}
+
+void PendingView::Impl::set_acl(NodeState& node, const AclList& acl) {
+  static_cast<PendingNode&>(node).own_acl = acl;
+}
+
+void PendingView::Impl::note_ephemeral(const NodeState& node, const std::string& path) {
+  if (!is_session_owner(node.stat.ephemeral_owner)) return;
+  ephemerals_in_flight[SessionId{node.stat.ephemeral_owner}][path] = zxid;
+  session_landings.push_back({zxid, SessionId{node.stat.ephemeral_owner}});
+}
+
+std::vector<std::string> PendingView::Impl::children_of(const std::string& path) const {
+  // Slow, and only for a replay behind a fuzzy snapshot.
+  std::set<std::string> found;
+  for (std::string& child : tree.children_of(path)) {
+    if (find(child) != nullptr) found.insert(std::move(child));
+  }
+  for (const auto& [candidate, node] : nodes) {
+    if (node.exists && !candidate.empty() && parent_path(candidate) == stored_path(path)) {
+      found.insert(candidate);
+    }
+  }
+  return {found.begin(), found.end()};
+}
+
+std::vector<std::string> PendingView::Impl::ephemerals_of(SessionId session) const {
+  std::set<std::string> candidates;
+  if (auto at = tree.ephemerals.find(session); at != tree.ephemerals.end()) {
+    candidates = at->second;
+  }
+  if (auto at = ephemerals_in_flight.find(session); at != ephemerals_in_flight.end()) {
+    for (const auto& [path, last] : at->second) candidates.insert(path);
+  }
+  std::vector<std::string> owned;
+  for (const std::string& path : candidates) {
+    const NodeState* node = find(path);
+    if (node != nullptr && node->stat.ephemeral_owner == session.value) owned.push_back(path);
+  }
+  return owned;
+}
+
+void PendingView::Impl::open_session(SessionId session, std::int32_t) {
+  sessions[session] = {/*alive=*/true, zxid};
+  session_landings.push_back({zxid, session});
+}
+
+void PendingView::Impl::close_session(SessionId session) {
+  sessions[session] = {/*alive=*/false, zxid};
+  session_landings.push_back({zxid, session});
+}
+
+bool PendingView::Impl::session_alive(SessionId session) const {
+  auto at = sessions.find(session);
+  return at != sessions.end() ? at->second.alive : tree.sessions.find(session).has_value();
+}
+
+// ---- Txns come and go
+// ----------------------------------------------------------------------------
+
+void PendingView::Impl::begin(Zxid next) {
+  ENSURE(next > zxid);
+  ENSURE(!remembering);
+  zxid = next;
+}
+
+void PendingView::Impl::remember() {
+  remembering = true;
+  digest_before = digest_;
+  undo_log.clear();
+}
+
+void PendingView::Impl::keep() {
+  remembering = false;
+  undo_log.clear();
+}
+
+void PendingView::Impl::undo() {
+  for (auto step = undo_log.rbegin(); step != undo_log.rend(); ++step) {
+    if (step->before) {
+      nodes[step->path] = std::move(*step->before);
+    } else {
+      nodes.erase(step->path);
+    }
+  }
+  digest_ = digest_before;
+  keep();
+}
+
+void PendingView::Impl::landed(Zxid through) {
+  while (!landings.empty() && landings.front().zxid <= through) {
+    auto at = nodes.find(landings.front().path);
+    if (at != nodes.end() && at->second.last <= through) nodes.erase(at);
+    landings.pop_front();
+  }
+  while (!session_landings.empty() && session_landings.front().first <= through) {
+    const SessionId session = session_landings.front().second;
+    session_landings.pop_front();
+    if (auto at = sessions.find(session); at != sessions.end() && at->second.last <= through) {
+      sessions.erase(at);
+    }
+    auto paths = ephemerals_in_flight.find(session);
+    if (paths == ephemerals_in_flight.end()) continue;
+    std::erase_if(paths->second, [&](const auto& entry) { return entry.second <= through; });
+    if (paths->second.empty()) ephemerals_in_flight.erase(paths);
+  }
+}
+
+// ---- PendingView
+// ---------------------------------------------------------------------------------
+
+PendingView::PendingView(const DataTree& tree) : impl_(std::make_unique<Impl>(tree)) {}
+PendingView::~PendingView() = default;
+PendingView::PendingView(PendingView&&) noexcept = default;
+PendingView& PendingView::operator=(PendingView&&) noexcept = default;
+
+ErrorCode PendingView::replay(ByteView bytes) {
+  Result<Txn> txn = decode_txn(bytes);
+  if (!txn) return txn.error();
+  impl_->begin(txn->header.zxid);
+  if (txn->header.type == OpCode::Multi && has_failed(txn->changes)) return {};
+  // The tree below may still be in the fuzzy range behind a foreign snapshot; where it is exact,
+  // these rules never apply.
+  const ApplyContext context{*impl_, txn->header, ReplayMode::Fuzzy, nullptr};
+  for (const Change& change : txn->changes) apply_change(context, change);
+  return {};
+}
+
+void PendingView::landed(Zxid zxid) {
+  impl_->landed(zxid);
+}
+bool PendingView::session_alive(SessionId session) const {
+  return impl_->session_alive(session);
+}
+
+std::size_t PendingView::in_flight_changes() const {
+  return impl_->nodes.size() + impl_->sessions.size();
+}
+
+}  // namespace quorate::znode

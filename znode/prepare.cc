@@ -1,0 +1,108 @@
+// prepare(): from a request to the txn that every server applies. Leader only.
+#include "base/ensure.h"
+#include "znode/apply_change.h"
+#include "znode/pending_impl.h"
+
+namespace quorate::znode {
+namespace {
+
+using ChangesOrError = Result<std::vector<Change>>;
+
+Result<Change> prepare_change(PendingView& pending, const OpOptions& options, const Caller& caller,
+                              OpCode op, ByteView body) {
+  const OpSpec* spec = find_spec(op);
+  if (spec == nullptr || spec->prepare == nullptr) return Code::Unimplemented;
+  const Draft draft{pending.impl(), pending, options, caller, op};
+  JuteReader in(body);
+  Result<TxnRecord> record = spec->prepare(draft, in);
+  if (!record) return record.error();
+  return Change{op, std::move(*record)};
+}
+
+void stage(PendingView& pending, const TxnHeader& header, const Change& change) {
+  apply_change({pending.impl(), header, ReplayMode::Exact, nullptr}, change);
+}
+
+/// The log keeps what succeeded before the failure; nothing of it is applied.
+void mark_failed(std::vector<Change>& changes, std::size_t parts, Code error) {
+  changes.push_back({OpCode::Error, ErrorTxn{error}});
+  changes.resize(parts, {OpCode::Error, ErrorTxn{Code::RuntimeInconsistency}});
+}
+
+/// Each part sees what the parts before it will have done; the first failure takes all of it back.
+ChangesOrError prepare_multi(PendingView& pending, const OpOptions& options, const Caller& caller,
+                             const TxnHeader& header, ByteView body) {
+  Result<std::vector<SubRequest>> requests = split_multi(body);
+  if (!requests) return requests.error();
+  std::vector<Change> changes;
+  pending.impl().remember();
+  for (const SubRequest& request : *requests) {
+    Result<Change> change = prepare_change(pending, options, caller, request.op, request.body);
+    if (!change) {
+      pending.impl().undo();
+      mark_failed(changes, requests->size(), to_code(change.error()));
+      return changes;
+    }
+    stage(pending, header, *change);
+    changes.push_back(std::move(*change));
+  }
+  pending.impl().keep();
+  return changes;
+}
+
+ChangesOrError prepare_single(PendingView& pending, const OpOptions& options, const Caller& caller,
+                              const TxnHeader& header, ByteView body) {
+  Result<Change> change = prepare_change(pending, options, caller, header.type, body);
+  if (!change) return change.error();
+  stage(pending, header, *change);
+  return std::vector<Change>{std::move(*change)};
+}
+
+TxnHeader header_of(const WriteRequest& request, Zxid zxid, std::int64_t time_ms) {
+  return {request.session, request.cxid, zxid, time_ms, request.op};
+}
+
+void encode_changes(JuteWriter& out, OpCode type, const std::vector<Change>& changes) {
+  if (type != OpCode::Multi) return encode_record(out, changes.front().record);
+  out.i32(static_cast<std::int32_t>(changes.size()));
+  for (const Change& change : changes) {
+    out.i32(static_cast<std::int32_t>(change.type));
+    const std::size_t mark = out.begin_length();
+    encode_record(out, change.record);
+    out.end_length(mark);
+  }
+}
+
+}  // namespace
+
+Bytes prepare(PendingView& pending, const OpOptions& options, const Caller& caller,
+              const WriteRequest& request, Zxid zxid, std::int64_t time_ms) {
+  ENSURE(caller.session == request.session);
+  pending.impl().begin(zxid);
+  const TxnHeader header = header_of(request, zxid, time_ms);
+  const bool client_may_not = request.op == OpCode::Check || request.op == OpCode::Error;
+  ChangesOrError changes = client_may_not ? ChangesOrError(Code::Unimplemented)
+                           : request.op == OpCode::Multi
+                               ? prepare_multi(pending, options, caller, header, request.body)
+                               : prepare_single(pending, options, caller, header, request.body);
+  if (!changes) return prepare_error(request, zxid, time_ms, to_code(changes.error()));
+  Bytes bytes;
+  bytes.reserve(request.body.size() + 128);
+  JuteWriter out(bytes);
+  encode(out, header);
+  encode_changes(out, header.type, *changes);
+  encode(out, TxnDigest{kDigestVersion, pending.impl().digest()});
+  return bytes;
+}
+
+Bytes prepare_error(const WriteRequest& request, Zxid zxid, std::int64_t time_ms, Code error) {
+  TxnHeader header = header_of(request, zxid, time_ms);
+  header.type = OpCode::Error;
+  Bytes bytes;
+  JuteWriter out(bytes);
+  encode(out, header);
+  encode(out, ErrorTxn{error});
+  return bytes;
+}
+
+}  // namespace quorate::znode

@@ -1,0 +1,56 @@
+// The inside of DataTree, for znode's own files.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "znode/acl_table.h"
+#include "znode/data_tree.h"
+#include "znode/dirty_set.h"
+#include "znode/node_index.h"
+#include "znode/path.h"
+#include "znode/tree_state.h"
+
+namespace quorate::znode {
+
+struct DataTree::Impl final : TreeState {
+  Impl();
+
+  const NodeState* find(std::string_view path) const override { return node_at(path); }
+  NodeState* edit(std::string_view path) override { return node_at(path); }
+  const AclList& acl_of(const NodeState& node) const override { return acls.list(node.acl); }
+  NodeState& insert(NodeState& parent, const std::string& path,
+                    std::optional<std::string_view> data, const AclList& acl,
+                    const StoredStat& stat) override;
+  void erase(NodeState& parent, NodeState& node, const std::string& path) override;
+  void set_data(NodeState& node, const std::string& path,
+                std::optional<std::string_view> data) override;
+  void set_acl(NodeState& node, const AclList& acl) override;
+  void changed(NodeState& node) override;
+  std::vector<std::string> children_of(const std::string& path) const override;
+  std::vector<std::string> ephemerals_of(SessionId session) const override;
+  void open_session(SessionId session, std::int32_t timeout_ms) override;
+  void close_session(SessionId session) override;
+
+  Node* node_at(std::string_view path) const { return index.find(stored_path(path)); }
+  /// Puts a node into index, parent, digest and counts. `acl` has been acquired for it.
+  Node& link(Node* parent, const std::string& path, std::optional<std::string_view> data,
+             AclKey acl, const StoredStat& stat);
+  ErrorCode load_node(const NodeRecord& record);
+  ErrorCode finish_load(Zxid zxid);
+  void clear();
+
+  NodeIndex index;
+  Node* root = nullptr;
+  AclTable acls;
+  SessionTable sessions;
+  std::map<SessionId, std::set<std::string>> ephemerals;
+  std::size_t ephemeral_count = 0;
+  std::int64_t data_size = 0;  ///< Bytes of paths and data.
+  DirtySet dirty;
+  Zxid last_applied;
+};
+
+}  // namespace quorate::znode

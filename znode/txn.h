@@ -1,0 +1,39 @@
+// A txn in parts: what the log and PROPOSAL carry, decoded as a whole before anything is changed.
+#pragma once
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "znode/proto/records.h"
+
+namespace quorate::znode {
+
+/// The record of one change. Which txn type carries which: its row in ops/table.cc.
+using TxnRecord =
+    std::variant<CreateTxn, CreateContainerTxn, CreateTtlTxn, DeleteTxn, SetDataTxn, SetAclTxn,
+                 CheckVersionTxn, CreateSessionTxn, CloseSessionTxn, ErrorTxn>;
+
+struct Change {
+  OpCode type = OpCode::Error;
+  TxnRecord record = ErrorTxn{};
+};
+
+struct Txn {
+  TxnHeader header;
+  /// One change; those of a multi in order. A multi with an Error among them changes nothing.
+  std::vector<Change> changes;
+  std::optional<TxnDigest> digest;
+};
+
+/// Error: MarshallingError when cut short, Unimplemented for a type we do not know.
+Result<Txn> decode_txn(ByteView bytes);
+
+/// The record alone, without its type.
+void encode_record(JuteWriter& out, const TxnRecord& record);
+
+bool has_failed(const std::vector<Change>& multi);
+
+}  // namespace quorate::znode
