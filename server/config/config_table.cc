@@ -1,0 +1,170 @@
+#include "server/config/config_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <limits>
+
+namespace quorate::server {
+namespace {
+
+constexpr std::int64_t kInt = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kHourMs = 3'600'000;
+
+NumberField number(NumberField field) { return field; }
+FlagField flag(FlagField field) { return field; }
+TextField text(TextField field) { return field; }
+
+// clang-format off
+const std::array kRows = {
+    ConfigRow{"tickTime", number([](Config& c) -> std::int64_t& { return c.tick_time_ms; }), "3000", 1, kHourMs,
+              "Length of one tick in ms; the unit of initLimit, syncLimit and session bounds."},
+    ConfigRow{"dataDir", text([](Config& c) -> std::string& { return c.storage.data_dir; }), "", 0, 0,
+              "Folder of myid and of the server's data. Required."},
+    ConfigRow{"dataLogDir", text([](Config& c) -> std::string& { return c.storage.data_log_dir; }), "", 0, 0,
+              "Folder of the log, when it is to be another one than dataDir."},
+    ConfigRow{"clientPort", number([](Config& c) -> std::int64_t& { return c.client.port; }), "", 0, 65535,
+              "Port for clients."},
+    ConfigRow{"clientPortAddress", text([](Config& c) -> std::string& { return c.client.address; }), "", 0, 0,
+              "Address of the port for clients; all addresses when absent."},
+    ConfigRow{"clientPortListenBacklog", number([](Config& c) -> std::int64_t& { return c.client.backlog; }), "-1", -1, kInt,
+              "Connections the kernel holds before they are accepted; -1 is the system's choice."},
+    ConfigRow{"maxClientCnxns", number([](Config& c) -> std::int64_t& { return c.client.max_per_address; }), "60", 0, kInt,
+              "Connections from one address; 0 is no limit."},
+    ConfigRow{"maxCnxns", number([](Config& c) -> std::int64_t& { return c.client.max_total; }), "0", 0, kInt,
+              "Client connections in all; 0 is no limit."},
+    ConfigRow{"minSessionTimeout", number([](Config& c) -> std::int64_t& { return c.client.min_session_timeout_ms; }), "-1", -1, kInt,
+              "Shortest session timeout in ms; -1 is 2 ticks."},
+    ConfigRow{"maxSessionTimeout", number([](Config& c) -> std::int64_t& { return c.client.max_session_timeout_ms; }), "-1", -1, kInt,
+              "Longest session timeout in ms; -1 is 20 ticks."},
+    ConfigRow{"nio.sessionlessCnxnTimeout", number([](Config& c) -> std::int64_t& { return c.client.sessionless_timeout_ms; }), "10000", 1, kInt,
+              "How long, in ms, a connection may stay without a session."},
+    ConfigRow{"initLimit", number([](Config& c) -> std::int64_t& { return c.ensemble.init_limit; }), "", 1, kInt,
+              "Ticks a follower may take to connect and sync. Required with server.N lines."},
+    ConfigRow{"syncLimit", number([](Config& c) -> std::int64_t& { return c.ensemble.sync_limit; }), "", 1, kInt,
+              "Ticks a follower may lag behind. Required with server.N lines."},
+    ConfigRow{"electionAlg", number([](Config& c) -> std::int64_t& { return c.ensemble.election_alg; }), "3", 3, 3,
+              "The election algorithm; only 3 exists."},
+    ConfigRow{"peerType", text([](Config& c) -> std::string& { return c.ensemble.peer_type; }), "participant", 0, 0,
+              "participant or observer; the server.N line wins."},
+    ConfigRow{"standaloneEnabled", flag([](Config& c) -> bool& { return c.ensemble.standalone_enabled; }), "true", 0, 0,
+              "Whether a single server.N line means a server without an ensemble."},
+    ConfigRow{"dynamicConfigFile", text([](Config& c) -> std::string& { return c.ensemble.dynamic_file; }), "", 0, 0,
+              "File with the server.N lines, when they do not stand here."},
+    ConfigRow{"quorumListenOnAllIPs", flag([](Config& c) -> bool& { return c.ensemble.listen_on_all_ips; }), "false", 0, 0,
+              "Whether quorum and election port are open on all addresses."},
+    ConfigRow{"cnxTimeout", number([](Config& c) -> std::int64_t& { return c.ensemble.connect_timeout_ms; }), "5000", 1, kHourMs,
+              "How long, in ms, a connection to another server may take to open."},
+    ConfigRow{"quorumCnxnTimeoutMs", number([](Config& c) -> std::int64_t& { return c.ensemble.handshake_timeout_ms; }), "-1", -1, kHourMs,
+              "How long, in ms, another server may take to say who it is; -1 is syncLimit ticks."},
+    ConfigRow{"electionPortBindRetry", number([](Config& c) -> std::int64_t& { return c.ensemble.election_port_bind_retry; }), "3", 0, kInt,
+              "How often to try to open the quorum and election port, 1 s apart; 0 is for ever."},
+    ConfigRow{"forceSync", flag([](Config& c) -> bool& { return c.storage.force_sync; }), "yes", 0, 0,
+              "Whether writes reach the disk before they are acknowledged; only a standalone server may say no."},
+    ConfigRow{"preAllocSize", number([](Config& c) -> std::int64_t& { return c.storage.segment_kib; }), "65536", 1, 4 << 20,
+              "Size of one log segment in KiB."},
+    ConfigRow{"snapCount", number([](Config& c) -> std::int64_t& { return c.storage.snap_count; }), "100000", 2, kInt,
+              "Log records after which the checkpoint is renewed."},
+    ConfigRow{"commitLogCount", number([](Config& c) -> std::int64_t& { return c.storage.commit_log_count; }), "500", 1, 10'000'000,
+              "Recent log records kept in memory for followers that come back."},
+    ConfigRow{"jute.maxbuffer", number([](Config& c) -> std::int64_t& { return c.limits.max_buffer; }), "1048575", 1024, 1 << 30,
+              "Longest packet of a client in bytes."},
+    ConfigRow{"globalOutstandingLimit", number([](Config& c) -> std::int64_t& { return c.limits.global_outstanding; }), "1000", 1, kInt,
+              "Requests in work above which busy connections are not read."},
+    ConfigRow{"client.outBytesMax", number([](Config& c) -> std::int64_t& { return c.limits.client_out_bytes_max; }), "67108864", 1 << 20, 1LL << 40,
+              "Bytes of answers that one client may leave unread before it is closed."},
+    ConfigRow{"quorum.outBytesMax", number([](Config& c) -> std::int64_t& { return c.limits.link_out_bytes_max; }), "67108864", 1 << 20, 1LL << 40,
+              "Bytes that one server may leave unread before its link is closed."},
+    ConfigRow{"4lw.commands.whitelist", text([](Config& c) -> std::string& { return c.admin.whitelist_text; }), "srvr", 0, 0,
+              "Four-letter words that are answered, by commas; * is all."},
+    ConfigRow{"skipACL", flag([](Config& c) -> bool& { return c.skip_acl; }), "no", 0, 0,
+              "Whether ACLs are not checked at all."},
+    ConfigRow{"extendedTypesEnabled", flag([](Config& c) -> bool& { return c.extended_types_enabled; }), "false", 0, 0,
+              "Whether TTL nodes may be created."},
+};
+// clang-format on
+
+// Keys of ZooKeeper's administrator guide without effect in this version; a trailing dot is a prefix.
+constexpr std::string_view kWithoutEffect[] = {
+    "secureClientPort", "secureClientPortAddress", "snapSizeLimitInKb", "txnLogSizeLimitInKb",
+    "fsync.warningthresholdms", "autopurge.", "snapshot.", "datadir.autocreate", "db.autocreate",
+    "syncEnabled", "emulate353TTLNodes", "digest.enabled", "serializeLastProcessedZxid.enabled",
+    "closeSessionTxn.enabled", "flushDelay", "maxWriteQueuePollTime", "maxBatchSize",
+    "maxResponseCacheSize", "maxGetChildrenResponseCacheSize", "intBufferStartingSizeBytes", "nio.",
+    "connectToLearnerMasterLimit", "leaderServes", "reconfigEnabled", "tcpKeepAlive",
+    "clientTcpKeepAlive", "fastleader.", "leader.", "learner.", "snapshotSizeFactor",
+    "forceSnapshotSync", "forward_learner_requests_to_commit_processor_disabled", "observer.",
+    "observerMasterPort", "observerMaster.", "multiAddress.", "localSessionsEnabled",
+    "localSessionsUpgradingEnabled", "readonlymode.enabled", "jute.maxbuffer.extrasize",
+    "enforceQuota", "request_", "requestThrottleLimit", "throttled_op_wait_time",
+    "largeRequestMaxBytes", "largeRequestThreshold", "connection_throttle_", "serverCnxnFactory",
+    "netty.", "watchManagerName", "watcherClean", "bitHashCacheSize", "maxInProcessingDeadWatchers",
+    "znode.container.", "commitProcessor.", "messageTracker.", "pathStats.", "jvm.pause.", "ssl.",
+    "sslQuorum", "sslQuorumReloadCertFiles", "portUnification", "client.portUnification",
+    "client.certReload", "fips-mode", "X509AuthenticationProvider.superUser", "authProvider.",
+    "DigestAuthenticationProvider.", "IPAuthenticationProvider.", "zookeeper.superUser", "superUser",
+    "allowSaslFailedClients", "sessionRequireClientSASLAuth", "enforce.auth.", "ensembleAuthName",
+    "sasl.serverconfig", "java.security.auth.login.config", "kerberos.", "letAnySaslUserDoX",
+    "enableEagerACLCheck", "quorum.auth.", "quorum.cnxn.threads.size", "audit.", "admin.",
+    "metricsProvider."};
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+std::string set_number(std::int64_t& field, const ConfigRow& row, const std::string& value) {
+  std::int64_t parsed = 0;
+  const char* end = value.data() + value.size();
+  const auto [stop, fault] = std::from_chars(value.data(), end, parsed);
+  if (fault == std::errc() && stop == end && parsed >= row.low && parsed <= row.high) {
+    field = parsed;
+    return {};
+  }
+  const std::string wanted =
+      row.low == row.high ? "only " + std::to_string(row.low) + " is possible"
+                          : "expected a whole number from " + std::to_string(row.low) + " to " +
+                                std::to_string(row.high);
+  return '"' + value + "\": " + wanted;
+}
+
+std::string set_flag(bool& field, const std::string& value) {
+  const std::string word = lower(value);
+  if (word != "true" && word != "false" && word != "yes" && word != "no") {
+    return '"' + value + "\": expected true or false";
+  }
+  field = word == "true" || word == "yes";
+  return {};
+}
+
+}  // namespace
+
+std::span<const ConfigRow> config_rows() { return kRows; }
+
+const ConfigRow* find_config_row(std::string_view key) {
+  const auto found =
+      std::find_if(kRows.begin(), kRows.end(), [&](const ConfigRow& row) { return row.key == key; });
+  return found == kRows.end() ? nullptr : &*found;
+}
+
+bool known_to_zookeeper(std::string_view key) {
+  return std::any_of(std::begin(kWithoutEffect), std::end(kWithoutEffect), [&](std::string_view one) {
+    const bool prefix = one.back() == '.' || one.back() == '_';
+    return prefix ? key.starts_with(one) : key == one;
+  });
+}
+
+std::string set_config_field(Config& config, const ConfigRow& row, const std::string& value) {
+  if (const auto* number_field = std::get_if<NumberField>(&row.field)) {
+    return set_number((*number_field)(config), row, value);
+  }
+  if (const auto* flag_field = std::get_if<FlagField>(&row.field)) {
+    return set_flag((*flag_field)(config), value);
+  }
+  std::get<TextField>(row.field)(config) = value;
+  return {};
+}
+
+}  // namespace quorate::server

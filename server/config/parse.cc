@@ -1,0 +1,332 @@
+#include "server/config/parse.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <sstream>
+#include <utility>
+
+#include "server/config/config_table.h"
+#include "server/config/members.h"
+#include "server/config/properties.h"
+
+namespace quorate::server {
+namespace {
+
+std::optional<std::string> read_from_disk(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return std::nullopt;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+}
+
+std::string trim(std::string text) {
+  const char* blanks = " \t\r\n";
+  text.erase(0, text.find_first_not_of(blanks));
+  text.erase(text.find_last_not_of(blanks) + 1);
+  return text;
+}
+
+/// A whole number of the given base, or nothing.
+std::optional<std::int64_t> whole_number(std::string_view text, int base = 10) {
+  std::int64_t value = 0;
+  const auto [stop, fault] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (fault != std::errc() || stop != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// One pass over the files. The first fault ends it: each step returns whether to go on.
+class Loader {
+ public:
+  Loader(std::string path, const ReadFile& read) : read_(read) { config_.file = std::move(path); }
+
+  ConfigResult load() {
+    const bool good = read_main() && apply_rows() && read_members() && check_storage() &&
+                      decide_mode() && read_myid() && check_self() && check_sessions() &&
+                      check_client_port();
+    if (!good) return fault_;
+    read_whitelist();
+    tell_ignored_keys();
+    return std::move(config_);
+  }
+
+ private:
+  bool fail(const std::string& key, std::string what) {
+    const auto found = lines_.find(key);
+    return fail_at(config_.file, found == lines_.end() ? 0 : found->second.line, key,
+                   std::move(what));
+  }
+  bool fail_at(const std::string& file, int line, const std::string& key, std::string what) {
+    fault_ = {file, line, key, std::move(what)};
+    return false;
+  }
+  void note(char severity, std::string text) { config_.notices.push_back({severity, std::move(text)}); }
+  bool given(const std::string& key) const { return lines_.count(key) != 0; }
+
+  bool read_main() {
+    const auto text = read_(config_.file);
+    if (!text) return fail_at(config_.file, 0, "", "cannot be read; give the path of a zoo.cfg");
+    for (Property& property : parse_properties(*text)) {
+      // The last of several wins, as in ZooKeeper.
+      std::string key = property.key;
+      lines_[std::move(key)] = std::move(property);
+    }
+    return true;
+  }
+
+  bool apply_rows() {
+    for (const ConfigRow& row : config_rows()) {
+      if (*row.fallback != '\0') set_config_field(config_, row, row.fallback);
+      const auto found = lines_.find(row.key);
+      if (found == lines_.end()) continue;
+      const std::string wrong = set_config_field(config_, row, found->second.value);
+      if (!wrong.empty()) return fail(row.key, wrong);
+    }
+    return true;
+  }
+
+  // ---- Members -------------------------------------------------------------------------------
+  bool read_members() {
+    for (const auto& [key, property] : lines_) {
+      if (!take_member(config_.file, property)) return false;
+    }
+    if (config_.ensemble.dynamic_file.empty()) return true;
+    if (!members_.empty()) {
+      return fail("dynamicConfigFile",
+                  "server.N lines stand in this file too; keep them in one of the two places");
+    }
+    return read_dynamic_file();
+  }
+
+  bool read_dynamic_file() {
+    const std::string& path = config_.ensemble.dynamic_file;
+    const auto text = read_(path);
+    if (!text) return fail("dynamicConfigFile", path + " cannot be read");
+    for (const Property& property : parse_properties(*text)) {
+      if (!property.key.starts_with("server.") && !property.key.starts_with("group.") &&
+          !property.key.starts_with("weight.")) {
+        return fail_at(path, property.line, property.key,
+                       "only server.N lines may stand in the dynamic file");
+      }
+      if (!take_member(path, property)) return false;
+    }
+    const std::size_t dot = path.rfind('.');
+    const auto version = whole_number(std::string_view(path).substr(dot + 1), 16);
+    if (dot != std::string::npos && path.find(".dynamic.") != std::string::npos && version) {
+      config_.ensemble.version = *version;
+    }
+    return true;
+  }
+
+  bool take_member(const std::string& file, const Property& property) {
+    const std::string& key = property.key;
+    if (key.starts_with("group.") || key.starts_with("weight.")) {
+      return fail_at(file, property.line, key,
+                     "groups and weights are not available in this version; majority quorums are");
+    }
+    if (!key.starts_with("server.")) return true;
+    const auto id = whole_number(std::string_view(key).substr(7));
+    if (!id || *id < 0 || *id > 255) {
+      return fail_at(file, property.line, key, "expected server.N with N from 0 to 255");
+    }
+    auto member = parse_member(ServerId{*id}, property.value);
+    if (!member) return fail_at(file, property.line, key, member.error().what);
+    members_[*id] = std::move(*member);
+    member_lines_[*id] = {file, property.line};
+    return true;
+  }
+
+  bool fail_at_member(std::int64_t id, std::string what) {
+    const auto& [file, line] = member_lines_[id];
+    return fail_at(file, line, "server." + std::to_string(id), std::move(what));
+  }
+
+  // ---- Rules between keys ----------------------------------------------------------------------
+  bool check_storage() {
+    StorageConfig& storage = config_.storage;
+    if (storage.data_dir.empty()) {
+      return fail("dataDir", "is missing; give the folder for the server's data");
+    }
+    if (storage.data_log_dir.empty()) storage.data_log_dir = storage.data_dir;
+    for (const std::string& folder : {storage.data_dir, storage.data_log_dir}) {
+      const std::string marker = folder + "/initialize";
+      auto& markers = storage.initialize_markers;
+      if (read_(marker) && std::find(markers.begin(), markers.end(), marker) == markers.end()) {
+        markers.push_back(marker);
+      }
+    }
+    return true;
+  }
+
+  bool decide_mode() {
+    EnsembleConfig& ensemble = config_.ensemble;
+    const auto voters = static_cast<std::size_t>(std::count_if(
+        members_.begin(), members_.end(), [](const auto& one) { return !one.second.observer; }));
+    if (members_.empty() && !ensemble.standalone_enabled) {
+      return fail("standaloneEnabled", "is false but there is no server.N line; add them");
+    }
+    if (!members_.empty() && voters == 0) {
+      return fail_at_member(members_.begin()->first, "all servers are observers; one must vote");
+    }
+    if (voters == 1 && ensemble.standalone_enabled && members_.size() > 1) {
+      return fail_at_member(members_.rbegin()->first,
+                            "observers need an ensemble: set standaloneEnabled=false or add voters");
+    }
+    ensemble.standalone = members_.empty() || (voters == 1 && ensemble.standalone_enabled);
+    if (!ensemble.standalone) return check_ensemble(voters);
+    if (!config_.storage.force_sync) {
+      note('W', "forceSync=no: acknowledged writes can be lost when the machine fails");
+    }
+    return true;
+  }
+
+  bool check_ensemble(std::size_t voters) {
+    if (!config_.storage.force_sync) {
+      return fail("forceSync", "no is possible on a standalone server only; remove the line");
+    }
+    for (const char* key : {"initLimit", "syncLimit"}) {
+      if (!given(key)) return fail(key, "is missing; server.N lines need it (usual: 10 and 5 ticks)");
+    }
+    if (voters == 2) {
+      note('W', "two voters: the ensemble stops when either of them stops; three are the least");
+    } else if (voters % 2 == 0) {
+      note('W', std::to_string(voters) + " voters: an even number survives no more failures than " +
+                    std::to_string(voters - 1));
+    }
+    if (config_.ensemble.handshake_timeout_ms < 0) {
+      config_.ensemble.handshake_timeout_ms = config_.ensemble.sync_limit * config_.tick_time_ms;
+    }
+    for (const auto& [id, member] : members_) config_.ensemble.members.push_back(member);
+    return true;
+  }
+
+  bool read_myid() {
+    const std::string path = config_.storage.data_dir + "/myid";
+    const auto text = read_(path);
+    const std::string line = text ? trim(text->substr(0, text->find('\n'))) : std::string();
+    const auto id = whole_number(line);
+    if (id && *id >= 0 && *id <= 255) {
+      config_.ensemble.self = ServerId{*id};
+      return true;
+    }
+    if (config_.ensemble.standalone) return true;
+    if (!text) return fail_at(path, 0, "", "is missing; write this server's number N of server.N into it");
+    return fail_at(path, 1, "", '"' + line + "\": expected a whole number from 0 to 255");
+  }
+
+  bool check_self() {
+    const EnsembleConfig& ensemble = config_.ensemble;
+    if (ensemble.peer_type != "participant" && ensemble.peer_type != "observer") {
+      return fail("peerType", '"' + ensemble.peer_type + "\": expected participant or observer");
+    }
+    if (ensemble.standalone) return true;
+    const auto found = members_.find(ensemble.self.value);
+    if (found == members_.end()) {
+      return fail_at(config_.storage.data_dir + "/myid", 1, "",
+                     to_string(ensemble.self) + " is none of the servers of " + config_.file +
+                         "; expected one of " + member_ids());
+    }
+    if (found->second.observer) {
+      return fail_at_member(ensemble.self.value,
+                            "this server would be an observer, which is not available in this "
+                            "version; make it a participant");
+    }
+    if (ensemble.peer_type == "observer") note('W', "peerType=observer: the server.N line wins");
+    return true;
+  }
+
+  std::string member_ids() const {
+    std::string text;
+    for (const auto& [id, member] : members_) {
+      text += (text.empty() ? "" : ", ") + std::to_string(id);
+    }
+    return text;
+  }
+
+  bool check_sessions() {
+    ClientPortConfig& client = config_.client;
+    if (client.min_session_timeout_ms < 0) client.min_session_timeout_ms = 2 * config_.tick_time_ms;
+    if (client.max_session_timeout_ms < 0) client.max_session_timeout_ms = 20 * config_.tick_time_ms;
+    if (client.min_session_timeout_ms <= client.max_session_timeout_ms) return true;
+    return fail(given("minSessionTimeout") ? "minSessionTimeout" : "maxSessionTimeout",
+                "minSessionTimeout " + std::to_string(client.min_session_timeout_ms) +
+                    " ms must not be above maxSessionTimeout " +
+                    std::to_string(client.max_session_timeout_ms) + " ms");
+  }
+
+  bool check_client_port() {
+    ClientPortConfig& client = config_.client;
+    if (!client.address.empty() && client.port == 0) {
+      return fail("clientPortAddress", "needs clientPort");
+    }
+    const auto self = members_.size() == 1 ? members_.begin() : members_.find(config_.ensemble.self.value);
+    if (self != members_.end() && !self->second.client_address.empty()) {
+      const HostPort line = *parse_host_port(self->second.client_address);
+      const bool agrees = client.port == 0 ||
+                          (client.port == line.port &&
+                           (client.address.empty() || client.address == line.host));
+      if (!agrees) {
+        return fail(client.port == line.port ? "clientPortAddress" : "clientPort",
+                    "the server." + std::to_string(self->first) + " line says " +
+                        self->second.client_address + "; make them agree or remove one");
+      }
+      client.port = line.port;
+      client.address = line.host;
+    }
+    if (client.port == 0) {
+      return fail("clientPort", given("secureClientPort")
+                                    ? "is missing; TLS for clients is not available in this version"
+                                    : "is missing; give the port for clients (usual: 2181)");
+    }
+    return true;
+  }
+
+  // ---- What is said ----------------------------------------------------------------------------
+  void read_whitelist() {
+    std::istringstream words(config_.admin.whitelist_text);
+    for (std::string word; std::getline(words, word, ',');) {
+      word = trim(word);
+      if (word == "*") config_.admin.all_words = true;
+      if (!word.empty()) config_.admin.words.insert(word);
+    }
+  }
+
+  void tell_ignored_keys() {
+    std::string known, unknown;
+    for (const auto& [key, property] : lines_) {
+      if (key.starts_with("server.") || find_config_row(key) != nullptr) continue;
+      std::string& list = known_to_zookeeper(key) ? known : unknown;
+      list += (list.empty() ? "" : ",") + key;
+    }
+    if (!known.empty()) note('W', "without effect in this version: " + known);
+    if (!unknown.empty()) note('W', "unknown keys, ignored: " + unknown);
+  }
+
+  const ReadFile& read_;
+  Config config_;
+  ConfigFault fault_;
+  std::map<std::string, Property> lines_;
+  std::map<std::int64_t, consensus::Member> members_;
+  std::map<std::int64_t, std::pair<std::string, int>> member_lines_;
+};
+
+}  // namespace
+
+std::string ConfigFault::text() const {
+  std::string out = file;
+  if (line > 0) out += ':' + std::to_string(line);
+  if (!key.empty()) out += ": " + key;
+  return out + ": " + what;
+}
+
+ConfigResult load_config(const std::string& path, const ReadFile& read) {
+  return Loader(path, read).load();
+}
+
+ConfigResult load_config(const std::string& path) { return load_config(path, read_from_disk); }
+
+}  // namespace quorate::server

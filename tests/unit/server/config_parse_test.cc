@@ -1,0 +1,201 @@
+#include "server/config/parse.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "server/config/config_table.h"
+#include "server/config/properties.h"
+
+namespace quorate::server {
+namespace {
+
+/// Files by path; a configuration is read from "zoo.cfg".
+struct Disk {
+  std::map<std::string, std::string> files;
+
+  ConfigResult load() const {
+    return load_config("zoo.cfg", [this](const std::string& path) -> std::optional<std::string> {
+      const auto found = files.find(path);
+      if (found == files.end()) return std::nullopt;
+      return found->second;
+    });
+  }
+};
+
+const std::string kStandalone = "tickTime=2000\ndataDir=/d\nclientPort=2181\n";
+const std::string kEnsemble =
+    "tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/d\nclientPort=2181\n"
+    "server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888\n";
+
+Config good(const Disk& disk) {
+  ConfigResult result = disk.load();
+  REQUIRE_MESSAGE(result.has_value(), (result.has_error() ? result.error().text() : ""));
+  return *result;
+}
+
+std::string notices(const Config& config) {
+  std::string all;
+  for (const ConfigNotice& notice : config.notices) all += notice.text + "\n";
+  return all;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("properties: separators, comments, continuation and escapes as in Java") {
+  const auto all = parse_properties(
+      "# comment\n! comment\n a = 1 \nb:2\nc 3\nd=x\\\n   y\\\\\ne\\=f=g\\u00e9\\tz\nlone\r\n");
+  REQUIRE(all.size() == 6);
+  CHECK(all[0].key == "a");
+  CHECK(all[0].value == "1");
+  CHECK(all[0].line == 3);
+  CHECK(all[1].value == "2");
+  CHECK(all[2].value == "3");
+  CHECK(all[3].value == "xy\\");
+  CHECK(all[4].key == "e=f");
+  CHECK(all[4].value == "g\xc3\xa9\tz");
+  CHECK(all[4].line == 8);
+  CHECK(all[5].key == "lone");
+  CHECK(all[5].value.empty());
+}
+
+TEST_CASE("config: without server lines the server is standalone, session bounds follow tickTime") {
+  const Config config = good({{{"zoo.cfg", kStandalone}}});
+  CHECK(config.ensemble.standalone);
+  CHECK(config.client.port == 2181);
+  CHECK(config.client.min_session_timeout_ms == 4000);
+  CHECK(config.client.max_session_timeout_ms == 40000);
+  CHECK(config.client.max_per_address == 60);
+  CHECK(config.storage.data_log_dir == "/d");
+  CHECK(config.admin.words == std::set<std::string>{"srvr"});
+  CHECK(config.notices.empty());
+}
+
+TEST_CASE("config: three server lines and myid make a member of an ensemble") {
+  const Config config = good({{{"zoo.cfg", kEnsemble}, {"/d/myid", " 2 \nmore\n"}}});
+  CHECK_FALSE(config.ensemble.standalone);
+  CHECK(config.ensemble.self == ServerId{2});
+  CHECK(config.ensemble.members.size() == 3);
+  CHECK(config.ensemble.handshake_timeout_ms == 10000);
+}
+
+TEST_CASE("config: one server line is standalone unless standaloneEnabled=false") {
+  const std::string text = "initLimit=10\nsyncLimit=5\ndataDir=/d\nserver.1=a:2888:3888;127.0.0.1:2181\n";
+  const Config alone = good({{{"zoo.cfg", text}}});
+  CHECK(alone.ensemble.standalone);
+  CHECK(alone.client.port == 2181);
+  CHECK(alone.client.address == "127.0.0.1");
+  const Config one = good({{{"zoo.cfg", text + "standaloneEnabled=false\n"}, {"/d/myid", "1"}}});
+  CHECK_FALSE(one.ensemble.standalone);
+  CHECK(one.ensemble.members.size() == 1);
+}
+
+TEST_CASE("config: a fault names file, line, key and what would be right") {
+  struct Row {
+    std::string text;
+    const char* myid;
+    const char* expected;
+  };
+  const std::string three = kEnsemble;
+  for (const Row& row : {
+           Row{kStandalone + "tickTime=abc\n", nullptr,
+               "zoo.cfg:4: tickTime: \"abc\": expected a whole number from 1 to 3600000"},
+           Row{kStandalone + "clientPort=70000\n", nullptr, "zoo.cfg:4: clientPort: \"70000\": expected"},
+           Row{kStandalone + "skipACL=maybe\n", nullptr, "skipACL: \"maybe\": expected true or false"},
+           Row{"clientPort=1\n", nullptr, "zoo.cfg: dataDir: is missing"},
+           Row{"dataDir=/d\n", nullptr, "zoo.cfg: clientPort: is missing"},
+           Row{"dataDir=/d\nsecureClientPort=2281\n", nullptr, "TLS for clients is not available"},
+           Row{"dataDir=/d\nclientPortAddress=::1\n", nullptr, "zoo.cfg:2: clientPortAddress: needs"},
+           Row{kStandalone + "minSessionTimeout=9000\nmaxSessionTimeout=8000\n", nullptr,
+               "zoo.cfg:4: minSessionTimeout: minSessionTimeout 9000 ms must not be above"},
+           Row{kStandalone + "electionAlg=1\n", nullptr, "electionAlg: \"1\": only 3 is possible"},
+           Row{kStandalone + "standaloneEnabled=false\n", nullptr, "no server.N line"},
+           Row{three, nullptr, "/d/myid: is missing"},
+           Row{three, "one", "/d/myid:1: \"one\": expected a whole number"},
+           Row{three, "9", "/d/myid:1: 9 is none of the servers of zoo.cfg; expected one of 1, 2, 3"},
+           Row{three + "server.x=a:1:2\n", "1", "zoo.cfg:9: server.x: expected server.N"},
+           Row{three + "server.4=a:1\n", "1", "zoo.cfg:9: server.4: \"a:1\": expected host:quorumPort"},
+           Row{three + "group.1=1:2:3\n", "1", "zoo.cfg:9: group.1: groups and weights"},
+           Row{three + "weight.1=2\n", "1", "groups and weights"},
+           Row{three + "forceSync=no\n", "1", "zoo.cfg:9: forceSync: no is possible on a standalone"},
+           Row{three + "server.4=d:2888:3888:observer\n", "4", "would be an observer"},
+           Row{three + "server.1=a:2888:3888;2222\n", "1", "server.1 line says 0.0.0.0:2222"},
+           Row{"dataDir=/d\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2\nsyncLimit=5\n", "1",
+               "initLimit: is missing"},
+           Row{kStandalone + "server.1=a:1:2\nserver.2=b:1:2:observer\n", "1", "standaloneEnabled=false"},
+       }) {
+    CAPTURE(row.text);
+    Disk disk{{{"zoo.cfg", row.text}}};
+    if (row.myid != nullptr) disk.files["/d/myid"] = row.myid;
+    const ConfigResult result = disk.load();
+    REQUIRE(result.has_error());
+    const std::string text = result.error().text();
+    CAPTURE(text);
+    CHECK(contains(text, row.expected));
+  }
+}
+
+TEST_CASE("config: a file that cannot be read is a fault") {
+  CHECK(contains(Disk{}.load().error().text(), "zoo.cfg: cannot be read"));
+}
+
+TEST_CASE("config: what ZooKeeper knows and any unknown key are accepted and named once") {
+  const Config config = good({{{"zoo.cfg", kStandalone +
+                                               "autopurge.purgeInterval=1\nadmin.enableServer=false\n"
+                                               "ssl.keyStore.location=/x\nsslQuorum=true\n"
+                                               "metricsProvider.className=y\nsomething.new=1\n"}}});
+  CHECK(contains(notices(config), "without effect in this version: admin.enableServer,autopurge"));
+  CHECK(contains(notices(config), "sslQuorum"));
+  CHECK(contains(notices(config), "unknown keys, ignored: something.new"));
+}
+
+TEST_CASE("config: the last of several equal keys wins") {
+  CHECK(good({{{"zoo.cfg", kStandalone + "clientPort=3000\n"}}}).client.port == 3000);
+}
+
+TEST_CASE("config: warnings for an even number of voters and for forceSync=no") {
+  CHECK(contains(notices(good({{{"zoo.cfg", kEnsemble + "server.4=d:2888:3888\n"}, {"/d/myid", "1"}}})),
+                 "4 voters"));
+  CHECK(contains(notices(good({{{"zoo.cfg", kStandalone + "forceSync=no\n"}}})), "forceSync=no"));
+}
+
+TEST_CASE("config: the whitelist is cut at commas and trimmed, * is all") {
+  const Config some = good({{{"zoo.cfg", kStandalone + "4lw.commands.whitelist=ruok, mntr ,srvr\n"}}});
+  CHECK(some.admin.words == std::set<std::string>{"mntr", "ruok", "srvr"});
+  CHECK_FALSE(some.admin.all_words);
+  CHECK(good({{{"zoo.cfg", kStandalone + "4lw.commands.whitelist=*\n"}}}).admin.all_words);
+}
+
+TEST_CASE("config: members may stand in a dynamic file, whose name ends in their version") {
+  const std::string main = "initLimit=10\nsyncLimit=5\ndataDir=/d\ndynamicConfigFile=/c/zoo.cfg.dynamic.1a\n";
+  const std::string members = "server.1=a:2888:3888:participant;2181\nserver.2=b:2888:3888;2181\n"
+                              "server.3=c:2888:3888;2181";
+  const Config config = good({{{"zoo.cfg", main}, {"/c/zoo.cfg.dynamic.1a", members}, {"/d/myid", "1"}}});
+  CHECK(config.ensemble.version == 0x1a);
+  CHECK(config.ensemble.members.size() == 3);
+  CHECK(config.client.port == 2181);
+  const auto both = Disk{{{"zoo.cfg", main + "server.1=a:1:2\n"}, {"/d/myid", "1"}}}.load();
+  CHECK(contains(both.error().text(), "one of the two places"));
+  const auto key = Disk{{{"zoo.cfg", main}, {"/c/zoo.cfg.dynamic.1a", "version=1\n"}}}.load();
+  CHECK(contains(key.error().text(), "/c/zoo.cfg.dynamic.1a:1: version: only server.N lines"));
+}
+
+TEST_CASE("config: the marker initialize is found in either data folder") {
+  const Config config =
+      good({{{"zoo.cfg", kStandalone + "dataLogDir=/l\n"}, {"/l/initialize", ""}}});
+  CHECK(config.storage.initialize_markers == std::vector<std::string>{"/l/initialize"});
+}
+
+TEST_CASE("config table: every default lies in its own range") {
+  for (const ConfigRow& row : config_rows()) {
+    CAPTURE(row.key);
+    Config config;
+    if (*row.fallback != '\0') CHECK(set_config_field(config, row, row.fallback) == "");
+  }
+}
+
+}  // namespace quorate::server
