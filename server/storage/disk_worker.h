@@ -24,9 +24,12 @@ struct StorageOptions {
   bool initialize = false;
   bool standalone = false;    ///< Decides what damage before the tail means (design.md section 2).
   std::size_t window_records = 500;  ///< Records before the checkpoint to keep for DIFF.
+  /// Drawn anew at each start (from the seed in simulation): segments get nonces that no other has.
+  std::uint64_t nonce_seed = 0;
 };
 
-/// Why a server cannot start, in words an operator can act on.
+/// Why a server cannot start, in words an operator can act on. Where open() returns a worker, `what`
+/// may hold something to log as a warning.
 struct StorageFault {
   std::string what;
   int exit_code = 10;

@@ -1,0 +1,99 @@
+#include "server/storage/disk_worker.h"
+
+#include <algorithm>
+
+#include "base/ensure.h"
+#include "server/storage/disk_worker_impl.h"
+#include "server/storage/format.h"
+#include "server/storage/snapshot_stream.h"
+
+namespace quorate::server {
+namespace {
+
+using consensus::AppendRecord;
+using consensus::LogRecord;
+using consensus::LogWrite;
+using consensus::StoreAcceptedEpoch;
+using consensus::StoreCurrentEpoch;
+using consensus::TruncateLog;
+
+/// No second try: after a failed write or fsync the kernel may report success for pages it has
+/// dropped, and memory would be ahead of the disk (hazards R7, R21).
+void or_fatal(ErrorCode error, const char* what, const std::string& where) {
+  if (error) fatal(std::string(what) + " path=" + where + " error=\"" + error.message() + "\"");
+}
+
+}  // namespace
+
+DiskWorker::DiskWorker() = default;
+DiskWorker::~DiskWorker() = default;
+
+void DiskWorker::write(const std::vector<LogWrite>& writes) {
+  Impl& my = *impl_;
+  LogStore& log = *my.generation.log;
+  std::string where = my.paths.log(my.generation.number);
+  std::vector<const LogRecord*> group;
+  auto flush = [&](bool must_sync) {
+    if (!group.empty()) or_fatal(log.append(group), "log_append_failed", where);
+    group.clear();
+    if (must_sync || my.options.force_sync) or_fatal(log.sync(), "log_sync_failed", where);
+  };
+  for (const LogWrite& write : writes) {
+    if (const auto* record = std::get_if<AppendRecord>(&write)) {
+      group.push_back(&record->record);
+      continue;
+    }
+    flush(/*must_sync=*/true);
+    if (const auto* cut = std::get_if<TruncateLog>(&write)) {
+      or_fatal(log.cut(cut->after), "log_cut_failed", where);
+    } else if (const auto* accepted = std::get_if<StoreAcceptedEpoch>(&write)) {
+      or_fatal(my.epochs.store_accepted(accepted->epoch), "epoch_write_failed", my.paths.data);
+    } else if (const auto* current = std::get_if<StoreCurrentEpoch>(&write)) {
+      or_fatal(my.epochs.store_current(current->epoch), "epoch_write_failed", my.paths.data);
+      // The history before it is a leader's and durable: this server counts from now on.
+      if (my.blank) {
+        or_fatal(my.files.remove(my.paths.data + "/" + format::kBlankFile), "remove_failed",
+                 my.paths.data);
+        or_fatal(my.files.sync_directory(my.paths.data), "sync_failed", my.paths.data);
+        my.blank = false;
+      }
+    }
+  }
+  flush(/*must_sync=*/false);
+}
+
+void DiskWorker::stamp_durable_point() {
+  or_fatal(impl_->generation.log->stamp_durable_point(), "log_sync_failed",
+           impl_->paths.log(impl_->generation.number));
+}
+
+void DiskWorker::checkpoint(const znode::CheckpointBatch& batch) {
+  Generation& generation = impl_->generation;
+  ENSURE(batch.zxid >= generation.checkpoint);
+  or_fatal(generation.store->write(batch.entries), "checkpoint_failed",
+           impl_->paths.checkpoint(generation.number));
+  generation.checkpoint = batch.zxid;
+}
+
+void DiskWorker::purge(Zxid checkpoint) {
+  or_fatal(impl_->generation.log->purge(checkpoint, impl_->options.window_records),
+           "log_purge_failed", impl_->paths.log(impl_->generation.number));
+}
+
+Result<std::unique_ptr<DiskWorker::SnapshotReader>> DiskWorker::read_snapshot() {
+  const Generation& generation = impl_->generation;
+  return open_snapshot_stream(generation.store, generation.checkpoint);
+}
+
+void DiskWorker::install(const znode::CheckpointBatch& whole) {
+  Impl& my = *impl_;
+  auto generations = list_generations(my.files, my.paths);
+  std::uint64_t number = std::max(my.generation.number, generations.back()) + 1;
+  auto made = build_generation(my.files, my.open_tree_store, my.options, number, whole);
+  or_fatal(made ? ErrorCode() : made.error(), "install_failed", my.paths.checkpoint(number));
+  or_fatal(make_current(my.files, my.paths, number), "install_failed", my.paths.data);
+  my.generation = std::move(*made);
+  or_fatal(remove_other_generations(my.files, my.paths, number), "remove_failed", my.paths.data);
+}
+
+}  // namespace quorate::server

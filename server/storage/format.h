@@ -1,0 +1,33 @@
+// Constants of all files of our own; docs/formats.md describes them. A change needs a new version.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace quorate::server::format {
+
+inline constexpr const char* kFolder = "quorate-1";  ///< Below dataDir and dataLogDir.
+inline constexpr const char* kCurrentFile = "CURRENT";
+inline constexpr const char* kAcceptedEpochFile = "acceptedEpoch";
+inline constexpr const char* kCurrentEpochFile = "currentEpoch";
+inline constexpr const char* kBlankFile = "blank";
+inline constexpr const char* kGenerationPrefix = "gen-";
+inline constexpr const char* kCheckpointFolder = "checkpoint";
+inline constexpr const char* kLogFolder = "log";
+inline constexpr const char* kSegmentPrefix = "log-";
+inline constexpr const char* kTemporarySuffix = ".tmp";
+
+// ---- Log segment; all integers big-endian ---------------------------------------------------------
+inline constexpr std::uint64_t kSegmentMagic = 0x51524c4f47534547;  ///< "QRLOGSEG".
+inline constexpr std::uint32_t kSegmentVersion = 1;
+/// The header fills one sector, so that no later write touches the sector that holds it.
+inline constexpr std::size_t kSegmentHeaderBytes = 64;
+inline constexpr std::uint64_t kDataStart = 512;
+
+inline constexpr std::uint32_t kGroupMagic = 0x51475250;  ///< "QGRP".
+inline constexpr std::size_t kGroupHeaderBytes = 40;
+inline constexpr std::size_t kRecordHeaderBytes = 24;
+/// Groups start at multiples of this, so that a search for later headers need not look at each byte.
+inline constexpr std::uint64_t kGroupAlignment = 8;
+
+}  // namespace quorate::server::format

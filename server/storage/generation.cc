@@ -1,0 +1,115 @@
+#include "server/storage/generation.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "server/storage/format.h"
+#include "server/storage/small_file.h"
+
+namespace quorate::server {
+namespace {
+
+/// A whole tree is written in pieces of this size, so that LevelDB never holds it twice in memory.
+constexpr std::size_t kBatchBytes = 4u << 20;
+
+std::string generation_folder(std::uint64_t generation) {
+  return format::kGenerationPrefix + std::to_string(generation);
+}
+
+void list_in(Files& files, const std::string& directory, std::vector<std::uint64_t>& found) {
+  auto names = files.list(directory);
+  if (!names) return;
+  for (std::string_view name : *names) {
+    if (!name.starts_with(format::kGenerationPrefix)) continue;
+    name.remove_prefix(std::string_view(format::kGenerationPrefix).size());
+    std::uint64_t number = 0;
+    auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (error == std::errc{} && end == name.data() + name.size()) found.push_back(number);
+  }
+}
+
+ErrorCode write_in_pieces(TreeStore& store, const znode::CheckpointBatch& whole) {
+  std::vector<znode::CheckpointEntry> piece;
+  std::size_t bytes = 0;
+  for (const auto& entry : whole.entries) {
+    piece.push_back(entry);
+    bytes += entry.key.size() + (entry.value ? entry.value->size() : 0);
+    if (bytes < kBatchBytes) continue;
+    if (ErrorCode error = store.write(piece)) return error;
+    piece.clear();
+    bytes = 0;
+  }
+  return piece.empty() ? ErrorCode() : store.write(piece);
+}
+
+}  // namespace
+
+StoragePaths::StoragePaths(const StorageOptions& options)
+    : data(options.data_dir + "/" + format::kFolder),
+      logs((options.data_log_dir.empty() ? options.data_dir : options.data_log_dir) + "/" +
+           format::kFolder) {}
+
+std::string StoragePaths::checkpoint(std::uint64_t generation) const {
+  return data + "/" + generation_folder(generation) + "/" + format::kCheckpointFolder;
+}
+
+std::string StoragePaths::log(std::uint64_t generation) const {
+  return logs + "/" + generation_folder(generation) + "/" + format::kLogFolder;
+}
+
+LogOptions log_options(const StorageOptions& options, std::uint64_t generation) {
+  LogOptions log;
+  log.directory = StoragePaths(options).log(generation);
+  log.segment_bytes = options.segment_bytes;
+  // Generations differ in nonce even where their segments have the same numbers.
+  log.nonce_seed = options.nonce_seed + generation;
+  return log;
+}
+
+Result<Generation> build_generation(Files& files, const OpenTreeStore& open_tree_store,
+                                    const StorageOptions& options, std::uint64_t number,
+                                    const znode::CheckpointBatch& whole) {
+  StoragePaths paths(options);
+  Generation made;
+  made.number = number;
+  made.checkpoint = whole.zxid;
+  std::string data = paths.data + "/" + generation_folder(number);
+  std::string logs = paths.logs + "/" + generation_folder(number);
+  if (ErrorCode error = files.make_directories(data)) return error;
+  auto store = open_tree_store(paths.checkpoint(number));
+  if (!store) return store.error();
+  made.store = std::move(*store);
+  if (ErrorCode error = write_in_pieces(*made.store, whole)) return error;
+  auto log = LogStore::create(files, log_options(options, number), whole.zxid);
+  if (!log) return log.error();
+  made.log = std::move(*log);
+  for (const auto& folder : {data, paths.data, logs, paths.logs}) {
+    if (ErrorCode error = files.sync_directory(folder)) return error;
+  }
+  return made;
+}
+
+ErrorCode make_current(Files& files, const StoragePaths& paths, std::uint64_t number) {
+  return write_small_file(files, paths.data, format::kCurrentFile, number);
+}
+
+std::vector<std::uint64_t> list_generations(Files& files, const StoragePaths& paths) {
+  std::vector<std::uint64_t> found;
+  list_in(files, paths.data, found);
+  list_in(files, paths.logs, found);
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+ErrorCode remove_other_generations(Files& files, const StoragePaths& paths, std::uint64_t kept) {
+  for (std::uint64_t number : list_generations(files, paths)) {
+    if (number == kept) continue;
+    for (const auto& folder : {paths.data, paths.logs}) {
+      if (ErrorCode error = files.remove_tree(folder + "/" + generation_folder(number))) return error;
+    }
+  }
+  return {};
+}
+
+}  // namespace quorate::server

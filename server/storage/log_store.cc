@@ -1,0 +1,347 @@
+#include "server/storage/log_store.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <map>
+
+#include "base/ensure.h"
+#include "base/random.h"
+#include "server/storage/format.h"
+
+namespace quorate::server {
+namespace {
+
+using namespace format;
+using consensus::LogRecord;
+
+/// A buffer that one big group has grown is given back above this size.
+constexpr std::size_t kBufferBytesKept = 4u << 20;
+
+std::optional<std::uint64_t> sequence_of(const std::string& name) {
+  std::string_view text = name;
+  if (!text.starts_with(kSegmentPrefix)) return std::nullopt;
+  text.remove_prefix(std::string_view(kSegmentPrefix).size());
+  std::uint64_t sequence = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), sequence);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return sequence;
+}
+
+}  // namespace
+
+std::string LogStore::path_of(std::uint64_t sequence) const {
+  char digits[24];
+  std::snprintf(digits, sizeof digits, "%010llu", static_cast<unsigned long long>(sequence));
+  return options_.directory + "/" + kSegmentPrefix + digits;
+}
+
+Zxid LogStore::base() const { return segments_.front().header.base; }
+
+// ---- Segments -------------------------------------------------------------------------------------
+
+/// The segment is complete under another name before it is renamed: a segment under its own name
+/// always has a whole header. Rolling and cutting are this one step.
+ErrorCode LogStore::start_segment(std::uint64_t previous, std::uint64_t previous_end, Zxid base) {
+  SegmentHeader header;
+  header.sequence = next_sequence_++;
+  header.base = base;
+  header.previous = previous;
+  header.previous_end = previous_end;
+  std::uint64_t before = segments_.empty() ? 0 : segments_.back().header.nonce;
+  header.nonce = Random(options_.nonce_seed ^ Random(before ^ header.sequence).next()).next();
+
+  std::string path = path_of(header.sequence);
+  std::string temporary = path + kTemporarySuffix;
+  auto file = files_.open(temporary, OpenMode::Create);
+  if (!file) return file.error();
+  Bytes content = encode_segment_header(header);
+  content.resize(std::max(kDataStart, std::min(options_.chunk_bytes, options_.segment_bytes)));
+  if (ErrorCode error = (*file)->pwrite(0, content)) return error;
+  if (ErrorCode error = (*file)->sync()) return error;
+  if (ErrorCode error = files_.rename(temporary, path)) return error;
+  if (ErrorCode error = files_.sync_directory(options_.directory)) return error;
+
+  file_ = std::move(*file);
+  segments_.push_back({header, 0, base});
+  end_ = synced_ = stamped_ = kDataStart;
+  zeroed_ = content.size();
+  return {};
+}
+
+Result<Bytes> LogStore::read(std::uint64_t sequence) const {
+  auto file = files_.open(path_of(sequence), OpenMode::Read);
+  if (!file) return file.error();
+  auto size = (*file)->size();
+  if (!size) return size.error();
+  Bytes bytes(*size);
+  auto count = (*file)->pread(0, bytes);
+  if (!count) return count.error();
+  bytes.resize(*count);
+  return bytes;
+}
+
+/// Oldest first. Unlinks may be lost one by one: what is left over is out of the chain at the next
+/// start, and removed then.
+ErrorCode LogStore::remove_segments(const std::vector<std::uint64_t>& sequences) {
+  if (sequences.empty()) return {};
+  for (std::uint64_t sequence : sequences) {
+    if (ErrorCode error = files_.remove(path_of(sequence))) return error;
+  }
+  return files_.sync_directory(options_.directory);
+}
+
+// ---- Opening --------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<LogStore>> LogStore::create(Files& files, LogOptions options, Zxid base) {
+  std::unique_ptr<LogStore> log(new LogStore(files, std::move(options)));
+  if (ErrorCode error = files.make_directories(log->options_.directory)) return error;
+  if (ErrorCode error = log->start_segment(0, 0, base)) return error;
+  log->last_ = base;
+  return log;
+}
+
+std::unique_ptr<LogStore> LogStore::open(Files& files, LogOptions options,
+                                         const std::function<void(LogRecord)>& visit,
+                                         LogProblem& problem) {
+  std::unique_ptr<LogStore> log(new LogStore(files, std::move(options)));
+  std::vector<std::uint64_t> unused;
+  if (!log->find_chain(unused, problem)) return nullptr;
+  log->last_ = log->base();
+  for (std::size_t i = 0; i < log->segments_.size(); ++i) {
+    if (!log->read_segment(i, visit, problem)) return nullptr;
+  }
+  // Only now, with a whole log in hand, is anything removed.
+  if (ErrorCode error = log->remove_segments(unused)) {
+    problem = {LogProblem::Kind::Io, log->options_.directory, 0, error};
+    return nullptr;
+  }
+  return log;
+}
+
+/// Walks back from the newest segment: each names its predecessor. Others were cut off or purged.
+bool LogStore::find_chain(std::vector<std::uint64_t>& unused, LogProblem& problem) {
+  auto names = files_.list(options_.directory);
+  if (!names) {
+    problem = {LogProblem::Kind::Missing, options_.directory, 0, names.error()};
+    return false;
+  }
+  for (const auto& name : *names) {
+    if (name.ends_with(kTemporarySuffix)) {
+      if (ErrorCode error = files_.remove(options_.directory + "/" + name)) {
+        problem = {LogProblem::Kind::Io, options_.directory + "/" + name, 0, error};
+        return false;
+      }
+    } else if (auto sequence = sequence_of(name)) {
+      unused.push_back(*sequence);
+    }
+  }
+  std::sort(unused.begin(), unused.end());
+  if (unused.empty()) {
+    problem = {LogProblem::Kind::Missing, options_.directory, 0, {}};
+    return false;
+  }
+  next_sequence_ = unused.back() + 1;
+  std::uint64_t sequence = unused.back();
+  while (sequence != 0) {
+    auto at = std::find(unused.begin(), unused.end(), sequence);
+    if (at == unused.end()) break;  // Purged.
+    auto file = files_.open(path_of(sequence), OpenMode::Read);
+    Bytes head(kSegmentHeaderBytes);
+    Result<std::size_t> count = file ? (*file)->pread(0, head) : Result<std::size_t>(file.error());
+    if (!count) {
+      problem = {LogProblem::Kind::Io, path_of(sequence), 0, count.error()};
+      return false;
+    }
+    head.resize(*count);
+    auto header = decode_segment_header(head);
+    // It was synced before it got its name: an unreadable one is damage, wherever it stands.
+    if (!header || header->sequence != sequence || header->previous >= sequence) {
+      problem = {LogProblem::Kind::Damaged, path_of(sequence), 0, {}};
+      return false;
+    }
+    segments_.insert(segments_.begin(), {*header, 0, header->base});
+    unused.erase(at);
+    sequence = header->previous;
+  }
+  return true;
+}
+
+bool LogStore::read_segment(std::size_t index, const std::function<void(LogRecord)>& visit,
+                            LogProblem& problem) {
+  Segment& segment = segments_[index];
+  bool is_last = index + 1 == segments_.size();
+  problem = {LogProblem::Kind::Damaged, path_of(segment.header.sequence), kDataStart, {}};
+  if (segment.header.base != last_) return false;  // A gap between two segments (hazard R6).
+  auto file = read(segment.header.sequence);
+  if (!file) {
+    problem.kind = LogProblem::Kind::Io;
+    problem.error = file.error();
+    return false;
+  }
+  bool rising = true;
+  std::optional<std::uint64_t> limit;
+  if (!is_last) limit = segments_[index + 1].header.previous_end;
+  auto scan = scan_segment(segment.header, *file, limit,
+                           [&](Zxid zxid, ByteView bytes, std::uint64_t) {
+                             rising = zxid > last_;
+                             if (!rising) return false;
+                             visit({zxid, SharedBytes(Bytes(bytes.begin(), bytes.end()))});
+                             last_ = zxid;
+                             ++segment.records;
+                             return true;
+                           });
+  segment.last = last_;
+  problem.offset = scan.end;
+  if (!rising || scan.damaged) return false;
+  if (is_last) {
+    if (ErrorCode error = settle_tail(scan, *file)) {
+      problem.kind = LogProblem::Kind::Io;
+      problem.error = error;
+      return false;
+    }
+  }
+  problem = {};
+  return true;
+}
+
+/// What no header proves durable is written and synced again: after a kill it may be in the page
+/// cache only, and after a failed fsync the cache would never write it by itself. A torn tail ends in
+/// a new segment, so that nothing behind the cut can become readable again.
+ErrorCode LogStore::settle_tail(const SegmentScan& scan, ByteView content) {
+  std::uint64_t sequence = segments_.back().header.sequence;
+  auto file = files_.open(path_of(sequence), OpenMode::ReadWrite);
+  if (!file) return file.error();
+  file_ = std::move(*file);
+  end_ = synced_ = stamped_ = scan.end;
+  zeroed_ = std::max<std::uint64_t>(content.size(), scan.end);
+  if (scan.proven < scan.end) {
+    std::uint64_t end = std::min<std::uint64_t>(scan.end, content.size());
+    if (ErrorCode error = file_->pwrite(scan.proven, content.subspan(scan.proven, end - scan.proven))) {
+      return error;
+    }
+    if (ErrorCode error = file_->sync()) return error;
+    stamped_ = scan.proven;
+  }
+  if (!scan.clean) {
+    torn_tail_cut_ = true;
+    return start_segment(sequence, scan.end, last_);
+  }
+  return stamp_durable_point();
+}
+
+// ---- Writing --------------------------------------------------------------------------------------
+
+ErrorCode LogStore::append(std::span<const LogRecord* const> records) {
+  for (const auto* record : records) {
+    ENSURE(record->zxid > last_);
+    last_ = record->zxid;
+  }
+  if (end_ > kDataStart && end_ + group_size(records) > options_.segment_bytes) {
+    // The next segment names the end of this one as durable, so it has to be.
+    if (ErrorCode error = sync()) return error;
+    const Segment& full = segments_.back();
+    if (ErrorCode error = start_segment(full.header.sequence, end_, full.last)) return error;
+  }
+  if (ErrorCode error = write_group(records)) return error;
+  segments_.back().records += records.size();
+  segments_.back().last = last_;
+  return {};
+}
+
+ErrorCode LogStore::write_group(std::span<const LogRecord* const> records) {
+  buffer_.clear();
+  encode_group(buffer_, segments_.back().header, end_, synced_, records);
+  if (ErrorCode error = file_->pwrite(end_, buffer_)) return error;
+  end_ += buffer_.size();
+  if (buffer_.capacity() > kBufferBytesKept) buffer_ = Bytes();
+  return zero_ahead(end_);
+}
+
+ErrorCode LogStore::zero_ahead(std::uint64_t needed) {
+  if (needed <= zeroed_) return {};
+  std::uint64_t chunk = std::max<std::uint64_t>(options_.chunk_bytes, 1);
+  std::uint64_t target = std::max(needed, std::min((needed / chunk + 1) * chunk, options_.segment_bytes));
+  if (target > needed) {
+    Bytes zeros(target - needed);
+    if (ErrorCode error = file_->pwrite(needed, zeros)) return error;
+  }
+  zeroed_ = target;
+  return {};
+}
+
+ErrorCode LogStore::sync() {
+  if (synced_ == end_) return {};
+  if (ErrorCode error = file_->sync()) return error;
+  synced_ = end_;
+  return {};
+}
+
+ErrorCode LogStore::stamp_durable_point() {
+  if (stamped_ == end_) return {};
+  if (ErrorCode error = sync()) return error;
+  if (ErrorCode error = write_group({})) return error;
+  if (ErrorCode error = sync()) return error;
+  stamped_ = end_;
+  return {};
+}
+
+ErrorCode LogStore::cut(Zxid after) {
+  if (last_ <= after) return {};
+  ENSURE(after >= base());
+  if (ErrorCode error = sync()) return error;
+  std::size_t index = segments_.size() - 1;
+  while (segments_[index].header.base > after) --index;
+
+  Segment& kept = segments_[index];
+  auto file = read(kept.header.sequence);
+  if (!file) return file.error();
+  std::uint64_t end = kDataStart;
+  std::uint64_t limit =
+      index + 1 < segments_.size() ? segments_[index + 1].header.previous_end : end_;
+  Segment left{kept.header, 0, kept.header.base};
+  scan_segment(kept.header, *file, limit, [&](Zxid zxid, ByteView, std::uint64_t record_end) {
+    if (zxid > after) return false;
+    ++left.records;
+    left.last = zxid;
+    end = record_end;
+    return true;
+  });
+  std::vector<std::uint64_t> unused;
+  for (std::size_t i = index + 1; i < segments_.size(); ++i) {
+    unused.push_back(segments_[i].header.sequence);
+  }
+  kept = left;
+  segments_.resize(index + 1);
+  last_ = left.last;
+  if (ErrorCode error = start_segment(left.header.sequence, end, last_)) return error;
+  return remove_segments(unused);
+}
+
+ErrorCode LogStore::restart(Zxid base) {
+  std::vector<std::uint64_t> unused;
+  for (const Segment& segment : segments_) unused.push_back(segment.header.sequence);
+  segments_.clear();
+  last_ = base;
+  if (ErrorCode error = start_segment(0, 0, base)) return error;
+  return remove_segments(unused);
+}
+
+ErrorCode LogStore::purge(Zxid checkpoint, std::size_t window_records) {
+  // Records <= checkpoint that would be left, counted by whole segments: never too many removed.
+  std::size_t left = 0;
+  std::size_t first_kept = segments_.size() - 1;
+  for (std::size_t i = segments_.size(); i-- > 0;) {
+    first_kept = i;
+    bool covered = segments_[i].last <= checkpoint;
+    if (covered) left += segments_[i].records;
+    if (covered && left >= window_records) break;
+  }
+  // Segment first_kept reaches the window; when even all of them do not, it is 0.
+  std::vector<std::uint64_t> unused;
+  for (std::size_t i = 0; i < first_kept; ++i) unused.push_back(segments_[i].header.sequence);
+  segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first_kept));
+  return remove_segments(unused);
+}
+
+}  // namespace quorate::server

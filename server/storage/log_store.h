@@ -1,0 +1,109 @@
+// The txn log of one generation: append-only segments of blocks that were written before use.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "consensus/input.h"
+#include "server/storage/files.h"
+#include "server/storage/log_segment.h"
+
+namespace quorate::server {
+
+struct LogOptions {
+  std::string directory;
+  std::uint64_t segment_bytes = 64u << 20;
+  /// Zeros are written so far ahead of the records: an append then overwrites written blocks and its
+  /// sync need not journal new ones (design.md section 2).
+  std::uint64_t chunk_bytes = 1u << 20;
+  std::uint64_t nonce_seed = 0;
+};
+
+/// Why a log cannot be used as it is.
+struct LogProblem {
+  enum class Kind {
+    None,
+    Io,       ///< The file system refused; `error`.
+    Missing,  ///< No segment at all.
+    Damaged,  ///< Records that were durable once cannot be read any more.
+  };
+  Kind kind = Kind::None;
+  std::string file;
+  std::uint64_t offset = 0;
+  ErrorCode error;
+};
+
+/// One owner thread. Errors of appends, syncs and cuts leave it unusable: the caller ends the process
+/// (hazards R7, R21).
+class LogStore {
+ public:
+  /// An empty log behind `base`; durable, its folder included, on return.
+  static Result<std::unique_ptr<LogStore>> create(Files& files, LogOptions options, Zxid base);
+
+  /// Reads all records in order, cuts a torn tail, and makes durable what it has shown: after a kill
+  /// the last group may be in the page cache only. nullptr: `problem` says why.
+  static std::unique_ptr<LogStore> open(
+      Files& files, LogOptions options,
+      const std::function<void(consensus::LogRecord)>& visit, LogProblem& problem);
+
+  /// Writes one group; not durable before sync(). ENSURE: zxids rise.
+  ErrorCode append(std::span<const consensus::LogRecord* const> records);
+  ErrorCode sync();
+  /// Cuts the log behind the greatest zxid <= `after` (hazard R20), durably; nothing to cut is fine.
+  /// Atomic: a crash leaves the whole log or the cut one. ENSURE: `after` >= base().
+  ErrorCode cut(Zxid after);
+  /// Notes durably that all up to here is durable; does nothing when the log already says so.
+  ErrorCode stamp_durable_point();
+  /// Removes the oldest segments that hold only records <= `checkpoint` and are not needed for
+  /// `window_records` records before it.
+  ErrorCode purge(Zxid checkpoint, std::size_t window_records);
+
+  /// Forgets all records: an empty log behind `base`. Atomic and durable.
+  ErrorCode restart(Zxid base);
+
+  Zxid base() const;                       ///< The zxid just before the oldest record kept.
+  Zxid last() const { return last_; }
+  std::size_t segment_count() const { return segments_.size(); }
+  bool torn_tail_cut() const { return torn_tail_cut_; }
+
+ private:
+  struct Segment {
+    SegmentHeader header;
+    std::uint64_t records = 0;
+    Zxid last;
+  };
+
+  LogStore(Files& files, LogOptions options) : files_(files), options_(std::move(options)) {}
+
+  std::string path_of(std::uint64_t sequence) const;
+  Result<Bytes> read(std::uint64_t sequence) const;
+  ErrorCode start_segment(std::uint64_t previous, std::uint64_t previous_end, Zxid base);
+  ErrorCode write_group(std::span<const consensus::LogRecord* const> records);
+  ErrorCode zero_ahead(std::uint64_t needed);
+  ErrorCode remove_segments(const std::vector<std::uint64_t>& sequences);
+  bool find_chain(std::vector<std::uint64_t>& unused, LogProblem& problem);
+  bool read_segment(std::size_t index, const std::function<void(consensus::LogRecord)>& visit,
+                    LogProblem& problem);
+  ErrorCode settle_tail(const SegmentScan& scan, ByteView file);
+
+  Files& files_;
+  LogOptions options_;
+  std::vector<Segment> segments_;  ///< Oldest first; never empty once open.
+  std::unique_ptr<File> file_;     ///< The last segment.
+  std::uint64_t next_sequence_ = 1;
+  std::uint64_t end_ = 0;          ///< Where the next group goes.
+  std::uint64_t synced_ = 0;       ///< Durable up to here.
+  std::uint64_t stamped_ = 0;      ///< A header that ends here or a stamp names all before as durable.
+  std::uint64_t zeroed_ = 0;       ///< Blocks written up to here.
+  Zxid last_;
+  bool torn_tail_cut_ = false;
+  Bytes buffer_;                   ///< Kept between groups: no allocation per group.
+};
+
+}  // namespace quorate::server

@@ -1,0 +1,303 @@
+// DiskWorker::open: what is on disk becomes a tree and a log, or a reason not to start.
+#include <boost/system/errc.hpp>
+#include <deque>
+
+#include "base/ensure.h"
+#include "server/storage/disk_worker_impl.h"
+#include "server/storage/format.h"
+#include "server/storage/small_file.h"
+
+namespace quorate::server {
+namespace {
+
+constexpr const char* kRestore =
+    " Restore the folder from a copy. A member of an ensemble may instead move it away: it then "
+    "joins without data and is synced by the leader.";
+
+StorageFault io_fault(const std::string& path, ErrorCode error) {
+  return {path + ": " + error.message()};
+}
+
+znode::CheckpointBatch empty_checkpoint(znode::DataTree& tree) {
+  tree.mark_all_dirty();
+  return znode::encode_checkpoint(tree, Zxid{});
+}
+
+bool holds_files(Files& files, const std::string& directory) {
+  auto names = files.list(directory);
+  return names && !names->empty();
+}
+
+/// Whether a log of generation 1 has ever been written to: at its making it is one empty segment.
+bool log_was_used(Files& files, const std::string& directory) {
+  auto names = files.list(directory);
+  if (!names) return false;
+  std::size_t segments = 0;
+  for (const auto& name : *names) {
+    if (!name.starts_with(format::kSegmentPrefix) || name.ends_with(format::kTemporarySuffix)) continue;
+    ++segments;
+    auto file = files.open(directory + "/" + name, OpenMode::Read);
+    Bytes first(4);
+    if (!file) return true;
+    auto count = (*file)->pread(format::kDataStart, first);
+    if (!count || (*count == first.size() && load_be<std::uint32_t>(first.data()) != 0)) return true;
+  }
+  return segments > 1;
+}
+
+std::string describe(const LogProblem& problem, const std::string& path) {
+  std::string text = (problem.file.empty() ? path : problem.file) + ": ";
+  switch (problem.kind) {
+    case LogProblem::Kind::None: break;
+    case LogProblem::Kind::Io: text += problem.error.message(); break;
+    case LogProblem::Kind::Missing: text += "no log segments here"; break;
+    case LogProblem::Kind::Damaged:
+      text += "damaged at offset " + std::to_string(problem.offset) +
+              ", before the point up to which the log was durable (or written by a later version)";
+      break;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::unique_ptr<DiskWorker> DiskWorker::open(Files& files, OpenTreeStore open_tree_store,
+                                             StorageOptions options, Recovered& recovered,
+                                             StorageFault& fault) {
+  std::unique_ptr<DiskWorker> worker(new DiskWorker());
+  worker->impl_ = std::make_unique<Impl>(files, std::move(open_tree_store), std::move(options));
+  fault = {};
+  std::string notice;
+  if (auto refused = worker->impl_->recover(recovered, notice)) {
+    fault = *refused;
+    return nullptr;
+  }
+  fault = {notice, 0};
+  return worker;
+}
+
+DiskWorker::Impl::Fault DiskWorker::Impl::recover(Recovered& recovered, std::string& notice) {
+  if (ErrorCode error = remove_temporary_files(files, paths.data)) return io_fault(paths.data, error);
+  if (!files.exists(paths.data + "/" + format::kCurrentFile)) {
+    if (auto fault = refuse_to_start_empty()) return fault;
+    if (auto fault = start_fresh()) return fault;
+  }
+  blank = files.exists(paths.data + "/" + format::kBlankFile);
+  std::optional<std::string> damage;
+  if (auto fault = load(recovered, damage)) return fault;
+  if (damage && options.standalone) return StorageFault{*damage + "." + kRestore};
+  // Not from a point of which a leader has said that it is the ensemble's: begun, and not finished.
+  bool half_synced = blank && !options.standalone && (recovered.durable.checkpoint > Zxid{} ||
+                               !recovered.durable.records.empty());
+  if (damage || half_synced) {
+    notice = damage ? "storage_damaged what=\"" + *damage +
+                          "\" action=\"tree and log dropped; rejoins without a vote to be synced\""
+                    : "storage_half_synced action=\"tree and log dropped; to be synced again\"";
+    if (auto fault = drop_tree_and_log(recovered)) return fault;
+  } else if (generation.log->torn_tail_cut()) {
+    notice = "log_torn_tail_cut last_zxid=" + to_string(generation.log->last());
+  }
+  bool fresh = generation.number == 1 && generation.log->last() == Zxid{} && !damage;
+  if (auto fault = epochs.load(fresh)) return fault;
+  // After damage the operator's `initialize` does not apply: this server has forgotten something.
+  if (blank && !damage && (options.standalone || options.initialize)) {
+    if (auto fault = remove_blank_marker()) return fault;
+  }
+  if (ErrorCode error = remove_other_generations(files, paths, generation.number)) {
+    return io_fault(paths.data, error);
+  }
+  recovered.durable.blank = blank;
+  recovered.durable.accepted_epoch = epochs.accepted();
+  recovered.durable.current_epoch = epochs.current();
+  return std::nullopt;
+}
+
+// ---- No data of our own ---------------------------------------------------------------------------
+
+/// Never start empty beside data, be it ZooKeeper's or what is left of our own (hazard R28).
+DiskWorker::Impl::Fault DiskWorker::Impl::refuse_to_start_empty() {
+  for (const char* name : {format::kAcceptedEpochFile, format::kCurrentEpochFile}) {
+    if (!files.exists(paths.data + "/" + name)) continue;
+    return StorageFault{paths.data + "/" + format::kCurrentFile + " is missing, but " + name +
+                        " is there: data has been lost." + kRestore};
+  }
+  auto generations = list_generations(files, paths);
+  if (!generations.empty() &&
+      (generations.back() > 1 || log_was_used(files, paths.log(generations.back())))) {
+    return StorageFault{paths.logs + " holds a log, but " + paths.data + "/" +
+                        format::kCurrentFile + " is missing: data has been lost, or dataDir is not "
+                        "where it was." + kRestore};
+  }
+  for (const auto& folder : {options.data_dir, options.data_log_dir}) {
+    if (folder.empty() || !holds_files(files, folder + "/version-2")) continue;
+    return StorageFault{folder + "/version-2 holds data of ZooKeeper, and " + paths.data +
+                            " no data of Quorate. This version cannot import it (a later release "
+                            "brings --import) and never starts empty beside it. To start without "
+                            "that data, name another dataDir and dataLogDir.",
+                        2};
+  }
+  return std::nullopt;
+}
+
+/// The tree of an empty server at zxid 0 is written at once, so that a SNAP can be served. CURRENT
+/// comes last: a crash before it leaves what refuse_to_start_empty() knows as unused.
+DiskWorker::Impl::Fault DiskWorker::Impl::start_fresh() {
+  for (const auto& folder : {paths.data, paths.logs}) {
+    if (ErrorCode error = files.make_directories(folder)) return io_fault(folder, error);
+  }
+  if (ErrorCode error = remove_other_generations(files, paths, 0)) return io_fault(paths.data, error);
+  if (ErrorCode error = sync_ancestors()) return io_fault(paths.data, error);
+  // A server without data must not vote, also after its next start: what it had before may be what a
+  // quorum counted on. Until a leader has synced it, this file says so.
+  if (!options.standalone && !options.initialize) {
+    ErrorCode error = write_small_file(files, paths.data, format::kBlankFile, 1);
+    if (error) return io_fault(paths.data, error);
+  }
+  znode::DataTree tree;
+  auto made = build_generation(files, open_tree_store, options, 1, empty_checkpoint(tree));
+  if (!made) return io_fault(paths.checkpoint(1), made.error());
+  if (ErrorCode error = make_current(files, paths, 1)) return io_fault(paths.data, error);
+  return std::nullopt;
+}
+
+/// The folders themselves must survive. Those above dataDir are the operator's: best effort.
+ErrorCode DiskWorker::Impl::sync_ancestors() {
+  for (const auto& folder : {paths.data, paths.logs}) {
+    if (ErrorCode error = files.sync_directory(folder)) return error;
+    std::size_t slash = folder.rfind('/');
+    if (ErrorCode error = files.sync_directory(folder.substr(0, slash))) return error;
+    while (slash != 0 && slash != std::string::npos) {
+      slash = folder.rfind('/', slash - 1);
+      if (slash == std::string::npos) break;
+      (void)files.sync_directory(slash == 0 ? "/" : folder.substr(0, slash));
+    }
+  }
+  return {};
+}
+
+// ---- Loading --------------------------------------------------------------------------------------
+
+DiskWorker::Impl::Fault DiskWorker::Impl::load(Recovered& recovered,
+                                               std::optional<std::string>& damage) {
+  recovered = Recovered{};
+  auto number = read_small_file(files, paths.data, format::kCurrentFile);
+  if (!number) {
+    return StorageFault{paths.data + "/" + format::kCurrentFile +
+                        " cannot be read: " + number.error().message() + "." + kRestore};
+  }
+  generation.number = *number;
+  if (auto fault = load_tree(recovered, damage)) return fault;
+  if (damage) return std::nullopt;
+  if (auto fault = load_log(recovered, damage)) return fault;
+  if (damage) return std::nullopt;
+  return check_that_they_fit(recovered, damage);
+}
+
+DiskWorker::Impl::Fault DiskWorker::Impl::load_tree(Recovered& recovered,
+                                                    std::optional<std::string>& damage) {
+  std::string path = paths.checkpoint(generation.number);
+  if (!files.exists(path)) return StorageFault{path + " is missing." + kRestore};
+  auto store = open_tree_store(path);
+  if (!store) {
+    // Held by another process, no rights, disk full: nothing that dropping data would mend.
+    if (store.error() != boost::system::errc::illegal_byte_sequence) {
+      return io_fault(path, store.error());
+    }
+    damage = path + ": " + store.error().message();
+    return std::nullopt;
+  }
+  generation.store = std::move(*store);
+  znode::CheckpointLoader loader(recovered.tree);
+  ErrorCode fault;
+  ErrorCode error = generation.store->view()->scan({}, {}, [&](ByteView key, ByteView value) {
+    fault = loader.add(key, value);
+    return !fault;
+  });
+  if (!error) error = fault;
+  if (!error) error = loader.finish();
+  if (error) {
+    damage = path + ": the checkpoint cannot be read: " + error.message();
+    return std::nullopt;
+  }
+  generation.checkpoint = recovered.durable.checkpoint = loader.zxid();
+  recovered.fuzzy_until = loader.fuzzy_until();
+  return std::nullopt;
+}
+
+DiskWorker::Impl::Fault DiskWorker::Impl::load_log(Recovered& recovered,
+                                                   std::optional<std::string>& damage) {
+  Zxid checkpoint = recovered.durable.checkpoint;
+  std::deque<consensus::LogRecord> records;
+  std::size_t applied = 0;       // Of `records`, those that the checkpoint holds.
+  std::optional<Zxid> forgotten;
+  LogProblem problem;
+  auto keep = [&](consensus::LogRecord record) {
+    if (record.zxid <= checkpoint) ++applied;
+    records.push_back(std::move(record));
+    if (applied <= options.window_records) return;
+    forgotten = records.front().zxid;
+    records.pop_front();
+    --applied;
+  };
+  generation.log = LogStore::open(files, log_options(options, generation.number), keep, problem);
+  if (!generation.log) {
+    std::string text = describe(problem, paths.log(generation.number));
+    if (problem.kind != LogProblem::Kind::Damaged) return StorageFault{text + "." + kRestore};
+    damage = text;
+    return std::nullopt;
+  }
+  recovered.durable.log_base = forgotten.value_or(generation.log->base());
+  recovered.durable.records.assign(std::make_move_iterator(records.begin()),
+                                   std::make_move_iterator(records.end()));
+  return std::nullopt;
+}
+
+/// The log must reach from before the checkpoint to it or beyond: the checkpoint holds only what was
+/// durable in the log first.
+DiskWorker::Impl::Fault DiskWorker::Impl::check_that_they_fit(const Recovered& recovered,
+                                                              std::optional<std::string>& damage) {
+  Zxid checkpoint = recovered.durable.checkpoint;
+  LogStore& log = *generation.log;
+  std::string where = paths.log(generation.number);
+  if (log.base() > checkpoint) {
+    damage = where + ": begins behind zxid " + to_string(log.base()) +
+             ", but the checkpoint is as of " + to_string(checkpoint) +
+             ": transactions between them are missing";
+  } else if (log.last() < checkpoint && options.force_sync) {
+    damage = where + ": ends at zxid " + to_string(log.last()) + ", before the checkpoint's " +
+             to_string(checkpoint);
+  } else if (log.last() < checkpoint) {
+    // forceSync=no: the power cut took log records that the synced checkpoint holds.
+    if (ErrorCode error = log.restart(checkpoint)) return io_fault(where, error);
+  }
+  return std::nullopt;
+}
+
+// ---- Starting over as a member that must be synced ------------------------------------------------
+
+DiskWorker::Impl::Fault DiskWorker::Impl::drop_tree_and_log(Recovered& recovered) {
+  // Before anything is lost: a crash in between leaves a server that does not vote.
+  if (ErrorCode error = write_small_file(files, paths.data, format::kBlankFile, 1)) {
+    return io_fault(paths.data, error);
+  }
+  blank = true;
+  recovered = Recovered{};
+  std::uint64_t number = std::max(generation.number, list_generations(files, paths).back()) + 1;
+  generation = Generation{};
+  auto made = build_generation(files, open_tree_store, options, number, empty_checkpoint(recovered.tree));
+  if (!made) return io_fault(paths.checkpoint(number), made.error());
+  if (ErrorCode error = make_current(files, paths, number)) return io_fault(paths.data, error);
+  generation = std::move(*made);
+  return std::nullopt;
+}
+
+DiskWorker::Impl::Fault DiskWorker::Impl::remove_blank_marker() {
+  if (ErrorCode error = files.remove(paths.data + "/" + format::kBlankFile)) {
+    return io_fault(paths.data, error);
+  }
+  if (ErrorCode error = files.sync_directory(paths.data)) return io_fault(paths.data, error);
+  blank = false;
+  return std::nullopt;
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,86 @@
+#include "server/storage/snapshot_stream.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace quorate::server {
+namespace {
+
+constexpr std::size_t kPieceBytes = 256u << 10;
+
+/// The order of the wire: sessions, ACL table, nodes (znode/snapshot.h).
+constexpr std::array<std::string_view, 3> kRanges = {"s", "a", "n"};
+
+class SnapshotStream : public DiskWorker::SnapshotReader {
+ public:
+  SnapshotStream(std::shared_ptr<TreeStore> store, Zxid zxid)
+      : store_(std::move(store)), view_(store_->view()), zxid_(zxid) {}
+
+  Zxid zxid() const override { return zxid_; }
+
+  Result<Bytes> next(bool& last) override {
+    last = false;
+    while (ready_.size() - taken_ < kPieceBytes && range_ <= kRanges.size()) {
+      if (ErrorCode error = fill()) return error;
+    }
+    // One node may be greater than a piece: what is ready leaves in slices.
+    std::size_t size = std::min(kPieceBytes, ready_.size() - taken_);
+    auto from = ready_.begin() + static_cast<std::ptrdiff_t>(taken_);
+    Bytes piece(from, from + static_cast<std::ptrdiff_t>(size));
+    taken_ += size;
+    last = taken_ == ready_.size() && range_ > kRanges.size();
+    return piece;
+  }
+
+ private:
+  /// Reads on in the current range until about a piece has come together, or the range ends.
+  ErrorCode fill() {
+    ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(taken_));
+    taken_ = 0;
+    if (range_ == kRanges.size()) {
+      writer_.finish();
+      ++range_;
+    } else {
+      ErrorCode fault;
+      std::size_t read = 0;
+      bool full = false;
+      ErrorCode error = view_->scan(
+          as_bytes(kRanges[range_]), from_, [&](ByteView key, ByteView value) {
+            if (read >= kPieceBytes) {
+              from_.assign(key.begin(), key.end());
+              full = true;
+              return false;
+            }
+            read += key.size() + value.size();
+            fault = writer_.add(key, value);
+            return !fault;
+          });
+      if (error || fault) return error ? error : fault;
+      if (!full) {
+        ++range_;
+        from_.clear();
+      }
+    }
+    append(ready_, writer_.take());
+    return {};
+  }
+
+  std::shared_ptr<TreeStore> store_;
+  std::unique_ptr<TreeStoreView> view_;
+  Zxid zxid_;
+  znode::SnapStreamWriter writer_;
+  std::size_t range_ = 0;  ///< Index into kRanges; behind them the signature; then the end.
+  Bytes from_;             ///< Where to read on in the range; empty: from its begin.
+  Bytes ready_;
+  std::size_t taken_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<DiskWorker::SnapshotReader> open_snapshot_stream(std::shared_ptr<TreeStore> store,
+                                                                 Zxid zxid) {
+  return std::make_unique<SnapshotStream>(std::move(store), zxid);
+}
+
+}  // namespace quorate::server
