@@ -63,7 +63,8 @@ void Connection::connect(Client::ConnectHandler handler) {
       return;
     }
     self->started_ = true;
-    self->connect_handler_ = std::move(handler);
+    // Not by assignment: any_completion_handler's calls itself for ever in Boost 1.81.
+    self->connect_handler_.swap(handler);
     if (self->options_.connect_timeout.count() > 0) {
       self->connect_timer_.expires_after(self->options_.connect_timeout);
       self->connect_timer_.async_wait([self](ErrorCode cancelled) {
@@ -345,7 +346,8 @@ void Connection::finish_connect(ErrorCode error) {
     report.failures.push_back({to_string(servers_.hosts[host]), reason});
   }
   failures_.clear();
-  post_completion(std::exchange(connect_handler_, {}), strand_, error, std::move(report));
+  Client::ConnectHandler handler(std::move(connect_handler_));
+  post_completion(std::move(handler), strand_, error, std::move(report));
 }
 
 }  // namespace quorate::client

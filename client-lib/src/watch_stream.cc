@@ -49,7 +49,8 @@ class WatchStream::Queue final : public WatchSink, public std::enable_shared_fro
                       ErrorCode(asio::error::already_started), WatchEvent());
       return;
     }
-    waiting_ = std::move(handler);
+    // Not by assignment: any_completion_handler's calls itself for ever in Boost 1.81.
+    waiting_.swap(handler);
     serve();
   }
 
@@ -77,7 +78,7 @@ class WatchStream::Queue final : public WatchSink, public std::enable_shared_fro
   }
 
   void answer(ErrorCode error, WatchEvent event) {
-    NextHandler handler = std::exchange(waiting_, {});
+    NextHandler handler(std::move(waiting_));
     post_completion(std::move(handler), strand_, error, std::move(event));
   }
 
