@@ -1,0 +1,46 @@
+#include "znode/session_tracker.h"
+
+#include <algorithm>
+
+#include "base/ensure.h"
+
+namespace quorate::znode {
+
+void SessionTracker::touch(SessionId id, std::int32_t timeout_ms, std::int64_t now_ms) {
+  ENSURE(tick_ms_ > 0);
+  // Rounded up to the next tick, also when it falls on one: never early.
+  const std::int64_t deadline = ((now_ms + timeout_ms) / tick_ms_ + 1) * tick_ms_;
+  auto [at, added] = deadlines_.try_emplace(id, deadline);
+  if (!added) {
+    // A touch never shortens a life: pings may be reported late and out of order.
+    if (at->second >= deadline) return;
+    at->second = deadline;
+  }
+  buckets_[deadline].push_back(id);
+}
+
+void SessionTracker::remove(SessionId id) {
+  deadlines_.erase(id);
+}
+
+void SessionTracker::clear() {
+  deadlines_.clear();
+  buckets_.clear();
+}
+
+std::vector<SessionId> SessionTracker::take_expired(std::int64_t now_ms) {
+  std::vector<SessionId> expired;
+  while (!buckets_.empty() && buckets_.begin()->first <= now_ms) {
+    auto bucket = buckets_.extract(buckets_.begin());
+    for (SessionId id : bucket.mapped()) {
+      auto at = deadlines_.find(id);
+      if (at == deadlines_.end() || at->second != bucket.key()) continue;
+      expired.push_back(id);
+      deadlines_.erase(at);
+    }
+  }
+  std::sort(expired.begin(), expired.end());
+  return expired;
+}
+
+}  // namespace quorate::znode
