@@ -1,0 +1,32 @@
+// A commit: apply it to the tree and send the watch events it fires.
+#pragma once
+
+#include <cstdint>
+
+#include "consensus/input.h"
+#include "server/replica/connections.h"
+#include "znode/data_tree.h"
+#include "znode/op.h"
+#include "znode/watch_table.h"
+
+namespace quorate::server {
+
+class Applier {
+ public:
+  Applier(znode::DataTree& tree, znode::WatchTable& watches, Connections& connections)
+      : tree_(tree), watches_(watches), connections_(connections) {}
+
+  /// Events enter the out buffers here, so before any reply that could show the new state (R64).
+  /// fatal() when the txn cannot be applied: this server can then follow its leader no further, and
+  /// going on would make it a different tree.
+  znode::Outcome apply(const consensus::LogRecord& record, znode::ReplayMode mode);
+
+ private:
+  void notify(const znode::Outcome& outcome, Zxid zxid);
+
+  znode::DataTree& tree_;
+  znode::WatchTable& watches_;
+  Connections& connections_;
+};
+
+}  // namespace quorate::server

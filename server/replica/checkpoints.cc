@@ -1,0 +1,102 @@
+#include "server/replica/checkpoints.h"
+
+#include <utility>
+
+namespace quorate::server {
+
+namespace {
+
+/// Above so many bytes waiting on the link no further piece is read from disk: a slow learner holds
+/// the stream back, not this server's memory.
+constexpr std::size_t kQueuedBytesMax = 1u << 20;
+
+consensus::QuorumPacket snap_packet(Zxid zxid) {
+  consensus::QuorumPacket packet;
+  packet.type = consensus::PacketType::Snap;
+  packet.zxid = zxid;
+  return packet;
+}
+
+}  // namespace
+
+Checkpoints::Checkpoints(CheckpointLimits limits, Zxid current, Disk& disk, Links& links)
+    : limits_(limits), disk_(disk), links_(links), exists_(current > Zxid{0}) {}
+
+void Checkpoints::applied(std::size_t bytes) {
+  log_bytes_ += bytes;
+  ++records_;
+}
+
+void Checkpoints::renew_if_due(znode::DataTree& tree, Zxid fuzzy_until) {
+  if (in_flight_ > 0) return;
+  bool due = tree.dirty_bytes() >= limits_.dirty_bytes || log_bytes_ >= limits_.log_bytes ||
+             records_ >= limits_.records;
+  if (due || wanted_) renew(tree, fuzzy_until);
+}
+
+void Checkpoints::renew(znode::DataTree& tree, Zxid fuzzy_until) {
+  log_bytes_ = 0;
+  records_ = 0;
+  wanted_ = false;
+  ++in_flight_;
+  disk_.checkpoint(znode::encode_checkpoint(tree, fuzzy_until));
+}
+
+void Checkpoints::on_checkpointed(Zxid) {
+  if (in_flight_ > 0) --in_flight_;
+  exists_ = true;
+}
+
+void Checkpoints::replaced(Zxid) {
+  exists_ = true;
+  log_bytes_ = 0;
+  records_ = 0;
+}
+
+void Checkpoints::begin(LinkId link) {
+  sendings_.try_emplace(link);
+  if (!exists_ && in_flight_ == 0) wanted_ = true;
+}
+
+void Checkpoints::on_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok) {
+  auto at = sendings_.find(link);
+  if (at == sendings_.end()) return;
+  at->second.asked = false;
+  at->second.piece = Piece{zxid, std::move(piece), last, ok};
+}
+
+void Checkpoints::drop(LinkId link) {
+  auto at = sendings_.find(link);
+  if (at == sendings_.end()) return;
+  if (at->second.asked || at->second.started) dropped_.push_back(link);
+  sendings_.erase(at);
+}
+
+std::vector<consensus::TransferDone> Checkpoints::advance() {
+  for (LinkId link : std::exchange(dropped_, {})) disk_.drop_snapshot(link);
+  std::vector<consensus::TransferDone> ended;
+  for (auto at = sendings_.begin(); at != sendings_.end();) {
+    auto done = advance(at->first, at->second);
+    if (done) ended.push_back(*done);
+    at = done ? sendings_.erase(at) : std::next(at);
+  }
+  return ended;
+}
+
+std::optional<consensus::TransferDone> Checkpoints::advance(LinkId link, Sending& sending) {
+  if (sending.piece) {
+    Piece piece = *std::exchange(sending.piece, std::nullopt);
+    if (!piece.ok) return consensus::TransferDone{link, piece.zxid, /*ok=*/false};
+    if (!sending.started) links_.send(link, snap_packet(piece.zxid));
+    sending.started = true;
+    if (!piece.bytes.empty()) links_.send_raw(link, std::move(piece.bytes));
+    if (piece.last) return consensus::TransferDone{link, piece.zxid, /*ok=*/true};
+  }
+  if (!sending.asked && exists_ && links_.queued_bytes(link) < kQueuedBytesMax) {
+    sending.asked = true;
+    disk_.read_snapshot(link);
+  }
+  return std::nullopt;
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,74 @@
+// When the checkpoint is to be renewed, and the sending of a whole tree to a learner.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "consensus/input.h"
+#include "consensus/ready.h"
+#include "server/replica/ports.h"
+#include "znode/data_tree.h"
+
+namespace quorate::server {
+
+struct CheckpointLimits {
+  std::size_t dirty_bytes = 16u << 20;
+  std::size_t log_bytes = 256u << 20;
+  std::int64_t records = 100000;
+};
+
+class Checkpoints {
+ public:
+  /// `current`: the checkpoint that recovery found; Zxid{0} or less means that none exists for sure.
+  Checkpoints(CheckpointLimits limits, Zxid current, Disk& disk, Links& links);
+
+  // ---- Renewing ----------------------------------------------------------------------------------
+  /// A record has been applied.
+  void applied(std::size_t bytes);
+  /// Hands a batch to the disk when one is due and none is being written.
+  void renew_if_due(znode::DataTree& tree, Zxid fuzzy_until);
+  void renew(znode::DataTree& tree, Zxid fuzzy_until);
+  /// Answer of the disk; the caller tells consensus.
+  void on_checkpointed(Zxid zxid);
+  /// A received tree has become the current generation.
+  void replaced(Zxid zxid);
+
+  // ---- Sending: SNAP packet, then the stream piece by piece --------------------------------------
+  void begin(LinkId link);
+  void on_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok);
+  void drop(LinkId link);
+  /// Sends what has come from the disk and asks for more where the link has room. Returns the
+  /// transfers that have ended.
+  std::vector<consensus::TransferDone> advance();
+
+ private:
+  struct Piece {
+    Zxid zxid;
+    SharedBytes bytes;
+    bool last = false;
+    bool ok = false;
+  };
+  struct Sending {
+    bool asked = false;    ///< The disk owes us a piece.
+    bool started = false;  ///< SNAP has been sent.
+    std::optional<Piece> piece;
+  };
+  std::optional<consensus::TransferDone> advance(LinkId link, Sending& sending);
+
+  CheckpointLimits limits_;
+  Disk& disk_;
+  Links& links_;
+  bool exists_;
+  bool wanted_ = false;  ///< A transfer waits for the first checkpoint.
+  std::size_t in_flight_ = 0;
+  std::size_t log_bytes_ = 0;
+  std::int64_t records_ = 0;
+  std::map<LinkId, Sending> sendings_;
+  std::vector<LinkId> dropped_;  ///< The disk is to be told.
+};
+
+}  // namespace quorate::server

@@ -1,0 +1,121 @@
+#include "server/replica/connections.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ensure.h"
+#include "znode/proto/records.h"
+
+namespace quorate::server {
+
+namespace {
+constexpr std::size_t kSpareBuffersMax = 64;
+constexpr std::size_t kSpareBufferBytesMax = 64 << 10;
+}  // namespace
+
+Connection& Connections::open(ConnectionId id, std::string address) {
+  auto [at, is_new] = connections_.emplace(id, std::make_unique<Connection>());
+  ENSURE(is_new);
+  at->second->id = id;
+  at->second->identities.push_back({"ip", std::move(address)});
+  return *at->second;
+}
+
+Connection* Connections::find(ConnectionId id) {
+  auto at = connections_.find(id);
+  return at == connections_.end() ? nullptr : at->second.get();
+}
+
+Connection* Connections::of_session(SessionId session) {
+  auto at = by_session_.find(session);
+  return at == by_session_.end() ? nullptr : at->second;
+}
+
+void Connections::attach(Connection& connection, SessionId session) {
+  ENSURE(!by_session_.contains(session));
+  by_session_[session] = &connection;
+  connection.session = session;
+}
+
+void Connections::detach(Connection& connection) {
+  auto at = by_session_.find(connection.session);
+  if (at != by_session_.end() && at->second == &connection) by_session_.erase(at);
+}
+
+void Connections::touched(Connection& connection) {
+  if (connection.dirty) return;
+  connection.dirty = true;
+  dirty_.push_back(connection.id);
+}
+
+void Connections::event(Connection& connection, const znode::Fire& fire, Zxid zxid) {
+  send(connection, [&](JuteWriter& out) {
+    encode(out, ReplyHeader{xid::kEvent, zxid, Code::Ok});
+    encode(out, WatcherEvent{fire.type, KeeperState::SyncConnected, fire.path});
+  });
+}
+
+void Connections::reply(Connection& connection, const ReplyHeader& header) {
+  send(connection, [&](JuteWriter& out) { encode(out, header); });
+}
+
+void Connections::close(Connection& connection) {
+  departures_.push_back({connection.id, std::move(connection.out)});
+  forget(connection);
+}
+
+void Connections::forget(Connection& connection) {
+  detach(connection);
+  connections_.erase(connection.id);
+}
+
+std::vector<ConnectionId> Connections::ids() const {
+  std::vector<ConnectionId> all;
+  all.reserve(connections_.size());
+  for (const auto& [id, connection] : connections_) all.push_back(id);
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+void Connections::flush(Clients& clients) {
+  if (dirty_.empty() && departures_.empty()) return;
+  for (ConnectionId id : dirty_) {
+    Connection* connection = find(id);
+    if (connection == nullptr) continue;
+    connection->dirty = false;
+    if (!connection->out.empty()) {
+      clients.send(id, connection->out);
+      give_back(std::exchange(connection->out, {}));
+    }
+    bool pause = connection->wants_pause();
+    if (pause == connection->paused) continue;
+    connection->paused = pause;
+    pause ? clients.pause(id) : clients.resume(id);
+  }
+  dirty_.clear();
+  for (Departure& departure : departures_) {
+    if (!departure.out.empty()) clients.send(departure.id, departure.out);
+    clients.close(departure.id);
+    give_back(std::move(departure.out));
+  }
+  departures_.clear();
+  clients.flush();
+}
+
+Bytes Connections::take_buffer() {
+  if (spare_.empty()) return {};
+  Bytes buffer = std::move(spare_.back());
+  spare_.pop_back();
+  return buffer;
+}
+
+void Connections::give_back(Bytes buffer) {
+  if (spare_.size() >= kSpareBuffersMax || buffer.capacity() == 0 ||
+      buffer.capacity() > kSpareBufferBytesMax) {
+    return;
+  }
+  buffer.clear();
+  spare_.push_back(std::move(buffer));
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,47 @@
+// One quorum link as a stream: packets, and behind a SNAP packet a whole tree without a length.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "consensus/codec.h"
+#include "consensus/messages.h"
+#include "znode/snapshot.h"
+
+namespace quorate::server {
+
+class LinkStream {
+ public:
+  /// `max_field`: the longest string or buffer that is accepted.
+  explicit LinkStream(std::size_t max_field) : max_field_(max_field) {}
+
+  using OnPacket = std::function<void(consensus::QuorumPacket)>;
+  /// Whatever arrived, split anywhere. A SNAP packet is handed out like any other.
+  /// Error: the bytes cannot be packets or a tree; the stream is unusable and its link must be
+  /// closed. What was whole before them has been handed out.
+  ErrorCode feed(ByteView bytes, const OnPacket& on_packet);
+
+  struct ReceivedTree {
+    Zxid zxid;  ///< Of the SNAP packet.
+    znode::DataTree tree;
+  };
+  /// A tree that has arrived whole, once.
+  std::optional<ReceivedTree> take_tree();
+
+  std::size_t buffered() const { return partial_.size(); }
+
+ private:
+  ErrorCode consume(ByteView& input, const OnPacket& on_packet);
+  ErrorCode feed_tree(ByteView& input);
+
+  std::size_t max_field_;
+  Bytes partial_;  ///< The beginning of a packet.
+  std::optional<znode::SnapStreamReader> reader_;  ///< Between SNAP and the end of its stream.
+  Zxid snap_zxid_;
+  std::optional<ReceivedTree> received_;
+};
+
+}  // namespace quorate::server

@@ -1,0 +1,98 @@
+#include "server/replica/proposer.h"
+
+#include <utility>
+
+#include "base/ensure.h"
+
+namespace quorate::server {
+
+namespace {
+
+/// Client id, cxid, zxid, time, type.
+constexpr std::size_t kTxnHeaderBytes = 32;
+
+znode::Identities identities_of(const consensus::Request& request) {
+  znode::Identities identities;
+  if (!request.authinfo) return identities;
+  identities.reserve(request.authinfo->size());
+  for (const consensus::WireId& wire : *request.authinfo) {
+    identities.push_back({wire.scheme, wire.id});
+  }
+  return identities;
+}
+
+}  // namespace
+
+Proposer::Proposer(const znode::DataTree& tree, const znode::OpOptions& options,
+                   Sessions& sessions, std::size_t txn_bytes_max)
+    : tree_(tree),
+      options_(options),
+      sessions_(sessions),
+      txn_bytes_max_(txn_bytes_max),
+      pending_(tree) {}
+
+consensus::LogRecord Proposer::prepare(const consensus::Request& request, Zxid zxid,
+                                       std::int64_t wall_ms) {
+  return keep(zxid, make_txn(request, zxid, wall_ms));
+}
+
+consensus::LogRecord Proposer::prepare_expiry(SessionId session, Zxid zxid, std::int64_t wall_ms) {
+  static const znode::Identities kNobody;
+  znode::WriteRequest write{session, /*cxid=*/0, OpCode::CloseSession, {}};
+  Bytes txn = znode::prepare(pending_, options_, {session, kNobody}, write, zxid, wall_ms);
+  return keep(zxid, fit(std::move(txn), write, zxid, wall_ms));
+}
+
+Bytes Proposer::make_txn(const consensus::Request& request, Zxid zxid, std::int64_t wall_ms) {
+  znode::WriteRequest write{request.session, request.cxid, static_cast<OpCode>(request.op),
+                            request.body.view()};
+  bool creates = write.op == OpCode::CreateSession;
+  bool closes = write.op == OpCode::CloseSession;
+  // Only what every server can apply becomes a txn (hazard R51).
+  if (!creates && !closes && znode::op_info(write.op).kind != znode::OpKind::Write) {
+    return znode::prepare_error(write, zxid, wall_ms, Code::Unimplemented);
+  }
+  // No txn is much larger than its request, so this keeps each below the limit of a packet.
+  if (write.body.size() > static_cast<std::size_t>(options_.max_buffer)) {
+    return znode::prepare_error(write, zxid, wall_ms, Code::MarshallingError);
+  }
+  if (!creates && !closes && pending_.session_alive(request.session) &&
+      !sessions_.may_write(request.session, request.origin)) {
+    return znode::prepare_error(write, zxid, wall_ms, Code::SessionMoved);
+  }
+  if (creates) sessions_.own(request.session, request.origin);
+  znode::Identities identities = identities_of(request);
+  Bytes txn =
+      znode::prepare(pending_, options_, {request.session, identities}, write, zxid, wall_ms);
+  return fit(std::move(txn), write, zxid, wall_ms);
+}
+
+Bytes Proposer::fit(Bytes txn, const znode::WriteRequest& write, Zxid zxid, std::int64_t wall_ms) {
+  if (txn.size() <= txn_bytes_max_) return txn;
+  if (write.op == OpCode::CloseSession) {
+    // Refusing is no way out: the session must end. Without its list of paths the txn has the form
+    // of ZooKeeper before 3.6, and every server removes what the session owns all the same.
+    REACHED("closeSession too large for a packet");
+    txn.resize(kTxnHeaderBytes);
+    return txn;
+  }
+  REACHED("txn too large for a packet");
+  // prepare() has recorded the change already: start again from the tree and what is in flight.
+  pending_ = znode::PendingView(tree_);
+  for (const consensus::LogRecord& record : in_flight_) {
+    ENSURE(!pending_.replay(record.bytes.view()));
+  }
+  return znode::prepare_error(write, zxid, wall_ms, Code::MarshallingError);
+}
+
+consensus::LogRecord Proposer::keep(Zxid zxid, Bytes txn) {
+  in_flight_.push_back({zxid, SharedBytes(std::move(txn))});
+  return in_flight_.back();
+}
+
+void Proposer::landed(Zxid zxid) {
+  while (!in_flight_.empty() && in_flight_.front().zxid <= zxid) in_flight_.pop_front();
+  pending_.landed(zxid);
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,48 @@
+// Leader (and standalone): request -> prepare -> txn or error txn.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "base/ids.h"
+#include "consensus/input.h"
+#include "consensus/messages.h"
+#include "server/replica/sessions.h"
+#include "znode/data_tree.h"
+#include "znode/op.h"
+#include "znode/pending_view.h"
+
+namespace quorate::server {
+
+/// Lives from Serving to ServiceLost of a leader.
+class Proposer {
+ public:
+  /// `txn_bytes_max`: what every member of the ensemble accepts as one field (hazard R54).
+  Proposer(const znode::DataTree& tree, const znode::OpOptions& options, Sessions& sessions,
+           std::size_t txn_bytes_max);
+
+  /// The record to propose under `zxid`. Every request gives one: a refusal becomes an error txn, so
+  /// that the server that forwarded it gets its answer in its place (hazard R57).
+  consensus::LogRecord prepare(const consensus::Request& request, Zxid zxid, std::int64_t wall_ms);
+  /// closeSession of an expired session.
+  consensus::LogRecord prepare_expiry(SessionId session, Zxid zxid, std::int64_t wall_ms);
+
+  /// The tree has applied everything up to `zxid`.
+  void landed(Zxid zxid);
+
+  bool session_alive(SessionId session) const { return pending_.session_alive(session); }
+
+ private:
+  Bytes make_txn(const consensus::Request& request, Zxid zxid, std::int64_t wall_ms);
+  Bytes fit(Bytes txn, const znode::WriteRequest& write, Zxid zxid, std::int64_t wall_ms);
+  consensus::LogRecord keep(Zxid zxid, Bytes txn);
+
+  const znode::DataTree& tree_;
+  const znode::OpOptions& options_;
+  Sessions& sessions_;
+  std::size_t txn_bytes_max_;
+  znode::PendingView pending_;
+  std::deque<consensus::LogRecord> in_flight_;
+};
+
+}  // namespace quorate::server

@@ -1,0 +1,423 @@
+#include "server/replica/replica.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "base/ensure.h"
+#include "server/replica/replica_impl.h"
+#include "znode/snapshot.h"
+
+namespace quorate::server {
+
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+CheckpointLimits checkpoint_limits(const ReplicaOptions& options) {
+  return {options.checkpoint_dirty_bytes, options.checkpoint_log_bytes, options.snap_count};
+}
+
+}  // namespace
+
+Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports, Random random)
+    : options(std::move(given)),
+      ports(given_ports),
+      tree(std::move(recovered.tree)),
+      recovered_fuzzy_until(recovered.fuzzy_until),
+      gate({options.outstanding_max, options.per_connection_max}),
+      sessions(options.peer.self, options.peer.tick_time_ms, ports.clock.wall_ms(), random.fork()),
+      checkpoints(checkpoint_limits(options), recovered.durable.checkpoint, ports.disk,
+                  ports.links),
+      applier(tree, watches, connections),
+      reader(tree, watches, connections, options.ops),
+      peer(options.peer, std::move(recovered.durable), random.fork()),
+      started_ms(ports.clock.now_ms()),
+      last_tick_ms(started_ms) {}
+
+// ---- The pump ------------------------------------------------------------------------------------
+
+void Replica::Impl::pump() {
+  while (true) {
+    propose_waiting();
+    while (peer.has_ready()) {
+      carry_out(peer.take_ready());
+      propose_waiting();
+    }
+    start_install();
+    for (const consensus::TransferDone& done : checkpoints.advance()) peer.step(done);
+    if (!peer.has_ready()) break;
+  }
+  checkpoints.renew_if_due(tree, fuzzy_until());
+  flush();
+}
+
+/// In the order of the fields of Ready, which is the order that consensus relies on.
+void Replica::Impl::carry_out(consensus::Ready ready) {
+  if (!ready.writes.empty()) ports.disk.write(ready.first_write, std::move(ready.writes));
+  for (const consensus::LinkCommand& command : ready.links) carry_out(command);
+  for (const consensus::VoteEnvelope& vote : ready.votes) {
+    ports.links.vote(vote.to, vote.notification);
+  }
+  for (consensus::Envelope& envelope : ready.sends) send(std::move(envelope));
+  for (const consensus::LogRecord& record : ready.commits) apply(record);
+  auto queue_of = [this](ConnectionId id) {
+    Connection* connection = connections.find(id);
+    return connection == nullptr ? nullptr : &connection->queue;
+  };
+  for (ConnectionId id : gate.syncs_done(ready.syncs_done, queue_of)) drain(id);
+  for (const consensus::RevalidateAnswer& answer : ready.revalidated) {
+    Connection* connection = connections.of_session(answer.session);
+    if (connection == nullptr || connection->stage != Stage::Revalidating) continue;
+    answer.valid ? establish(*connection) : refuse(*connection);
+  }
+  for (const consensus::Revalidation& question : ready.revalidations) {
+    answer_revalidation(question);
+  }
+  for (const consensus::LearnerTouches& heard : ready.touches) {
+    for (const consensus::SessionTouch& touch : heard.touches) {
+      sessions.touch(touch.session, touch.timeout_ms, ports.clock.now_ms());
+    }
+  }
+  for (const consensus::Transfer& transfer : ready.transfers) checkpoints.begin(transfer.link);
+  for (const consensus::Event& event : ready.events) observe(event);
+  for (consensus::Request& request : ready.requests) {
+    waiting_requests.push_back(std::move(request));
+  }
+}
+
+void Replica::Impl::carry_out(consensus::LinkCommand command) {
+  std::visit(Overloaded{[this](consensus::OpenLink open) { ports.links.open(open.peer); },
+                        [this](consensus::CancelOpen open) { ports.links.cancel(open.peer); },
+                        [this](consensus::CloseLink close) {
+                          drop_link(close.link);
+                          ports.links.close(close.link);
+                        }},
+             command);
+}
+
+void Replica::Impl::send(consensus::Envelope envelope) {
+  consensus::QuorumPacket& packet = envelope.packet;
+  bool ping_reply = packet.type == consensus::PacketType::Ping && !packet.data &&
+                    peer.role() == consensus::Role::Following;
+  if (ping_reply) {
+    packet.data = consensus::encode_touches(sessions.take_notes());
+    for (ConnectionId id : std::exchange(reported, {})) {
+      if (Connection* connection = connections.find(id)) connection->reported = false;
+    }
+  }
+  ports.links.send(envelope.link, packet);
+}
+
+void Replica::Impl::flush() {
+  resume_throttled();
+  for (LinkId link : std::exchange(links_to_close, {})) ports.links.close(link);
+  ports.links.flush();
+  connections.flush(ports.clients);
+}
+
+// ---- Commits -------------------------------------------------------------------------------------
+
+void Replica::Impl::apply(const consensus::LogRecord& record) {
+  ++statistics.commits;
+  auto mode = record.zxid <= fuzzy_until() ? znode::ReplayMode::Fuzzy : znode::ReplayMode::Exact;
+  znode::Outcome outcome = applier.apply(record, mode);
+  checkpoints.applied(record.bytes.size());
+  if (proposer) proposer->landed(record.zxid);
+  if (outcome.digest_mismatch) {
+    ++statistics.digest_mismatches;
+    if (!diverged) ports.observer.note('E', "digest mismatch zxid=" + to_string(record.zxid));
+    diverged = true;
+  }
+  track_session(outcome);
+  answer_txn(outcome);
+}
+
+void Replica::Impl::track_session(const znode::Outcome& outcome) {
+  const TxnHeader& txn = outcome.header;
+  if (txn.type == OpCode::CreateSession) {
+    sessions.created(txn.client_id, outcome.timeout_ms, ports.clock.now_ms());
+  } else if (txn.type == OpCode::CloseSession) {
+    sessions.closed(txn.client_id);
+  }
+}
+
+// ---- Leader --------------------------------------------------------------------------------------
+
+void Replica::Impl::answer_revalidation(const consensus::Revalidation& revalidation) {
+  SessionId session = revalidation.question.session;
+  bool valid = proposer && proposer->session_alive(session);
+  if (valid) {
+    sessions.own(session, revalidation.link);
+    sessions.touch(session, revalidation.question.timeout_ms, ports.clock.now_ms());
+  }
+  peer.step(consensus::AnswerRevalidate{revalidation.link, session, valid});
+}
+
+void Replica::Impl::propose_waiting() {
+  while (proposer && !waiting_requests.empty() && peer.may_propose()) {
+    consensus::Request request = std::move(waiting_requests.front());
+    waiting_requests.pop_front();
+    propose(proposer->prepare(request, peer.next_zxid(), ports.clock.wall_ms()));
+  }
+}
+
+void Replica::Impl::propose(consensus::LogRecord record) {
+  std::uint64_t size = record.bytes.size();
+  Statistics& s = statistics;
+  s.min_proposal_size = s.proposals == 0 ? size : std::min(s.min_proposal_size, size);
+  s.max_proposal_size = std::max(s.max_proposal_size, size);
+  s.last_proposal_size = size;
+  ++s.proposals;
+  peer.step(consensus::Propose{std::move(record)});
+}
+
+void Replica::Impl::expire_sessions() {
+  if (!proposer || stopped) return;
+  for (SessionId session : sessions.take_expired(last_tick_ms)) {
+    if (!proposer->session_alive(session)) continue;
+    if (!waiting_requests.empty() || !peer.may_propose()) {
+      sessions.expire_later(session, last_tick_ms);
+      continue;
+    }
+    ports.observer.note('I', "session expired session=" + to_string(session));
+    propose(proposer->prepare_expiry(session, peer.next_zxid(), ports.clock.wall_ms()));
+  }
+}
+
+// ---- Events --------------------------------------------------------------------------------------
+
+void Replica::Impl::observe(const consensus::Event& event) {
+  switch (event.kind) {
+    case consensus::EventKind::Serving:
+      begin_service();
+      break;
+    case consensus::EventKind::ServiceLost:
+      lose_service();
+      break;
+    case consensus::EventKind::Looking:
+      ++statistics.elections;
+      break;
+    default:
+      break;
+  }
+  ports.observer.on_event(event);
+}
+
+void Replica::Impl::begin_service() {
+  // Service may be over again already; its ServiceLost is then behind this event.
+  if (!peer.serving()) return;
+  serving = true;
+  if (peer.role() != consensus::Role::Leading) return;
+  sessions.lead(tree.sessions(), ports.clock.now_ms());
+  proposer.emplace(tree, options.ops, sessions, options.peer.max_field);
+}
+
+void Replica::Impl::lose_service() {
+  serving = false;
+  close_all_clients();
+  waiting_requests.clear();
+  proposer.reset();
+  sessions.clear();
+  reported.clear();
+}
+
+// ---- Links and trees -----------------------------------------------------------------------------
+
+void Replica::Impl::on_link_bytes(LinkId link, ByteView bytes) {
+  auto at = streams.find(link);
+  if (at == streams.end()) return;
+  auto on_packet = [this, link](consensus::QuorumPacket packet) {
+    peer.step(consensus::QuorumMessage{link, std::move(packet)});
+  };
+  ErrorCode fault = at->second.feed(bytes, on_packet);
+  if (!fault) return;
+  ports.observer.note('W', "link closed, malformed bytes link=" + to_string(link) + " error=\"" +
+                               fault.message() + '"');
+  streams.erase(at);
+  links_to_close.push_back(link);
+}
+
+void Replica::Impl::drop_link(LinkId link) {
+  streams.erase(link);
+  checkpoints.drop(link);
+}
+
+/// Runs after all that consensus asked for: a tree on a link that it wanted closed is gone by now.
+void Replica::Impl::start_install() {
+  for (auto& [link, stream] : streams) {
+    if (installing) return;
+    std::optional<LinkStream::ReceivedTree> received = stream.take_tree();
+    if (!received) continue;
+    installing.emplace(Install{link, std::move(received->tree)});
+    installing->tree.mark_all_dirty();
+    ports.disk.install(link, znode::encode_checkpoint(installing->tree, fuzzy_until()));
+  }
+}
+
+void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
+  if (!installing || installing->link != link) return;
+  Install install = *std::exchange(installing, std::nullopt);
+  // Also when the link has ended meanwhile: the disk holds this tree and no log now, and memory must
+  // not differ from it (hazard R8).
+  if (ok) {
+    tree = std::move(install.tree);
+    checkpoints.replaced(zxid);
+  }
+  peer.step(consensus::SnapshotInstalled{link, zxid, ok});
+}
+
+// ---- Status --------------------------------------------------------------------------------------
+
+ServerStatus Replica::Impl::status() const {
+  ServerStatus out;
+  out.serving = serving;
+  if (serving) {
+    bool leads = peer.role() == consensus::Role::Leading;
+    out.mode = options.peer.standalone ? "standalone" : leads ? "leader" : "follower";
+  }
+  out.self = options.peer.self;
+  out.leader = peer.leader();
+  out.last_applied = tree.last_applied();
+  out.last_logged = peer.last_logged();
+  out.accepted_epoch = peer.accepted_epoch();
+  out.current_epoch = peer.current_epoch();
+  out.node_count = tree.node_count();
+  out.ephemeral_count = tree.ephemeral_count();
+  out.approximate_data_size = tree.approximate_data_size();
+  out.watch_count = watches.size();
+  out.sessions = tree.sessions().size();
+  out.outstanding = gate.outstanding();
+  out.learners = peer.learners();
+  out.synced_followers = peer.synced_followers();
+  out.quorum_size = options.peer.ensemble.voter_count();
+  const Statistics& s = statistics;
+  out.packets_received = s.packets_received;
+  out.packets_sent = connections.packets_sent();
+  out.min_latency_ms = s.min_latency_ms;
+  out.max_latency_ms = s.max_latency_ms;
+  if (s.latencies > 0) {
+    out.avg_latency_ms = static_cast<double>(s.total_latency_ms) / static_cast<double>(s.latencies);
+  }
+  out.proposals = s.proposals;
+  out.commits = s.commits;
+  out.digest_mismatches = s.digest_mismatches;
+  out.elections = s.elections;
+  out.last_proposal_size = s.last_proposal_size;
+  out.min_proposal_size = s.min_proposal_size;
+  out.max_proposal_size = s.max_proposal_size;
+  out.uptime_ms = ports.clock.now_ms() - started_ms;
+  return out;
+}
+
+std::string Replica::Impl::dump_sessions() const {
+  std::string out = "Global Sessions(" + std::to_string(tree.sessions().size()) + "):\n";
+  for (const auto& [id, timeout_ms] : tree.sessions()) {
+    out += to_string(id) + '\t' + std::to_string(timeout_ms) + "ms\n";
+  }
+  std::vector<SessionId> owners = tree.sessions_with_ephemerals();
+  out += "ephemeral nodes dump:\nSessions with Ephemerals (" + std::to_string(owners.size()) +
+         "):\n";
+  for (SessionId owner : owners) {
+    out += to_string(owner) + ":\n";
+    for (const std::string& path : tree.ephemerals(owner)) out += '\t' + path + '\n';
+  }
+  return out;
+}
+
+// ---- The face ------------------------------------------------------------------------------------
+
+Replica::Replica(ReplicaOptions options, Recovered recovered, Ports ports, Random random)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(recovered), ports, random)) {}
+
+Replica::~Replica() = default;
+
+void Replica::on_client_open(ConnectionId connection, std::string address) {
+  impl_->connections.open(connection, std::move(address));
+  impl_->arrivals.push_back({impl_->last_tick_ms, connection});
+}
+
+void Replica::on_client_frame(ConnectionId connection, ByteView frame) {
+  impl_->on_client_frame(connection, frame);
+}
+
+void Replica::on_client_closed(ConnectionId id) {
+  Connection* connection = impl_->connections.find(id);
+  if (connection == nullptr) return;
+  impl_->watches.drop(id);
+  impl_->gate.abandon(connection->queue, connection->session, connection->attached_after);
+  impl_->connections.forget(*connection);
+}
+
+void Replica::on_notification(ServerId from, consensus::Notification notification) {
+  impl_->peer.step(consensus::ElectionMessage{from, std::move(notification)});
+}
+
+void Replica::on_election_link(ServerId peer, bool reachable) {
+  impl_->peer.step(consensus::ElectionLink{peer, reachable});
+}
+
+void Replica::on_link_up(LinkId link, std::optional<ServerId> opened_to) {
+  impl_->streams.try_emplace(link, impl_->options.peer.max_field);
+  impl_->peer.step(consensus::LinkUp{link, opened_to});
+}
+
+void Replica::on_link_bytes(LinkId link, ByteView bytes) { impl_->on_link_bytes(link, bytes); }
+
+void Replica::on_link_down(LinkId link) {
+  impl_->drop_link(link);
+  impl_->peer.step(consensus::LinkDown{link});
+}
+
+void Replica::on_synced(std::uint64_t write) { impl_->peer.step(consensus::LogSynced{write}); }
+
+void Replica::on_checkpointed(Zxid zxid) {
+  impl_->checkpoints.on_checkpointed(zxid);
+  impl_->peer.checkpointed(zxid);
+}
+
+void Replica::on_snapshot_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok) {
+  impl_->checkpoints.on_piece(link, zxid, std::move(piece), last, ok);
+}
+
+void Replica::on_installed(LinkId link, Zxid zxid, bool ok) {
+  impl_->on_installed(link, zxid, ok);
+}
+
+void Replica::on_tick() {
+  Impl& impl = *impl_;
+  std::int64_t now_ms = impl.ports.clock.now_ms();
+  bool slept = now_ms - impl.last_tick_ms > impl.options.peer.tick_time_ms;
+  impl.last_tick_ms = now_ms;
+  impl.peer.step(consensus::Tick{now_ms});
+  // This process did not run: what clients sent meanwhile has not been read yet, and their silence
+  // says nothing (hazard R58).
+  if (slept) impl.sessions.regrant(impl.tree.sessions(), now_ms);
+  impl.expire_sessions();
+  impl.close_sessionless();
+}
+
+void Replica::pump() { impl_->pump(); }
+
+void Replica::stop() {
+  impl_->stopped = true;
+  impl_->close_all_clients();
+  if (impl_->tree.dirty_count() > 0) impl_->checkpoints.renew(impl_->tree, impl_->fuzzy_until());
+  impl_->flush();
+}
+
+ServerStatus Replica::status() const { return impl_->status(); }
+
+void Replica::reset_statistics() {
+  impl_->statistics = {};
+  impl_->connections.reset_statistics();
+}
+
+const consensus::Peer& Replica::peer() const { return impl_->peer; }
+const znode::DataTree& Replica::tree() const { return impl_->tree; }
+std::string Replica::dump_sessions() const { return impl_->dump_sessions(); }
+
+}  // namespace quorate::server

@@ -1,0 +1,309 @@
+// Clients: handshake, requests in their order, answers.
+#include <algorithm>
+#include <utility>
+
+#include "base/ensure.h"
+#include "server/replica/replica_impl.h"
+#include "znode/proto/records.h"
+
+namespace quorate::server {
+
+namespace {
+
+constexpr std::size_t kRequestHeaderBytes = 8;
+/// What a client may send while its handshake waits. Its connection is paused by then, so this is
+/// what one read of the socket can hold.
+constexpr std::size_t kHeldFramesMax = 4096;
+
+std::vector<consensus::WireId> wire_ids(const znode::Identities& identities) {
+  std::vector<consensus::WireId> ids;
+  ids.reserve(identities.size());
+  for (const AuthId& identity : identities) ids.push_back({identity.scheme, identity.id});
+  return ids;
+}
+
+}  // namespace
+
+// ---- Handshake -----------------------------------------------------------------------------------
+
+void Replica::Impl::on_client_frame(ConnectionId id, ByteView frame) {
+  Connection* connection = connections.find(id);
+  if (connection == nullptr) return;
+  ++statistics.packets_received;
+  switch (connection->stage) {
+    case Stage::Sessionless:
+      return handshake(*connection, frame);
+    case Stage::Creating:
+    case Stage::Revalidating:
+      if (connection->held.size() >= kHeldFramesMax) return close(*connection);
+      connection->held.emplace_back(frame.begin(), frame.end());
+      return;
+    case Stage::Open:
+      return on_request(*connection, frame);
+  }
+}
+
+void Replica::Impl::handshake(Connection& connection, ByteView frame) {
+  Result<ConnectRequest> request = decode_all<ConnectRequest>(frame);
+  if (!request) return close(connection);
+  SessionBounds bounds{options.min_session_timeout_ms, options.max_session_timeout_ms};
+  Verdict verdict = judge(*request, serving && !stopped, tree.last_applied(), bounds);
+  if (verdict.action == Verdict::Action::Close) return close(connection);
+  connection.read_only = request->read_only;
+  connection.timeout_ms = verdict.timeout_ms;
+  if (verdict.action == Verdict::Action::Create) return create_session(connection);
+  // The older connection goes first, also when the password turns out wrong (step 8).
+  Connection* older = connections.of_session(request->session_id);
+  if (older != nullptr) close(*older);
+  if (verdict.action == Verdict::Action::Refuse) return refuse(connection);
+  reconnect(connection, request->session_id);
+}
+
+void Replica::Impl::create_session(Connection& connection) {
+  SessionId session = sessions.next_id(tree.sessions(), [this](SessionId id) {
+    return connections.of_session(id) != nullptr || (proposer && proposer->session_alive(id));
+  });
+  connections.attach(connection, session);
+  connection.stage = Stage::Creating;
+  connections.touched(connection);
+  consensus::Request request;
+  request.session = session;
+  request.op = static_cast<std::int32_t>(OpCode::CreateSession);
+  Bytes body;
+  JuteWriter(body).i32(connection.timeout_ms);
+  request.body = SharedBytes(std::move(body));
+  peer.step(consensus::Submit{std::move(request)});
+}
+
+void Replica::Impl::reconnect(Connection& connection, SessionId session) {
+  connections.attach(connection, session);
+  if (!proposer) {
+    connection.stage = Stage::Revalidating;
+    connections.touched(connection);
+    peer.step(consensus::AskRevalidate{session, connection.timeout_ms});
+    return;
+  }
+  if (!proposer->session_alive(session)) return refuse(connection);
+  sessions.own(session, /*owner=*/std::nullopt);
+  sessions.touch(session, connection.timeout_ms, ports.clock.now_ms());
+  establish(connection);
+}
+
+void Replica::Impl::refuse(Connection& connection) {
+  connections.send(connection,
+                   [&](JuteWriter& out) { encode(out, refused(connection.read_only)); });
+  close(connection);
+}
+
+void Replica::Impl::establish(Connection& connection) {
+  connection.stage = Stage::Open;
+  connection.attached_after = peer.last_logged();
+  connections.send(connection, [&](JuteWriter& out) {
+    encode(out, accepted(connection.session, connection.timeout_ms, connection.read_only));
+  });
+  ConnectionId id = connection.id;
+  for (const Bytes& frame : std::exchange(connection.held, {})) {
+    Connection* still = connections.find(id);
+    if (still == nullptr) return;
+    on_request(*still, frame);
+  }
+}
+
+// ---- Requests ------------------------------------------------------------------------------------
+
+void Replica::Impl::on_request(Connection& connection, ByteView frame) {
+  heard(connection);
+  if (frame.size() < kRequestHeaderBytes) return close(connection);
+  auto cxid = load_be<std::int32_t>(frame.data());
+  auto op = static_cast<OpCode>(load_be<std::int32_t>(frame.data() + 4));
+  ByteView body = frame.subspan(kRequestHeaderBytes);
+  // Answered as soon as it is read: it may overtake replies that wait (client-protocol section 10).
+  if (op == OpCode::Auth) return on_auth(connection, cxid, body);
+  Passage passage = passage_of(op);
+  bool local = passage != Passage::Write && passage != Passage::Sync;
+  if (local && connection.queue.empty()) {
+    count_latency(0);
+    answer_now(connection, cxid, op, passage, body);
+    return;
+  }
+  OpenRequest request;
+  request.cxid = cxid;
+  request.op = op;
+  request.passage = passage;
+  request.received_ms = ports.clock.now_ms();
+  bool at_once = passage == Passage::Write && gate.open_for_submit(connection.queue);
+  if (!at_once) request.body.assign(body.begin(), body.end());
+  OpenRequest& queued = gate.push(connection.queue, std::move(request));
+  if (at_once) {
+    submit(connection, queued, body);
+  } else {
+    submit_next(connection);
+  }
+  throttle(connection);
+}
+
+void Replica::Impl::on_auth(Connection& connection, std::int32_t cxid, ByteView body) {
+  Result<AuthPacket> packet = decode_all<AuthPacket>(body);
+  // `ip` adds what every connection has already. No other scheme is built: refused, then closed.
+  bool known = packet && packet->scheme == "ip";
+  connections.reply(connection, {cxid, Zxid{}, known ? Code::Ok : Code::AuthFailed});
+  if (!known) close(connection);
+}
+
+void Replica::Impl::heard(Connection& connection) {
+  if (proposer) {
+    sessions.touch(connection.session, connection.timeout_ms, ports.clock.now_ms());
+  } else if (!connection.reported) {
+    connection.reported = true;
+    sessions.note(connection.session, connection.timeout_ms);
+    reported.push_back(connection.id);
+  }
+}
+
+void Replica::Impl::submit(Connection& connection, const OpenRequest& request, ByteView body) {
+  consensus::Request out;
+  out.session = connection.session;
+  out.cxid = request.cxid;
+  out.op = static_cast<std::int32_t>(request.op);
+  out.body = SharedBytes(Bytes(body.begin(), body.end()));
+  out.authinfo = wire_ids(connection.identities);
+  gate.submitted(connection.queue, connection.id);
+  peer.step(consensus::Submit{std::move(out)});
+}
+
+void Replica::Impl::submit_next(Connection& connection) {
+  while (OpenRequest* request = gate.next_to_submit(connection.queue)) {
+    // The path of a sync is needed for its reply; the body of a write is not needed again.
+    Bytes body = request->passage == Passage::Sync ? request->body
+                                                   : std::exchange(request->body, {});
+    submit(connection, *request, body);
+  }
+}
+
+// ---- Answers -------------------------------------------------------------------------------------
+
+bool Replica::Impl::answer_now(Connection& connection, std::int32_t cxid, OpCode op,
+                               Passage passage, ByteView body) {
+  switch (passage) {
+    case Passage::Unknown:
+      connections.reply(connection, {cxid, kBlankZxid, Code::Unimplemented});
+      close(connection);
+      return false;
+    case Passage::Unimplemented:
+      connections.reply(connection, {cxid, tree.last_applied(), Code::Unimplemented});
+      return true;
+    case Passage::Sync:
+      reader.answer_sync(connection, cxid, body);
+      return true;
+    case Passage::Read:
+    case Passage::Write:
+      break;
+  }
+  ENSURE(passage == Passage::Read);
+  reader.answer(connection, cxid, op, body);
+  return true;
+}
+
+void Replica::Impl::drain(ConnectionId id) {
+  Connection* connection = connections.find(id);
+  if (connection == nullptr) return;
+  while (!connection->queue.empty()) {
+    OpenRequest& first = connection->queue.front();
+    if (first.passage == Passage::Write) break;
+    if (first.passage == Passage::Sync && !first.answered) break;
+    OpenRequest request = gate.pop(connection->queue);
+    count_latency(ports.clock.now_ms() - request.received_ms);
+    if (!answer_now(*connection, request.cxid, request.op, request.passage, request.body)) return;
+  }
+  submit_next(*connection);
+}
+
+void Replica::Impl::answer_txn(const znode::Outcome& outcome) {
+  const TxnHeader& txn = outcome.header;
+  bool closes = txn.type == OpCode::CloseSession;
+  if (gate.answers_abandoned(txn)) {
+    // Its connection has ended; if the session is attached again, that connection has not asked.
+  } else if (Connection* connection = connections.of_session(txn.client_id)) {
+    if (connection->stage == Stage::Creating) {
+      if (txn.type == OpCode::CreateSession) return establish(*connection);
+      return close(*connection);
+    }
+    if (connection->stage == Stage::Open &&
+        RequestGate::answers(connection->queue, connection->attached_after, txn)) {
+      answer_write(*connection, outcome);
+    }
+  }
+  if (!closes) return;
+  gate.session_ended(txn.client_id);
+  // Expired: no packet (client-protocol 3.3). While the leader is asked, its answer decides.
+  Connection* attached = connections.of_session(txn.client_id);
+  if (attached != nullptr && attached->stage == Stage::Open) close(*attached);
+}
+
+void Replica::Impl::answer_write(Connection& connection, const znode::Outcome& outcome) {
+  OpenRequest request = gate.pop(connection.queue);
+  count_latency(ports.clock.now_ms() - request.received_ms);
+  Code code = znode::reply_code(outcome);
+  // Never told to the client: the session lives at another server, this connection is over.
+  if (code == Code::SessionMoved) return close(connection);
+  connections.send(connection, [&](JuteWriter& out) {
+    encode(out, ReplyHeader{request.cxid, outcome.header.zxid, code});
+    if (code == Code::Ok) znode::encode_response(out, outcome);
+  });
+  if (request.op == OpCode::CloseSession) return close(connection);
+  drain(connection.id);
+}
+
+void Replica::Impl::count_latency(std::int64_t latency_ms) {
+  Statistics& s = statistics;
+  s.min_latency_ms = s.latencies == 0 ? latency_ms : std::min(s.min_latency_ms, latency_ms);
+  s.max_latency_ms = std::max(s.max_latency_ms, latency_ms);
+  s.total_latency_ms += latency_ms;
+  ++s.latencies;
+}
+
+// ---- Ends and limits -----------------------------------------------------------------------------
+
+void Replica::Impl::close(Connection& connection) {
+  watches.drop(connection.id);
+  gate.abandon(connection.queue, connection.session, connection.attached_after);
+  connections.close(connection);
+}
+
+void Replica::Impl::close_all_clients() {
+  for (ConnectionId id : connections.ids()) {
+    Connection* connection = connections.find(id);
+    if (connection->stage != Stage::Sessionless) close(*connection);
+  }
+  gate.clear();
+}
+
+void Replica::Impl::throttle(Connection& connection) {
+  if (connection.throttled || !gate.above_limit(connection.queue)) return;
+  connection.throttled = true;
+  throttled.push_back(connection.id);
+  connections.touched(connection);
+}
+
+void Replica::Impl::resume_throttled() {
+  if (throttled.empty()) return;
+  std::erase_if(throttled, [this](ConnectionId id) {
+    Connection* connection = connections.find(id);
+    if (connection == nullptr) return true;
+    if (!gate.below_limit(connection->queue)) return false;
+    connection->throttled = false;
+    connections.touched(*connection);
+    return true;
+  });
+}
+
+void Replica::Impl::close_sessionless() {
+  std::int64_t due_ms = last_tick_ms - options.sessionless_timeout_ms;
+  while (!arrivals.empty() && arrivals.front().at_ms <= due_ms) {
+    Connection* connection = connections.find(arrivals.front().id);
+    if (connection != nullptr && connection->stage == Stage::Sessionless) close(*connection);
+    arrivals.pop_front();
+  }
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,122 @@
+// The private part of Replica: its members, and what its source files share. replica.cc has the
+// pump, peers, disk and time; replica_clients.cc has clients and their requests.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/replica/applier.h"
+#include "server/replica/checkpoints.h"
+#include "server/replica/connections.h"
+#include "server/replica/link_stream.h"
+#include "server/replica/proposer.h"
+#include "server/replica/reader.h"
+#include "server/replica/replica.h"
+#include "server/replica/request_gate.h"
+#include "server/replica/sessions.h"
+#include "znode/watch_table.h"
+
+namespace quorate::server {
+
+struct Replica::Impl {
+  Impl(ReplicaOptions given, Recovered recovered, Ports given_ports, Random random);
+
+  // ---- Clients (replica_clients.cc) --------------------------------------------------------------
+  void on_client_frame(ConnectionId id, ByteView frame);
+  void handshake(Connection& connection, ByteView frame);
+  void create_session(Connection& connection);
+  void reconnect(Connection& connection, SessionId session);
+  void refuse(Connection& connection);
+  /// The handshake is over: answers it and serves what the client has sent meanwhile.
+  void establish(Connection& connection);
+  void on_request(Connection& connection, ByteView frame);
+  void on_auth(Connection& connection, std::int32_t cxid, ByteView body);
+  void heard(Connection& connection);
+  void submit(Connection& connection, const OpenRequest& request, ByteView body);
+  /// Hands to consensus what may go there now.
+  void submit_next(Connection& connection);
+  /// Answers, from the oldest request on, all that need not wait.
+  void drain(ConnectionId id);
+  /// False when the connection has been closed.
+  bool answer_now(Connection& connection, std::int32_t cxid, OpCode op, Passage passage,
+                  ByteView body);
+  void answer_txn(const znode::Outcome& outcome);
+  void answer_write(Connection& connection, const znode::Outcome& outcome);
+  void count_latency(std::int64_t latency_ms);
+  void close(Connection& connection);
+  void close_all_clients();
+  void throttle(Connection& connection);
+  void resume_throttled();
+  void close_sessionless();
+
+  // ---- The pump and what Ready asks for (replica.cc) ---------------------------------------------
+  void pump();
+  void carry_out(consensus::Ready ready);
+  void carry_out(consensus::LinkCommand command);
+  void send(consensus::Envelope envelope);
+  void apply(const consensus::LogRecord& record);
+  void track_session(const znode::Outcome& outcome);
+  void answer_revalidation(const consensus::Revalidation& revalidation);
+  void observe(const consensus::Event& event);
+  void begin_service();
+  void lose_service();
+  void propose_waiting();
+  void propose(consensus::LogRecord record);
+  void expire_sessions();
+  void on_link_bytes(LinkId link, ByteView bytes);
+  void drop_link(LinkId link);
+  void start_install();
+  void on_installed(LinkId link, Zxid zxid, bool ok);
+  void flush();
+  Zxid fuzzy_until() const { return std::max(recovered_fuzzy_until, peer.fuzzy_until()); }
+  ServerStatus status() const;
+  std::string dump_sessions() const;
+
+  struct Install {
+    LinkId link;
+    znode::DataTree tree;
+  };
+  struct Statistics {
+    std::uint64_t packets_received = 0, latencies = 0, proposals = 0, commits = 0;
+    std::uint64_t digest_mismatches = 0, elections = 0;
+    std::int64_t min_latency_ms = 0, max_latency_ms = 0, total_latency_ms = 0;
+    std::uint64_t last_proposal_size = 0, min_proposal_size = 0, max_proposal_size = 0;
+  };
+
+  const ReplicaOptions options;
+  Ports ports;
+  znode::DataTree tree;
+  const Zxid recovered_fuzzy_until;
+  znode::WatchTable watches;
+  Connections connections;
+  RequestGate gate;
+  Sessions sessions;
+  Checkpoints checkpoints;
+  Applier applier;
+  Reader reader;
+  consensus::Peer peer;
+  std::optional<Proposer> proposer;  ///< From Serving to ServiceLost of a leader.
+
+  bool serving = false;
+  bool stopped = false;
+  bool diverged = false;  ///< A digest has differed; said once.
+  std::deque<consensus::Request> waiting_requests;  ///< At the leader's limit of proposals.
+  std::map<LinkId, LinkStream> streams;
+  std::vector<LinkId> links_to_close;  ///< Malformed bytes; closed by the pump.
+  std::optional<Install> installing;
+  std::vector<ConnectionId> throttled;
+  std::vector<ConnectionId> reported;  ///< Learner: those with Connection::reported.
+  struct Arrival {
+    std::int64_t at_ms;
+    ConnectionId id;
+  };
+  std::deque<Arrival> arrivals;  ///< Oldest first; for the time limit without a session.
+  std::int64_t started_ms;
+  std::int64_t last_tick_ms;
+  Statistics statistics;
+};
+
+}  // namespace quorate::server
