@@ -4,8 +4,8 @@
 #include <boost/asio/bind_executor.hpp>
 #include <utility>
 
-#include "completion.h"
-#include "connection.h"
+#include "client-lib/src/completion.h"
+#include "client-lib/src/connection.h"
 #include "quorate/errors.h"
 #include "znode/proto/records.h"
 
@@ -139,7 +139,11 @@ ErrorCode read_stat(const Bytes& body, Stat& stat) {
 Client::Client(asio::any_io_executor executor, ConnectOptions options)
     : connection_(std::make_shared<Connection>(std::move(executor), std::move(options))) {}
 
-Client::~Client() { connection_->abandon(); }
+Client::Client(const Client& other, Borrow) : connection_(other.connection_), owner_(false) {}
+
+Client::~Client() {
+  if (owner_) connection_->abandon();
+}
 
 asio::any_io_executor Client::get_executor() const { return connection_->strand(); }
 SessionState Client::state() const { return connection_->state(); }

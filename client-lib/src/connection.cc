@@ -1,4 +1,4 @@
-#include "connection.h"
+#include "client-lib/src/connection.h"
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
@@ -8,7 +8,7 @@
 #include <random>
 #include <utility>
 
-#include "completion.h"
+#include "client-lib/src/completion.h"
 
 namespace quorate::client {
 

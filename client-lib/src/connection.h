@@ -15,10 +15,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "host_list.h"
+#include "client-lib/src/host_list.h"
 #include "quorate/client.h"
 #include "quorate/options.h"
-#include "session_core.h"
+#include "client-lib/src/session_core.h"
 
 namespace quorate::client {
 

@@ -1,4 +1,4 @@
-#include "host_list.h"
+#include "client-lib/src/host_list.h"
 
 #include <charconv>
 

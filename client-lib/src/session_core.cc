@@ -1,4 +1,4 @@
-#include "session_core.h"
+#include "client-lib/src/session_core.h"
 
 #include <algorithm>
 #include <cerrno>

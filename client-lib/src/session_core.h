@@ -37,7 +37,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "quorate/types.h"
-#include "watches.h"
+#include "client-lib/src/watches.h"
 #include "znode/proto/frame.h"
 #include "znode/proto/op_code.h"
 #include "znode/proto/records.h"

@@ -2,7 +2,7 @@
 #include <boost/asio/post.hpp>
 #include <deque>
 
-#include "completion.h"
+#include "client-lib/src/completion.h"
 #include "quorate/client.h"
 #include "quorate/watch.h"
 

@@ -1,4 +1,4 @@
-#include "watches.h"
+#include "client-lib/src/watches.h"
 
 namespace quorate::client {
 

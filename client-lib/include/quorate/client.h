@@ -197,7 +197,15 @@ class Client {
   void start_sync(std::string path, DoneHandler handler);
 
  private:
+  friend class Contender;
+  friend class Lock;
+  /// A second face of the same session, for a recipe's background work, which may outlive `other`;
+  /// its destruction ends nothing.
+  struct Borrow {};
+  Client(const Client& other, Borrow);
+
   std::shared_ptr<Connection> connection_;
+  bool owner_ = true;
 };
 
 }  // namespace quorate::client
