@@ -62,17 +62,6 @@ TxnHeader header_of(const WriteRequest& request, Zxid zxid, std::int64_t time_ms
   return {request.session, request.cxid, zxid, time_ms, request.op};
 }
 
-void encode_changes(JuteWriter& out, OpCode type, const std::vector<Change>& changes) {
-  if (type != OpCode::Multi) return encode_record(out, changes.front().record);
-  out.i32(static_cast<std::int32_t>(changes.size()));
-  for (const Change& change : changes) {
-    out.i32(static_cast<std::int32_t>(change.type));
-    const std::size_t mark = out.begin_length();
-    encode_record(out, change.record);
-    out.end_length(mark);
-  }
-}
-
 }  // namespace
 
 Bytes prepare(PendingView& pending, const OpOptions& options, const Caller& caller,
@@ -86,23 +75,14 @@ Bytes prepare(PendingView& pending, const OpOptions& options, const Caller& call
                                ? prepare_multi(pending, options, caller, header, request.body)
                                : prepare_single(pending, options, caller, header, request.body);
   if (!changes) return prepare_error(request, zxid, time_ms, to_code(changes.error()));
-  Bytes bytes;
-  bytes.reserve(request.body.size() + 128);
-  JuteWriter out(bytes);
-  encode(out, header);
-  encode_changes(out, header.type, *changes);
-  encode(out, TxnDigest{kDigestVersion, pending.impl().digest()});
-  return bytes;
+  return encode_txn(
+      {header, std::move(*changes), TxnDigest{kDigestVersion, pending.impl().digest()}});
 }
 
 Bytes prepare_error(const WriteRequest& request, Zxid zxid, std::int64_t time_ms, Code error) {
   TxnHeader header = header_of(request, zxid, time_ms);
   header.type = OpCode::Error;
-  Bytes bytes;
-  JuteWriter out(bytes);
-  encode(out, header);
-  encode(out, ErrorTxn{error});
-  return bytes;
+  return encode_txn({header, {{OpCode::Error, ErrorTxn{error}}}, std::nullopt});
 }
 
 }  // namespace quorate::znode

@@ -49,6 +49,20 @@ ErrorCode decode_multi(JuteReader& in, std::vector<Change>& changes) {
   return {};
 }
 
+void encode_record(JuteWriter& out, const TxnRecord& record) {
+  std::visit([&out](const auto& alternative) { encode(out, alternative); }, record);
+}
+
+void encode_multi(JuteWriter& out, const std::vector<Change>& changes) {
+  out.i32(static_cast<std::int32_t>(changes.size()));
+  for (const Change& change : changes) {
+    out.i32(static_cast<std::int32_t>(change.type));
+    const std::size_t mark = out.begin_length();
+    encode_record(out, change.record);
+    out.end_length(mark);
+  }
+}
+
 }  // namespace
 
 Result<Txn> decode_txn(ByteView bytes) {
@@ -72,8 +86,17 @@ Result<Txn> decode_txn(ByteView bytes) {
   return txn;
 }
 
-void encode_record(JuteWriter& out, const TxnRecord& record) {
-  std::visit([&out](const auto& alternative) { encode(out, alternative); }, record);
+Bytes encode_txn(const Txn& txn) {
+  Bytes bytes;
+  JuteWriter out(bytes);
+  encode(out, txn.header);
+  if (txn.header.type == OpCode::Multi) {
+    encode_multi(out, txn.changes);
+  } else {
+    encode_record(out, txn.changes.front().record);
+  }
+  if (txn.digest) encode(out, *txn.digest);
+  return bytes;
 }
 
 bool has_failed(const std::vector<Change>& multi) {

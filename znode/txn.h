@@ -31,8 +31,8 @@ struct Txn {
 /// Error: MarshallingError when cut short, Unimplemented for a type we do not know.
 Result<Txn> decode_txn(ByteView bytes);
 
-/// The record alone, without its type.
-void encode_record(JuteWriter& out, const TxnRecord& record);
+/// The bytes that decode_txn() reads.
+Bytes encode_txn(const Txn& txn);
 
 bool has_failed(const std::vector<Change>& multi);
 
