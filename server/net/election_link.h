@@ -1,0 +1,67 @@
+// One stream of the election port: who is there, then frames. Private to election_links.cc.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "server/net/election_links.h"
+#include "znode/proto/frame.h"
+
+namespace quorate::server {
+
+class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_from_this<Link> {
+ public:
+  Link(ElectionLinks& owner, ByteStream::Socket socket)
+      : owner_(owner),
+        stream_(std::make_shared<ByteStream>(std::move(socket), *this, owner.read_buffer_,
+                                             kOutBytesMax)),
+        frames_(consensus::kMaxNotificationFrame) {}
+  ~Link() override { stream_->abandon(); }
+
+  ByteStream& stream() { return *stream_; }
+
+  std::optional<ServerId> peer;  ///< Set once it is known: by the initial message, or we opened it.
+  const std::chrono::steady_clock::time_point opened_at = std::chrono::steady_clock::now();
+
+ private:
+  /// One vote at a time: a vote's frame is at most half of this.
+  static constexpr std::size_t kOutBytesMax = 1u << 20;
+
+  void on_bytes(ByteView bytes) override {
+    const std::shared_ptr<Link> keep = shared_from_this();
+    if (peer) return take_frames(bytes);
+    append(head_, bytes);
+    ByteView rest = head_;
+    auto message = consensus::take_initial_message(rest);
+    if (!message) return owner_.refuse(keep);
+    if (!*message) return;
+    const Bytes head = std::move(head_);  // `rest` points into it.
+    owner_.on_identified(keep, **message);
+    if (peer && !rest.empty()) take_frames(rest);
+  }
+
+  void take_frames(ByteView bytes) {
+    bool empty = false;
+    const ErrorCode fault = frames_.feed(bytes, [&](ByteView body) {
+      empty = body.empty();
+      if (!empty) owner_.on_frame(*peer, body);
+      return !empty;
+    });
+    // Lengths are 1..524288 (zab-protocol section 2.3); the stream is lost otherwise.
+    if (!fault && !empty) return;
+    stream_->abort();
+    owner_.on_link_end(shared_from_this());
+  }
+
+  void on_end(const std::string&) override { owner_.on_link_end(shared_from_this()); }
+  void on_drained() override { owner_.on_link_drained(shared_from_this()); }
+
+  ElectionLinks& owner_;
+  std::shared_ptr<ByteStream> stream_;
+  FrameReader frames_;
+  Bytes head_;  ///< The initial message as far as it has come: at most what one read yields.
+};
+
+}  // namespace quorate::server

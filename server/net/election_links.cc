@@ -1,0 +1,276 @@
+#include "server/net/election_links.h"
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "server/net/election_link.h"
+
+namespace quorate::server {
+namespace {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr std::int64_t kFirstRetryMs = 20;
+constexpr std::int64_t kLastRetryMs = 500;
+/// After a knock the larger id connects back at once; if it does not, we knock again.
+constexpr std::int64_t kKnockAgainMs = 500;
+/// A knock that crossed our own connection must not tear it down again; and nobody makes us
+/// reconnect more often than this (R40).
+constexpr milliseconds kConnectBackEvery{100};
+
+std::string host_port(const consensus::Member& member) {
+  const bool v6 = member.host.find(':') != std::string::npos;
+  return (v6 ? '[' + member.host + ']' : member.host) + ':' + std::to_string(member.election_port);
+}
+
+}  // namespace
+
+/// Another server of the config.
+struct ElectionLinks::Peer {
+  Peer(asio::io_context& io, const consensus::Member& its_line) : member(its_line), retry(io) {}
+  ~Peer() {
+    if (attempt) attempt->cancel();
+  }
+
+  const consensus::Member member;
+  LinkPtr link;            ///< The one stream.
+  Clock::time_point up_at; ///< When `link` came.
+  Bytes latest;            ///< Frame of the last vote: sent again on each fresh stream.
+  bool unsent = false;
+  std::shared_ptr<Dial> attempt;
+  asio::steady_timer retry;
+  bool retry_armed = false;
+  std::int64_t retry_ms = kFirstRetryMs;
+};
+
+ElectionLinks::ElectionLinks(asio::io_context& io, ElectionLinkOptions options, Random random,
+                             Inbox& inbox)
+    : io_(io),
+      options_(std::move(options)),
+      random_(random),
+      inbox_(inbox),
+      acceptor_(
+          io,
+          [this](ByteStream::Socket socket, const asio::ip::tcp::endpoint&) {
+            on_socket(std::move(socket));
+          },
+          [this](const std::string& text) {
+            inbox_.note('W', "election-accept error=\"" + text + '"');
+          }),
+      read_buffer_(kReadBufferBytes) {
+  for (const consensus::Member& member : options_.ensemble.members()) {
+    if (member.id == options_.self) {
+      initial_message_ = consensus::encode(consensus::InitialMessage{member.id, host_port(member)});
+    } else {
+      peers_[member.id] = std::make_unique<Peer>(io, member);
+    }
+  }
+}
+
+ElectionLinks::~ElectionLinks() = default;
+
+ErrorCode ElectionLinks::listen() {
+  return acceptor_.listen(options_.listen_address, options_.listen_port, -1);
+}
+
+void ElectionLinks::start() { acceptor_.start(); }
+
+void ElectionLinks::stop() {
+  stopped_ = true;
+  acceptor_.stop();
+  half_open_.clear();
+  peers_.clear();
+}
+
+ElectionLinks::Peer* ElectionLinks::find(ServerId id) {
+  const auto found = peers_.find(id);
+  return found == peers_.end() ? nullptr : found->second.get();
+}
+
+// ---- Sending -------------------------------------------------------------------------------------
+
+void ElectionLinks::vote(ServerId to, const consensus::Notification& notification) {
+  Peer* peer = find(to);
+  if (peer == nullptr || stopped_) return;
+  const Bytes body = consensus::encode(notification);
+  peer->latest.resize(4);
+  store_be(peer->latest.data(), static_cast<std::int32_t>(body.size()));
+  append(peer->latest, body);
+  peer->unsent = true;
+  push(*peer);
+}
+
+void ElectionLinks::push(Peer& peer) {
+  if (!peer.unsent) return;
+  if (!peer.link) return connect(peer);
+  // While the kernel is full the vote waits in its one slot, where a newer one may replace it.
+  if (peer.link->stream().queued() > 0) return;
+  peer.link->stream().write(peer.latest);
+  peer.link->stream().flush();
+  peer.unsent = false;
+}
+
+void ElectionLinks::connect(Peer& peer) {
+  if (peer.attempt || peer.retry_armed) return;
+  peer.attempt = std::make_shared<Dial>(io_);
+  peer.attempt->start(peer.member.host, peer.member.election_port,
+                      milliseconds(options_.connect_timeout_ms),
+                      // The attempt is cancelled with its Peer, so the Peer is alive here.
+                      [this, &peer](const ErrorCode& error, ByteStream::Socket socket) {
+                        on_connected(peer, error, std::move(socket));
+                      });
+}
+
+void ElectionLinks::on_connected(Peer& peer, const ErrorCode& error, ByteStream::Socket socket) {
+  peer.attempt.reset();
+  if (error) {
+    if (peer.unsent) retry_later(peer, peer.retry_ms);
+    peer.retry_ms = std::min(2 * peer.retry_ms, kLastRetryMs);
+    if (error == asio::error::connection_refused) {
+      inbox_.on_election_link(peer.member.id, false);
+      inbox_.pump();
+    }
+    return;
+  }
+  if (peer.link) return;  // It was quicker; our socket closes here.
+  auto link = std::make_shared<Link>(*this, std::move(socket));
+  // In one write: ZooKeeper reads the address with a single call (zab-protocol section 2.1).
+  link->stream().write(initial_message_);
+  link->stream().flush();
+  if (options_.self < peer.member.id) {
+    link->stream().finish();
+    if (peer.unsent) retry_later(peer, kKnockAgainMs);
+    return;
+  }
+  link->peer = peer.member.id;
+  link->stream().start();
+  adopt(peer, std::move(link));
+}
+
+void ElectionLinks::retry_later(Peer& peer, std::int64_t base_ms) {
+  if (peer.retry_armed) return;
+  peer.retry_armed = true;
+  // Jitter, so that two servers do not knock in step for ever.
+  peer.retry.expires_after(milliseconds(random_.between(base_ms / 2, base_ms * 3 / 2)));
+  peer.retry.async_wait([this, id = peer.member.id](const ErrorCode& stopped) {
+    Peer* found = find(id);
+    if (found == nullptr || stopped) return;
+    found->retry_armed = false;
+    if (!found->link && found->unsent) connect(*found);
+  });
+}
+
+// ---- Who keeps the connection (zab-protocol section 2.2) -----------------------------------------
+
+void ElectionLinks::on_socket(ByteStream::Socket socket) {
+  if (half_open_.size() >= options_.half_open_max) {
+    // The oldest gives way: a flood of silent connections must not lock real servers out.
+    const auto oldest = std::min_element(
+        half_open_.begin(), half_open_.end(),
+        [](const LinkPtr& a, const LinkPtr& b) { return a->opened_at < b->opened_at; });
+    refuse(*oldest);
+  }
+  auto link = std::make_shared<Link>(*this, std::move(socket));
+  link->stream().start();
+  half_open_.insert(std::move(link));
+}
+
+void ElectionLinks::refuse(const LinkPtr& link) {
+  const LinkPtr keep = link;
+  ++refused_;
+  keep->stream().abort();
+  half_open_.erase(keep);
+}
+
+void ElectionLinks::on_identified(const LinkPtr& link, const consensus::InitialMessage& message) {
+  Peer* peer = find(message.sid);
+  if (peer == nullptr) return refuse(link);
+  half_open_.erase(link);
+  if (options_.self > message.sid) {
+    link->stream().finish();
+    return connect_back(*peer);
+  }
+  link->peer = message.sid;
+  adopt(*peer, link);
+}
+
+void ElectionLinks::connect_back(Peer& peer) {
+  if (peer.attempt) return;
+  if (peer.link) {
+    if (Clock::now() - peer.up_at < kConnectBackEvery) return;
+    peer.link->stream().finish();
+    peer.link.reset();
+  }
+  peer.retry.cancel();
+  peer.retry_armed = false;
+  peer.retry_ms = kFirstRetryMs;
+  connect(peer);
+}
+
+void ElectionLinks::adopt(Peer& peer, LinkPtr link) {
+  if (peer.link) peer.link->stream().finish();
+  if (peer.attempt) peer.attempt->cancel();
+  peer.attempt.reset();
+  peer.link = std::move(link);
+  peer.up_at = Clock::now();
+  peer.retry_ms = kFirstRetryMs;
+  // The last vote may have been lost inside a stream that was closing; receivers accept repeats.
+  if (!peer.latest.empty()) {
+    peer.unsent = true;
+    push(peer);
+  }
+  inbox_.on_election_link(peer.member.id, true);
+  inbox_.pump();
+}
+
+// ---- What arrives --------------------------------------------------------------------------------
+
+void ElectionLinks::on_frame(ServerId from, ByteView body) {
+  auto notification = consensus::decode_notification(body);
+  if (!notification) {
+    ++malformed_;  // Costs this message only (hazard R38).
+    return;
+  }
+  inbox_.on_notification(from, std::move(*notification));
+  inbox_.pump();
+}
+
+void ElectionLinks::on_link_end(const LinkPtr& link) {
+  if (half_open_.erase(link) != 0 || !link->peer) return;
+  Peer* peer = find(*link->peer);
+  if (peer == nullptr || peer->link != link) return;
+  peer->link.reset();
+  inbox_.on_election_link(peer->member.id, false);
+  inbox_.pump();
+  push(*peer);
+}
+
+void ElectionLinks::on_link_drained(const LinkPtr& link) {
+  Peer* peer = link->peer ? find(*link->peer) : nullptr;
+  if (peer != nullptr && peer->link == link) push(*peer);
+}
+
+void ElectionLinks::sweep(std::int64_t) {
+  const auto limit = Clock::now() - milliseconds(options_.handshake_timeout_ms);
+  std::vector<LinkPtr> late;
+  for (const LinkPtr& link : half_open_) {
+    if (link->opened_at < limit) late.push_back(link);
+  }
+  for (const LinkPtr& link : late) refuse(link);
+  if (refused_ > 0) {
+    inbox_.note('W', "election-refused connections=" + std::to_string(refused_) +
+                         " reason=\"no valid initial message of a server of the config\"");
+  }
+  if (malformed_ > 0) {
+    inbox_.note('W', "election-malformed notifications=" + std::to_string(malformed_));
+  }
+  refused_ = malformed_ = 0;
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,83 @@
+// Election-port connections (zab-protocol section 2): one stream per pair of servers, opened by the
+// larger id; one waiting vote per peer, a newer one replaces it.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "base/ids.h"
+#include "base/random.h"
+#include "consensus/codec.h"
+#include "consensus/ensemble.h"
+#include "consensus/messages.h"
+#include "server/net/acceptor.h"
+#include "server/net/byte_stream.h"
+#include "server/net/dial.h"
+#include "server/net/inbox.h"
+
+namespace quorate::server {
+
+struct ElectionLinkOptions {
+  ServerId self;
+  consensus::Ensemble ensemble;
+  std::string listen_address;       ///< Empty: all addresses.
+  std::uint16_t listen_port = 0;
+  std::int64_t connect_timeout_ms = 5000;
+  std::int64_t handshake_timeout_ms = 10000;  ///< To say who it is.
+  std::size_t half_open_max = 64;             ///< Connections that have not said it yet.
+};
+
+/// Owned by the event loop. Accepts only the ids of the config and connects back only to its
+/// addresses, whatever an initial message says: this port is not authenticated (hazard R40).
+class ElectionLinks {
+ public:
+  ElectionLinks(boost::asio::io_context& io, ElectionLinkOptions options, Random random,
+                Inbox& inbox);
+  ~ElectionLinks();
+
+  ErrorCode listen();
+  void start();
+  void stop();
+  std::uint16_t port() const { return acceptor_.port(); }
+  void sweep(std::int64_t now_ms);
+
+  void vote(ServerId to, const consensus::Notification& notification);
+
+ private:
+  class Link;
+  struct Peer;
+  using LinkPtr = std::shared_ptr<Link>;
+
+  void on_socket(ByteStream::Socket socket);
+  void on_identified(const LinkPtr& link, const consensus::InitialMessage& message);
+  void connect_back(Peer& peer);
+  void connect(Peer& peer);
+  void on_connected(Peer& peer, const ErrorCode& error, ByteStream::Socket socket);
+  void adopt(Peer& peer, LinkPtr link);
+  void push(Peer& peer);
+  void retry_later(Peer& peer, std::int64_t base_ms);
+  void on_frame(ServerId from, ByteView body);
+  void on_link_end(const LinkPtr& link);
+  void on_link_drained(const LinkPtr& link);
+  void refuse(const LinkPtr& link);
+  Peer* find(ServerId id);
+
+  boost::asio::io_context& io_;
+  const ElectionLinkOptions options_;
+  Random random_;
+  Inbox& inbox_;
+  Acceptor acceptor_;
+  ReadBuffer read_buffer_;
+  Bytes initial_message_;
+  std::map<ServerId, std::unique_ptr<Peer>> peers_;
+  std::set<LinkPtr> half_open_;
+  std::uint64_t refused_ = 0;    ///< Since the last sweep: one log line for many.
+  std::uint64_t malformed_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace quorate::server

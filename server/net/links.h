@@ -1,0 +1,34 @@
+// Port Links over real sockets: the face of election and quorum port to the replica.
+#pragma once
+
+#include <utility>
+
+#include "server/net/election_links.h"
+#include "server/net/peer_links.h"
+#include "server/replica/ports.h"
+
+namespace quorate::server {
+
+class SocketLinks : public Links {
+ public:
+  SocketLinks(PeerLinks& peers, ElectionLinks& election) : peers_(peers), election_(election) {}
+
+  void vote(ServerId to, const consensus::Notification& notification) override {
+    election_.vote(to, notification);
+  }
+  void open(ServerId peer) override { peers_.open(peer); }
+  void cancel(ServerId peer) override { peers_.cancel(peer); }
+  void close(LinkId link) override { peers_.close(link); }
+  void send(LinkId link, const consensus::QuorumPacket& packet) override {
+    peers_.send(link, packet);
+  }
+  void send_raw(LinkId link, SharedBytes bytes) override { peers_.send_raw(link, bytes); }
+  std::size_t queued_bytes(LinkId link) const override { return peers_.queued_bytes(link); }
+  void flush() override { peers_.flush(); }
+
+ private:
+  PeerLinks& peers_;
+  ElectionLinks& election_;
+};
+
+}  // namespace quorate::server

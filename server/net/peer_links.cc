@@ -1,0 +1,222 @@
+#include "server/net/peer_links.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+#include "base/ensure.h"
+#include "consensus/codec.h"
+
+namespace quorate::server {
+namespace {
+
+namespace asio = boost::asio;
+
+/// The elected leader may not be ready yet: retries come quickly (design.md section 6).
+constexpr std::int64_t kRetryMs[] = {2, 5, 10, 20};
+/// A name that does not resolve is not asked for 50 times a second.
+constexpr std::int64_t kNameRetryMs = 500;
+
+}  // namespace
+
+class PeerLinks::Link : public ByteStream::Owner {
+ public:
+  Link(PeerLinks& owner, LinkId id, bool accepted, ByteStream::Socket socket)
+      : accepted_(accepted),
+        opened_ms_(owner.now_ms_),
+        owner_(owner),
+        id_(id),
+        stream_(std::make_shared<ByteStream>(std::move(socket), *this, owner.read_buffer_,
+                                             owner.options_.out_bytes_max)) {}
+  ~Link() override { stream_->abandon(); }
+
+  ByteStream& stream() { return *stream_; }
+  bool silent_since(std::int64_t ms) const { return accepted_ && !heard_ && opened_ms_ < ms; }
+  bool accepted() const { return accepted_; }
+  bool unflushed = false;
+
+ private:
+  void on_bytes(ByteView bytes) override {
+    heard_ = true;
+    Inbox& inbox = owner_.inbox_;
+    inbox.on_link_bytes(id_, bytes);
+    inbox.pump();
+  }
+  void on_end(const std::string& why) override {
+    owner_.inbox_.note('I', "link-ended link=" + to_string(id_) + " reason=\"" + why + '"');
+    owner_.end(id_);
+  }
+
+  const bool accepted_;
+  bool heard_ = false;
+  const std::int64_t opened_ms_;
+  PeerLinks& owner_;
+  const LinkId id_;
+  std::shared_ptr<ByteStream> stream_;
+};
+
+/// One server that we try to reach until it works or cancel().
+struct PeerLinks::Opening {
+  explicit Opening(asio::io_context& io, ServerId to) : peer(to), timer(io) {}
+  ~Opening() {
+    if (attempt) attempt->cancel();
+  }
+  const ServerId peer;
+  asio::steady_timer timer;
+  std::shared_ptr<Dial> attempt;
+  std::size_t tries = 0;
+};
+
+PeerLinks::PeerLinks(asio::io_context& io, PeerLinkOptions options, Inbox& inbox)
+    : io_(io),
+      options_(std::move(options)),
+      inbox_(inbox),
+      acceptor_(
+          io,
+          [this](ByteStream::Socket socket, const asio::ip::tcp::endpoint&) {
+            const auto accepted = std::count_if(links_.begin(), links_.end(), [](const auto& one) {
+              return one.second->accepted();
+            });
+            // Above the limit the socket closes as it leaves this scope.
+            if (static_cast<std::size_t>(accepted) < options_.accepted_max) {
+              add(std::move(socket), std::nullopt);
+            }
+          },
+          [this](const std::string& text) {
+            inbox_.note('W', "quorum-accept error=\"" + text + '"');
+          }),
+      read_buffer_(kReadBufferBytes) {}
+
+PeerLinks::~PeerLinks() = default;
+
+ErrorCode PeerLinks::listen() {
+  return acceptor_.listen(options_.listen_address, options_.listen_port, -1);
+}
+
+void PeerLinks::start() { acceptor_.start(); }
+
+void PeerLinks::stop() {
+  stopped_ = true;
+  acceptor_.stop();
+  openings_.clear();
+  for (auto& [id, link] : links_) link->stream().finish();
+  links_.clear();
+}
+
+void PeerLinks::open(ServerId peer) {
+  if (stopped_ || openings_.count(peer) != 0) return;
+  auto opening = std::make_unique<Opening>(io_, peer);
+  dial(*opening);
+  openings_[peer] = std::move(opening);
+}
+
+void PeerLinks::cancel(ServerId peer) { openings_.erase(peer); }
+
+void PeerLinks::dial(Opening& opening) {
+  const consensus::Member* member = options_.ensemble.find(opening.peer);
+  if (member == nullptr) return;
+  opening.attempt = std::make_shared<Dial>(io_);
+  opening.attempt->start(
+      member->host, member->quorum_port, std::chrono::milliseconds(options_.connect_timeout_ms),
+      // Destroying the Opening cancels the attempt, so it is alive when this is called.
+      [this, &opening](const ErrorCode& error, ByteStream::Socket socket) {
+        if (error) return retry(opening, error);
+        const ServerId peer = opening.peer;
+        openings_.erase(peer);
+        add(std::move(socket), peer);
+      });
+}
+
+void PeerLinks::retry(Opening& opening, const ErrorCode& error) {
+  const bool name_fault = error == asio::error::host_not_found ||
+                          error == asio::error::host_not_found_try_again;
+  const std::size_t step = std::min(opening.tries, std::size(kRetryMs) - 1);
+  if (opening.tries++ == 0) {
+    inbox_.note('I', "link-retry peer=" + to_string(opening.peer) + " error=\"" + error.message() + '"');
+  }
+  opening.timer.expires_after(std::chrono::milliseconds(name_fault ? kNameRetryMs : kRetryMs[step]));
+  opening.timer.async_wait([this, peer = opening.peer, self = &opening](const ErrorCode& stopped) {
+    // A timer that fired just before cancel() is still called: the entry tells.
+    const auto found = openings_.find(peer);
+    if (!stopped && found != openings_.end() && found->second.get() == self) dial(*self);
+  });
+}
+
+void PeerLinks::add(ByteStream::Socket socket, std::optional<ServerId> opened_to) {
+  const LinkId id{++last_id_};
+  auto link = std::make_shared<Link>(*this, id, !opened_to, std::move(socket));
+  links_.emplace(id, link);
+  link->stream().start();
+  inbox_.on_link_up(id, opened_to);
+  inbox_.pump();
+}
+
+PeerLinks::Link* PeerLinks::find(LinkId link) const {
+  const auto found = links_.find(link);
+  return found == links_.end() ? nullptr : found->second.get();
+}
+
+void PeerLinks::close(LinkId link) {
+  Link* found = find(link);
+  if (found == nullptr) return;
+  found->stream().finish();
+  end(link);
+}
+
+/// The entry goes at once, the word about it comes later: no port calls back from inside a call.
+void PeerLinks::end(LinkId link) {
+  const auto found = links_.find(link);
+  if (found == links_.end()) return;
+  std::shared_ptr<Link> leaving = std::move(found->second);
+  links_.erase(found);
+  asio::post(io_, [this, link, leaving = std::move(leaving)] {
+    if (stopped_) return;
+    inbox_.on_link_down(link);
+    inbox_.pump();
+  });
+}
+
+void PeerLinks::send(LinkId link, const consensus::QuorumPacket& packet) {
+  Link* found = find(link);
+  if (found == nullptr) return;
+  scratch_.clear();
+  consensus::encode(scratch_, packet);
+  found->stream().write(scratch_);
+  if (!found->unflushed) unflushed_.push_back(link);
+  found->unflushed = true;
+}
+
+void PeerLinks::send_raw(LinkId link, const SharedBytes& bytes) {
+  Link* found = find(link);
+  if (found == nullptr) return;
+  found->stream().write(bytes.view());
+  if (!found->unflushed) unflushed_.push_back(link);
+  found->unflushed = true;
+}
+
+std::size_t PeerLinks::queued_bytes(LinkId link) const {
+  Link* found = find(link);
+  return found == nullptr ? 0 : found->stream().queued();
+}
+
+void PeerLinks::flush() {
+  for (const LinkId link : unflushed_) {
+    Link* found = find(link);
+    if (found == nullptr) continue;
+    found->unflushed = false;
+    found->stream().flush();
+  }
+  unflushed_.clear();
+}
+
+void PeerLinks::sweep(std::int64_t now_ms) {
+  now_ms_ = now_ms;
+  std::vector<LinkId> silent;
+  for (const auto& [id, link] : links_) {
+    if (link->silent_since(now_ms - options_.silent_timeout_ms)) silent.push_back(id);
+  }
+  for (const LinkId id : silent) close(id);
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,77 @@
+// Quorum-port connections: bytes straight to the inbox, packets out through a bounded queue.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.h"
+#include "consensus/ensemble.h"
+#include "consensus/messages.h"
+#include "server/net/acceptor.h"
+#include "server/net/byte_stream.h"
+#include "server/net/dial.h"
+#include "server/net/inbox.h"
+
+namespace quorate::server {
+
+struct PeerLinkOptions {
+  consensus::Ensemble ensemble;
+  std::string listen_address;          ///< Empty: all addresses.
+  std::uint16_t listen_port = 0;
+  std::int64_t connect_timeout_ms = 5000;
+  std::size_t out_bytes_max = 64u << 20;
+  std::int64_t silent_timeout_ms = 10000;  ///< An accepted link must say something by then.
+  std::size_t accepted_max = 256;          ///< Links opened by others; more are closed at once.
+};
+
+/// Owned by the event loop. Every link that was up gets exactly one on_link_down.
+class PeerLinks {
+ public:
+  PeerLinks(boost::asio::io_context& io, PeerLinkOptions options, Inbox& inbox);
+  ~PeerLinks();
+
+  ErrorCode listen();
+  void start();
+  void stop();  ///< Closes all; nothing is told any more.
+  std::uint16_t port() const { return acceptor_.port(); }
+  void sweep(std::int64_t now_ms);
+
+  void open(ServerId peer);
+  void cancel(ServerId peer);
+  void close(LinkId link);
+  void send(LinkId link, const consensus::QuorumPacket& packet);
+  void send_raw(LinkId link, const SharedBytes& bytes);
+  std::size_t queued_bytes(LinkId link) const;
+  void flush();
+
+ private:
+  class Link;
+  struct Opening;
+  void dial(Opening& opening);
+  void retry(Opening& opening, const ErrorCode& error);
+  void add(ByteStream::Socket socket, std::optional<ServerId> opened_to);
+  void end(LinkId link);
+  Link* find(LinkId link) const;
+
+  boost::asio::io_context& io_;
+  const PeerLinkOptions options_;
+  Inbox& inbox_;
+  Acceptor acceptor_;
+  ReadBuffer read_buffer_;
+  std::unordered_map<LinkId, std::shared_ptr<Link>> links_;
+  std::map<ServerId, std::unique_ptr<Opening>> openings_;
+  std::vector<LinkId> unflushed_;
+  Bytes scratch_;  ///< One packet at a time on its way into a link's queue.
+  std::int64_t last_id_ = 0;
+  std::int64_t now_ms_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace quorate::server
