@@ -22,14 +22,20 @@ listening_ports() {
     | while read -r hex; do printf '%d\n' "0x$hex"; done | sort -un
 }
 
-# free_ports FIRST COUNT: the next COUNT ports from FIRST on where nobody listens.
-free_ports() {
-  local port=$1 count=$2 taken
+# choose_ports COUNT: one line per server, id and its three ports: 2181, 2888 and 3888 plus the same number,
+# the next for which all three are free. Together, because only a leader listens on its quorum port: alone,
+# those of another ensemble's followers would look free.
+choose_ports() {
+  local count=$1 id=1 step=0 taken
   taken=" $(listening_ports | tr '\n' ' ') "
-  while (( count > 0 )); do
-    (( port < 32768 )) || { ensemble_fail "no free ports from $1 on"; return 1; }
-    if [[ $taken != *" $port "* ]]; then printf '%d\n' "$port"; count=$((count - 1)); fi
-    port=$((port + 1))
+  while (( id <= count )); do
+    (( step < 20000 )) || { ensemble_fail "no free ports from 2181, 2888 and 3888 on"; return 1; }
+    if [[ $taken != *" $((2181 + step)) "* && $taken != *" $((2888 + step)) "* \
+          && $taken != *" $((3888 + step)) "* ]]; then
+      printf '%d %d %d %d\n' "$id" $((2181 + step)) $((2888 + step)) $((3888 + step))
+      id=$((id + 1))
+    fi
+    step=$((step + 1))
   done
 }
 
@@ -116,8 +122,8 @@ create_ensemble() {
   mkdir -p "$dir"
   dir=$(cd "$dir" && pwd)
   if [[ ! -s $dir/servers ]]; then
-    paste -d ' ' <(seq 1 "$count") <(free_ports 2181 "$count") <(free_ports 2888 "$count") \
-      <(free_ports 3888 "$count") >"$dir/servers"
+    choose_ports "$count" >"$dir/servers.new"
+    mv "$dir/servers.new" "$dir/servers"
     # A fresh ensemble: ZooKeeper's marker says that starting without data is meant.
     while read -r id _; do
       mkdir -p "$dir/$id/data"
@@ -136,8 +142,7 @@ renew_taken_ports() {
   local id client quorum election
   while read -r id client quorum election; do
     if [[ $taken == *" $client "* || $taken == *" $quorum "* || $taken == *" $election "* ]]; then
-      paste -d ' ' <(server_ids "$dir") <(free_ports 2181 "$count") <(free_ports 2888 "$count") \
-        <(free_ports 3888 "$count") >"$dir/servers.new"
+      choose_ports "$count" >"$dir/servers.new"
       mv "$dir/servers.new" "$dir/servers"
       return
     fi
