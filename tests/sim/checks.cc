@@ -1,0 +1,252 @@
+#include "tests/sim/checks.h"
+
+#include "tests/sim/server.h"
+#include "tests/sim/world.h"
+
+namespace quorate::sim {
+
+void Checks::broken(const std::string& what) const { throw Violation(what); }
+
+void Checks::disturbed(const std::string& what) {
+  if (!world_.plan.faults.any() && world_.plan.mutant == Mutant::None) {
+    broken("in a world without faults: " + what);
+  }
+}
+
+// ---- Servers -------------------------------------------------------------------------------------
+
+void Checks::on_start(const Server& server, const server::Recovered& recovered) {
+  Seen& seen = seen_[server.id()];
+  seen.applied = recovered.tree.last_applied();
+  seen.accepted_epoch = recovered.durable.accepted_epoch;
+  seen.current_epoch = recovered.durable.current_epoch;
+  auto digest = digests_.find(seen.applied.value);
+  if (digest != digests_.end() && digest->second != recovered.tree.digest()) {
+    broken("server " + std::to_string(server.id()) + " recovered a tree as of " +
+           to_string(seen.applied) + " that differs from what was applied there");
+  }
+}
+
+void Checks::on_crash(const Server&) {}
+
+void Checks::on_event(int server, const consensus::Event& event) {
+  if (event.kind == consensus::EventKind::PeerMisbehaved) {
+    broken("server " + std::to_string(server) + " calls " + to_string(event.peer) +
+           " a misbehaving peer: " + event.detail);
+  }
+  if (event.kind == consensus::EventKind::ServiceLost) {
+    disturbed("server " + std::to_string(server) + " lost service: " + event.detail);
+  }
+}
+
+void Checks::on_note(int server, char severity, const std::string& text) {
+  if (severity == 'E') broken("server " + std::to_string(server) + " alarms: " + text);
+}
+
+void Checks::observe(const Server& server) {
+  if (!server.alive()) return;
+  Seen& seen = seen_[server.id()];
+  check_epochs(server, seen);
+  check_leadership(server);
+  check_applied(server, seen);
+}
+
+/// EpochMonotonic (hazards 8.3).
+void Checks::check_epochs(const Server& server, Seen& seen) {
+  const consensus::Peer& peer = server.replica().peer();
+  if (peer.accepted_epoch() < seen.accepted_epoch || peer.current_epoch() < seen.current_epoch) {
+    broken("server " + std::to_string(server.id()) + ": an epoch went back");
+  }
+  if (peer.current_epoch() > peer.accepted_epoch()) {
+    broken("server " + std::to_string(server.id()) + ": currentEpoch above acceptedEpoch");
+  }
+  seen.accepted_epoch = peer.accepted_epoch();
+  seen.current_epoch = peer.current_epoch();
+}
+
+/// Leadership2, LeaderCompleteness (hazards 8.1, 8.3).
+void Checks::check_leadership(const Server& server) {
+  const consensus::Peer& peer = server.replica().peer();
+  if (peer.role() != consensus::Role::Leading || !peer.serving()) return;
+  auto [at, fresh] = leaders_.emplace(peer.current_epoch(), server.id());
+  if (world_.plan.servers == 1) return;
+  if (at->second != server.id()) {
+    broken("epoch " + std::to_string(peer.current_epoch()) + " was established by server " +
+           std::to_string(at->second) + " and by server " + std::to_string(server.id()));
+  }
+  if (!fresh) return;
+  world_.trace.event("leader", {server.id(), peer.current_epoch(), peer.last_logged().value});
+  if (leaders_.size() > 1) disturbed("a second leader");
+  if (peer.last_logged() < last_committed()) {
+    broken("server " + std::to_string(server.id()) + " leads epoch " +
+           std::to_string(peer.current_epoch()) + " with a log up to " +
+           to_string(peer.last_logged()) + ", but " + to_string(last_committed()) +
+           " is committed: an acknowledged write is lost");
+  }
+}
+
+/// Agreement, total order, CommittedImmutable, digests (hazards 8.1, 8.3).
+void Checks::check_applied(const Server& server, Seen& seen) {
+  Zxid applied = server.replica().tree().last_applied();
+  if (applied < seen.applied) {
+    broken("server " + std::to_string(server.id()) + " went back from " + to_string(seen.applied) +
+           " to " + to_string(applied));
+  }
+  if (applied == seen.applied) return;
+  const LogState& log = server.ordered();
+  auto own = log.records.upper_bound(std::max(seen.applied, log.base).value);
+  auto all = committed_.upper_bound(std::max(seen.applied, log.base).value);
+  for (; own != log.records.end() && own->first <= applied.value; ++own) {
+    if (all == committed_.end()) {
+      commit(server, Zxid{own->first}, own->second);
+      continue;
+    }
+    if (all->first != own->first || !(all->second == own->second)) {
+      broken("server " + std::to_string(server.id()) + " applied " + to_string(Zxid{own->first}) +
+             " where the committed history has " + to_string(Zxid{all->first}) +
+             (all->first == own->first ? " with other content" : ""));
+    }
+    ++all;
+  }
+  if (!committed_.contains(applied.value)) {
+    broken("server " + std::to_string(server.id()) + " applied " + to_string(applied) +
+           ", which its log does not hold");
+  }
+  seen.applied = applied;
+  auto [digest, fresh] = digests_.emplace(applied.value, server.replica().tree().digest());
+  if (!fresh && digest->second != server.replica().tree().digest()) {
+    broken("server " + std::to_string(server.id()) + " has another tree digest at " +
+           to_string(applied) + " than the first that applied it");
+  }
+}
+
+/// The first server that applies a record makes it part of the one history.
+void Checks::commit(const Server& server, Zxid zxid, const SharedBytes& bytes) {
+  Zxid before = last_committed();
+  bool shape = zxid == before.next() || (zxid.epoch() > before.epoch() && zxid.counter() == 1);
+  if (!shape) {
+    broken("server " + std::to_string(server.id()) + " committed " + to_string(zxid) + " after " +
+           to_string(before) + ": a hole");
+  }
+  check_durable(zxid, bytes);
+  committed_[zxid.value] = bytes;
+  committed_at_[zxid.value] = world_.scheduler.now();
+  JuteReader in(bytes.view());
+  TxnHeader header;
+  decode(in, header);
+  world_.trace.event("commit", {server.id(), zxid.value, header.client_id.value, header.cxid,
+                                static_cast<std::int64_t>(header.type)});
+  if (header.zxid != zxid) broken("record " + to_string(zxid) + " calls itself " + to_string(header.zxid));
+  judge_commit(header, in);
+}
+
+/// Durability (hazards 8.3). Off for the mutant that lives in the disk: it shall be found by what
+/// gets lost, not by looking at the disk.
+void Checks::check_durable(Zxid zxid, const SharedBytes& bytes) const {
+  if (world_.plan.mutant != Mutant::None) return;
+  int holders = 0;
+  for (const auto& server : world_.servers) holders += server->durable().holds(zxid, bytes);
+  if (holders * 2 > world_.plan.servers) return;
+  broken(to_string(zxid) + " is committed, but only " + std::to_string(holders) + " of " +
+         std::to_string(world_.plan.servers) + " servers have it on disk");
+}
+
+// ---- The committed history -----------------------------------------------------------------------
+
+void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
+  std::string where = "txn " + to_string(header.zxid) + " (session " + to_string(header.client_id) +
+                      ", cxid " + std::to_string(header.cxid) + "): ";
+  Code error = Code::Ok;
+  if (header.type == OpCode::Error) {
+    JuteReader copy = body;
+    ErrorTxn txn;
+    decode(copy, txn);
+    error = txn.err;
+  } else if (header.type != OpCode::CreateSession && header.type != OpCode::CloseSession &&
+             !model_.session_alive(header.client_id)) {
+    broken(where + "succeeds though its session is not alive");
+  }
+  auto known = by_cxid_.find({header.client_id, header.cxid});
+  if (known != by_cxid_.end()) {
+    Operation& operation = operations_[known->second];
+    std::string path;
+    Code expected = model_.expect(operation.intent, header.client_id, path);
+    bool moved = error == Code::SessionMoved || error == Code::SessionExpired;
+    if (error != expected && !moved) {
+      broken(where + "has code " + std::to_string(static_cast<int>(error)) + ", should have " +
+             std::to_string(static_cast<int>(expected)) + " for " + operation.intent.path);
+    }
+    if (++operation.commits > 1) broken(where + "one request, committed twice");
+    operation.zxid = header.zxid;
+    operation.committed_code = error;
+    operation.committed_path = path;
+    std::int32_t& last = last_ok_cxid_[header.client_id];
+    if (error == Code::Ok) {
+      // FIFO, and after a move nothing of the old connection (hazard R59).
+      if (header.cxid < last) broken(where + "after cxid " + std::to_string(last));
+      last = header.cxid;
+      Micros& touch = last_touch_[header.client_id];
+      touch = std::max(touch, operation.invoked);
+    }
+  } else if (header.type == OpCode::CloseSession) {
+    judge_expiry(header);
+  }
+  if (header.type == OpCode::CreateSession) last_touch_[header.client_id] = 0;
+  std::string wrong = model_.apply(header, body);
+  if (!wrong.empty()) broken(where + wrong);
+}
+
+/// NoEarlyExpiry (hazards 8.3): the last write that went through counts as touch for certain.
+void Checks::judge_expiry(const TxnHeader& header) {
+  auto session = model_.sessions().find(header.client_id);
+  if (session == model_.sessions().end()) return;
+  disturbed("session " + to_string(header.client_id) + " expired");
+  Micros silent = world_.scheduler.now() - last_touch_[header.client_id];
+  Micros timeout = Micros{session->second} * kMillisecond;
+  if (silent >= timeout * 99 / 100) return;
+  broken("session " + to_string(header.client_id) + " expired after " +
+         std::to_string(silent / kMillisecond) + " ms, its timeout is " +
+         std::to_string(session->second));
+}
+
+/// Linearizable writes (hazards 9): a write that returned before another began has the lower zxid.
+void Checks::check_real_time_order() const {
+  std::map<Zxid, const Operation*> writes;
+  for (const Operation& operation : operations_) {
+    if (operation.commits == 1) writes[operation.zxid] = &operation;
+  }
+  Micros latest_begin = 0;
+  Zxid of;
+  for (const auto& [zxid, operation] : writes) {
+    if (operation->returned >= 0 && operation->returned < latest_begin) {
+      broken("write " + to_string(zxid) + " had returned before " + to_string(of) + " began");
+    }
+    if (operation->invoked > latest_begin) {
+      latest_begin = operation->invoked;
+      of = zxid;
+    }
+  }
+}
+
+void Checks::finish() {
+  check_real_time_order();
+  std::uint64_t digest = 0;
+  for (const auto& server : world_.servers) {
+    std::string name = "server " + std::to_string(server->id());
+    if (!server->alive()) broken(name + " is down at the end");
+    if (!server->replica().peer().serving()) broken(name + " does not serve at the end");
+    const znode::DataTree& tree = server->replica().tree();
+    if (tree.last_applied() != last_committed()) {
+      broken(name + " has applied " + to_string(tree.last_applied()) + " at the end, others " +
+             to_string(last_committed()));
+    }
+    if (server == world_.servers.front()) digest = tree.digest();
+    if (tree.digest() != digest) broken(name + " ends with another tree");
+    if (tree.sessions().size() != model_.sessions().size()) {
+      broken(name + " ends with " + std::to_string(tree.sessions().size()) + " sessions, not " +
+             std::to_string(model_.sessions().size()));
+    }
+  }
+}
+
+}  // namespace quorate::sim

@@ -1,0 +1,107 @@
+// Every promise that is checked, on what servers do (observe() after each of their steps) and on
+// what clients were told. A broken one throws Violation.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "consensus/event.h"
+#include "server/replica/replica.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/model.h"
+#include "tests/sim/plan.h"
+
+namespace quorate::sim {
+
+struct World;
+class Server;
+
+/// One operation of a client, from sending to answer.
+struct Operation {
+  int client = 0;
+  SessionId session;
+  std::int32_t cxid = 0;
+  WriteIntent intent;      ///< Reads use op and path only.
+  bool write = false;
+  bool watch = false;
+  Micros invoked = 0;
+  Micros returned = -1;    ///< -1: no answer (yet); the outcome is unknown.
+  Code code = Code::Ok;    ///< Of the answer.
+  Zxid reply_zxid;
+  // What became of a write.
+  int commits = 0;
+  Zxid zxid;
+  Code committed_code = Code::Ok;
+  std::string committed_path;
+};
+
+class Checks {
+ public:
+  explicit Checks(World& world) : world_(world) {}
+
+  // ---- Servers -----------------------------------------------------------------------------------
+  void on_start(const Server& server, const server::Recovered& recovered);
+  void on_crash(const Server& server);
+  void on_event(int server, const consensus::Event& event);
+  void on_note(int server, char severity, const std::string& text);
+  /// After each step of a server: everything that can be seen of it.
+  void observe(const Server& server);
+
+  // ---- Clients -----------------------------------------------------------------------------------
+  /// Returns the number of the operation.
+  std::size_t invoked(Operation operation);
+  /// A reply arrived: judges it against the model at its zxid.
+  void answered(std::size_t number, Code code, Zxid zxid, ByteView body);
+  void session_refused(int client, SessionId session);
+  void disturbed(const std::string& what);   ///< Something a healthy world never shows.
+
+  const Model& model() const { return model_; }
+  Zxid last_committed() const { return committed_.empty() ? Zxid{} : Zxid{committed_.rbegin()->first}; }
+  std::size_t committed_count() const { return committed_.size(); }
+  std::size_t acknowledged() const { return acknowledged_; }
+  /// The last acknowledged write of each client; liveness asks for progress.
+  const std::map<int, Micros>& last_progress() const { return last_progress_; }
+
+  // ---- End ---------------------------------------------------------------------------------------
+  void finish();
+
+ private:
+  struct Seen {
+    Zxid applied;
+    std::uint32_t accepted_epoch = 0, current_epoch = 0;
+  };
+
+  [[noreturn]] void broken(const std::string& what) const;
+  void check_epochs(const Server& server, Seen& seen);
+  void check_leadership(const Server& server);
+  void check_applied(const Server& server, Seen& seen);
+  void commit(const Server& server, Zxid zxid, const SharedBytes& bytes);
+  void check_durable(Zxid zxid, const SharedBytes& bytes) const;
+  void judge_commit(const TxnHeader& header, JuteReader body);
+  void judge_expiry(const TxnHeader& header);
+  void judge_write(Operation& operation, Zxid zxid, ByteView body);
+  void judge_read(const Operation& operation, Zxid zxid, ByteView body);
+  void judge_stat(const Operation& operation, const ModelNode& node, const Stat& stat) const;
+  void check_real_time_order() const;
+
+  World& world_;
+  Model model_;
+  std::map<int, Seen> seen_;
+  std::map<std::int64_t, SharedBytes> committed_;   ///< By zxid: the one committed history.
+  std::map<std::int64_t, Micros> committed_at_;
+  std::map<std::int64_t, std::uint64_t> digests_;
+  std::map<std::uint32_t, int> leaders_;            ///< Established, by epoch.
+  std::vector<Operation> operations_;
+  std::map<std::pair<SessionId, std::int32_t>, std::size_t> by_cxid_;
+  std::map<SessionId, std::int32_t> last_ok_cxid_;
+  std::map<SessionId, Micros> last_touch_;          ///< A moment not after the last sure touch.
+  std::map<SessionId, Zxid> session_zxid_;          ///< The last a session has been shown.
+  std::map<int, Micros> last_progress_;
+  std::size_t acknowledged_ = 0;
+};
+
+}  // namespace quorate::sim

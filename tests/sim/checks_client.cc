@@ -1,0 +1,115 @@
+// What clients were told, judged against the committed history.
+#include "tests/sim/checks.h"
+#include "tests/sim/world.h"
+
+namespace quorate::sim {
+namespace {
+
+std::string name_of(const Operation& operation) {
+  return "client " + std::to_string(operation.client) + ", session " + to_string(operation.session) +
+         ", cxid " + std::to_string(operation.cxid) + " on " + operation.intent.path + ": ";
+}
+
+std::string code_text(Code code) { return std::to_string(static_cast<int>(code)); }
+
+}  // namespace
+
+std::size_t Checks::invoked(Operation operation) {
+  std::size_t number = operations_.size();
+  operation.invoked = world_.scheduler.now();
+  if (operation.write) by_cxid_[{operation.session, operation.cxid}] = number;
+  operations_.push_back(std::move(operation));
+  return number;
+}
+
+void Checks::answered(std::size_t number, Code code, Zxid zxid, ByteView body) {
+  Operation& operation = operations_[number];
+  operation.returned = world_.scheduler.now();
+  operation.code = code;
+  operation.reply_zxid = zxid;
+  Zxid& shown = session_zxid_[operation.session];
+  if (zxid < shown) {
+    throw Violation(name_of(operation) + "shows " + to_string(zxid) + " after " + to_string(shown) +
+                    ": the session went back");
+  }
+  shown = zxid;
+  if (zxid > last_committed()) {
+    throw Violation(name_of(operation) + "answer shows " + to_string(zxid) + ", not committed yet");
+  }
+  if (operation.write) {
+    judge_write(operation, zxid, body);
+  } else {
+    judge_read(operation, zxid, body);
+  }
+}
+
+/// AckedWriteSurvival, ReplyAfterCommit (hazards 8.3). The history never loses a record again: that
+/// is what observe() and finish() check.
+void Checks::judge_write(Operation& operation, Zxid zxid, ByteView body) {
+  if (operation.commits != 1 || operation.zxid > zxid) {
+    throw Violation(name_of(operation) + "answered with code " + code_text(operation.code) +
+                    " at " + to_string(zxid) + ", but it is not committed there");
+  }
+  if (operation.code != operation.committed_code) {
+    throw Violation(name_of(operation) + "answered with code " + code_text(operation.code) +
+                    ", committed with " + code_text(operation.committed_code));
+  }
+  if (operation.code != Code::Ok) return;
+  ++acknowledged_;
+  last_progress_[operation.client] = operation.invoked;
+  JuteReader in(body);
+  if (operation.intent.op == OpCode::Create && in.string() != operation.committed_path) {
+    throw Violation(name_of(operation) + "created another path than committed");
+  }
+  if (operation.intent.op == OpCode::SetData) {
+    const ModelNode* node = model_.at(operation.intent.path, operation.zxid);
+    judge_stat(operation, *node, in.stat());
+  }
+}
+
+void Checks::judge_stat(const Operation& operation, const ModelNode& node, const Stat& stat) const {
+  Stat expected = node.stat(stat.ctime, stat.mtime);
+  if (parent_of(operation.intent.path) == operation.intent.path) return;
+  if (stat == expected) return;
+  throw Violation(name_of(operation) + "Stat at " + to_string(operation.reply_zxid) + " has version " +
+                  std::to_string(stat.version) + " mzxid " + to_string(Zxid{stat.mzxid}) + " pzxid " +
+                  to_string(Zxid{stat.pzxid}) + " cversion " + std::to_string(stat.cversion) +
+                  " children " + std::to_string(stat.num_children) + ", the history has version " +
+                  std::to_string(expected.version) + " mzxid " + to_string(Zxid{expected.mzxid}) +
+                  " pzxid " + to_string(Zxid{expected.pzxid}) + " cversion " +
+                  std::to_string(expected.cversion) + " children " +
+                  std::to_string(expected.num_children));
+}
+
+/// Sequential reads: exactly the state that the committed history has at the reply's zxid.
+void Checks::judge_read(const Operation& operation, Zxid zxid, ByteView body) {
+  const ModelNode* node = model_.at(operation.intent.path, zxid);
+  Code expected = node == nullptr ? Code::NoNode : Code::Ok;
+  if (operation.code != expected) {
+    throw Violation(name_of(operation) + "read at " + to_string(zxid) + " answered " +
+                    code_text(operation.code) + ", the history says " + code_text(expected));
+  }
+  if (node == nullptr) return;
+  JuteReader in(body);
+  if (operation.intent.op == OpCode::GetData && in.buffer() != node->data) {
+    throw Violation(name_of(operation) + "read at " + to_string(zxid) + " has other data");
+  }
+  if (operation.intent.op == OpCode::GetChildren2) {
+    std::vector<std::string> children = in.strings();
+    std::set<std::string> found(children.begin(), children.end());
+    if (found != *node->children || found.size() != children.size()) {
+      throw Violation(name_of(operation) + "read at " + to_string(zxid) + " has other children");
+    }
+  }
+  judge_stat(operation, *node, in.stat());
+  if (in.finish()) throw Violation(name_of(operation) + "answer is cut short");
+}
+
+void Checks::session_refused(int client, SessionId session) {
+  disturbed("session " + to_string(session) + " refused");
+  if (model_.session_closed(session)) return;
+  throw Violation("client " + std::to_string(client) + ": session " + to_string(session) +
+                  " was refused as expired, but it was never closed");
+}
+
+}  // namespace quorate::sim

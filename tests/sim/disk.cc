@@ -1,0 +1,213 @@
+#include "tests/sim/disk.h"
+
+#include "base/ensure.h"
+
+namespace quorate::sim {
+
+void LogState::apply(const consensus::LogWrite& write) {
+  if (const auto* append = std::get_if<consensus::AppendRecord>(&write)) {
+    records[append->record.zxid.value] = append->record.bytes;
+  } else if (const auto* cut = std::get_if<consensus::TruncateLog>(&write)) {
+    records.erase(records.upper_bound(cut->after.value), records.end());
+  } else if (const auto* accepted = std::get_if<consensus::StoreAcceptedEpoch>(&write)) {
+    accepted_epoch = accepted->epoch;
+  } else if (const auto* current = std::get_if<consensus::StoreCurrentEpoch>(&write)) {
+    current_epoch = current->epoch;
+  }
+}
+
+void LogState::install(Zxid zxid) {
+  records.clear();
+  base = zxid;
+}
+
+bool LogState::holds(Zxid zxid, const SharedBytes& bytes) const {
+  auto at = records.find(zxid.value);
+  if (at != records.end()) return at->second == bytes;
+  return zxid <= base;
+}
+
+SimDisk::SimDisk(const Plan& plan, int id, DiskOwner& owner, Trace& trace, test::SimFiles& files,
+                 std::unique_ptr<server::DiskWorker> worker, LogState& durable, Random random)
+    : plan_(plan), id_(id), owner_(owner), trace_(trace), files_(files), worker_(std::move(worker)),
+      durable_(durable), random_(random) {}
+
+Micros SimDisk::latency() {
+  Micros base = plan_.sync_min + random_.between(0, 2 * plan_.sync_mean);
+  if (random_.percent(1)) base *= 20;
+  return base * slow_;
+}
+
+void SimDisk::write(std::uint64_t first, std::vector<consensus::LogWrite> writes) {
+  if (writes.empty()) return;
+  for (const auto& write : writes) owner_.write_ordered(write);
+  Job job{Kind::Write, first + writes.size() - 1, std::move(writes), {}, {}, {}};
+  waiting_.push_back(std::move(job));
+  reach(CrashPoint::Queued);
+  start();
+}
+
+void SimDisk::checkpoint(znode::CheckpointBatch batch) {
+  checkpoints_.push_back(std::move(batch));
+  if (checkpoints_.size() > 1) return;
+  owner_.post(latency() * 10, [this] { checkpoint_done(); });
+}
+
+void SimDisk::checkpoint_done() {
+  Zxid zxid = checkpoints_.front().zxid;
+  worker_->checkpoint(checkpoints_.front());
+  checkpoints_.pop_front();
+  trace_.event("checkpoint", {id_, zxid.value});
+  waiting_.push_back(Job{Kind::Purge, 0, {}, {}, {}, zxid});
+  start();
+  owner_.replica().on_checkpointed(zxid);
+  if (!checkpoints_.empty()) owner_.post(latency() * 10, [this] { checkpoint_done(); });
+}
+
+void SimDisk::read_snapshot(LinkId link) {
+  owner_.post(latency(), [this, link] {
+    auto& reader = readers_[link];
+    if (reader == nullptr) {
+      auto opened = worker_->read_snapshot();
+      if (!opened) return owner_.replica().on_snapshot_piece(link, {}, {}, true, false);
+      reader = std::move(*opened);
+    }
+    bool last = false;
+    Zxid zxid = reader->zxid();
+    auto piece = reader->next(last);
+    bool ok = piece.has_value();
+    SharedBytes bytes = ok ? SharedBytes(std::move(*piece)) : SharedBytes();
+    if (last || !ok) readers_.erase(link);
+    owner_.replica().on_snapshot_piece(link, zxid, std::move(bytes), last, ok);
+  });
+}
+
+void SimDisk::drop_snapshot(LinkId link) { readers_.erase(link); }
+
+void SimDisk::install(LinkId link, znode::CheckpointBatch whole) {
+  Zxid zxid = whole.zxid;
+  owner_.installed(zxid);
+  waiting_.push_back(Job{Kind::Install, 0, {}, link, std::move(whole), zxid});
+  reach(CrashPoint::Queued);
+  start();
+}
+
+// ---- The disk thread -----------------------------------------------------------------------------
+
+/// Takes what waits: all writes up to the first other job, as one group.
+void SimDisk::start() {
+  if (current_ != nullptr || waiting_.empty()) return;
+  current_ = std::make_unique<Job>(std::move(waiting_.front()));
+  waiting_.pop_front();
+  while (current_->kind == Kind::Write && !waiting_.empty() && waiting_.front().kind == Kind::Write) {
+    for (auto& write : waiting_.front().writes) current_->writes.push_back(std::move(write));
+    current_->last = waiting_.front().last;
+    waiting_.pop_front();
+  }
+  if (plan_.mutant == Mutant::AckBeforeSync && current_->kind == Kind::Write) answer(*current_);
+  owner_.post(latency(), [this] { finish(); });
+}
+
+void SimDisk::finish() {
+  if (armed_ == CrashPoint::InGroup && current_->kind != Kind::Stamp) {
+    armed_ = CrashPoint::None;
+    files_.crash_at(1 + random_.below(group_operations_));
+  }
+  carry_out(*current_);  // May throw SimCrash: the server dies inside the group.
+  std::unique_ptr<Job> done = std::move(current_);
+  reach(CrashPoint::Synced);
+  if (plan_.mutant != Mutant::AckBeforeSync || done->kind != Kind::Write) answer(*done);
+  start();
+  if (current_ != nullptr || done->kind == Kind::Stamp) return;
+  std::uint64_t stamp = ++idle_stamp_;
+  owner_.post(100 * kMillisecond, [this, stamp] {
+    if (stamp != idle_stamp_ || current_ != nullptr) return;
+    waiting_.push_back(Job{Kind::Stamp, 0, {}, {}, {}, {}});
+    start();
+  });
+}
+
+void SimDisk::carry_out(Job& job) {
+  std::uint64_t before = files_.operations();
+  switch (job.kind) {
+    case Kind::Write:
+      worker_->write(after_mutant(job.writes));
+      for (const auto& write : job.writes) durable_.apply(write);
+      break;
+    case Kind::Install:
+      install_in_doubt_ = job.zxid;
+      worker_->install(job.batch);
+      install_in_doubt_ = {};
+      durable_.install(job.zxid);
+      break;
+    case Kind::Purge:
+      worker_->purge(job.zxid);
+      break;
+    case Kind::Stamp:
+      worker_->stamp_durable_point();
+      break;
+  }
+  group_operations_ = std::max<std::uint64_t>(files_.operations() - before, 1);
+  trace_.event("disk-done", {id_, static_cast<std::int64_t>(job.kind),
+                             static_cast<std::int64_t>(job.last), durable_.last().value});
+}
+
+std::vector<consensus::LogWrite> SimDisk::after_mutant(
+    std::vector<consensus::LogWrite> writes) const {
+  std::erase_if(writes, [this](const consensus::LogWrite& write) {
+    if (plan_.mutant == Mutant::LoseTruncate) {
+      return std::holds_alternative<consensus::TruncateLog>(write);
+    }
+    if (plan_.mutant == Mutant::ForgetEpoch) {
+      return std::holds_alternative<consensus::StoreAcceptedEpoch>(write) ||
+             std::holds_alternative<consensus::StoreCurrentEpoch>(write);
+    }
+    return false;
+  });
+  return writes;
+}
+
+void SimDisk::answer(const Job& job) {
+  if (job.kind == Kind::Write) {
+    owner_.post(random_.between(1, 50), [this, last = job.last] {
+      owner_.replica().on_synced(last);
+      reach(CrashPoint::Told);
+    });
+  } else if (job.kind == Kind::Install) {
+    owner_.post(random_.between(1, 50), [this, link = job.link, zxid = job.zxid] {
+      owner_.replica().on_installed(link, zxid, true);
+      reach(CrashPoint::Told);
+    });
+  }
+}
+
+void SimDisk::reach(CrashPoint point) {
+  if (armed_ != point || point == CrashPoint::None) return;
+  armed_ = CrashPoint::None;
+  trace_.event("crash-point", {id_, static_cast<std::int64_t>(point)});
+  owner_.crash_point_reached();
+}
+
+std::vector<consensus::LogWrite> SimDisk::power_lost() {
+  std::vector<consensus::LogWrite> in_doubt;
+  if (current_ != nullptr) {
+    in_doubt = current_->writes;
+    if (random_.percent(50)) {
+      try {
+        files_.crash_at(1 + random_.below(group_operations_ + 1));
+        if (current_->kind == Kind::Write) worker_->write(after_mutant(current_->writes));
+        if (current_->kind == Kind::Install) {
+          install_in_doubt_ = current_->zxid;
+          worker_->install(current_->batch);
+        }
+        if (current_->kind == Kind::Purge) worker_->purge(current_->zxid);
+      } catch (const test::SimCrash&) {
+      }
+    }
+  }
+  readers_.clear();
+  worker_.reset();
+  return in_doubt;
+}
+
+}  // namespace quorate::sim

@@ -1,0 +1,150 @@
+#include "tests/sim/nemesis.h"
+
+#include <algorithm>
+
+#include "tests/sim/world.h"
+
+namespace quorate::sim {
+
+Nemesis::Nemesis(World& world, Random random) : world_(world), random_(random) {
+  const Faults& faults = world.plan.faults;
+  bool ensemble = world.plan.servers > 1;
+  if (faults.crash) enabled_.insert(enabled_.end(), 3, {"crash", &Nemesis::crash});
+  if (faults.crash_all) enabled_.push_back({"crash-all", &Nemesis::crash_all});
+  if (faults.partition && ensemble) enabled_.push_back({"partition", &Nemesis::partition});
+  if (faults.one_way && ensemble) enabled_.push_back({"one-way", &Nemesis::one_way});
+  if (faults.slow_link && ensemble) enabled_.push_back({"slow-link", &Nemesis::slow_link});
+  if (faults.reset) enabled_.push_back({"reset", &Nemesis::reset});
+  if (faults.slow_disk) enabled_.push_back({"slow-disk", &Nemesis::slow_disk});
+  if (faults.freeze) enabled_.push_back({"freeze", &Nemesis::freeze});
+  if (faults.client_drop) enabled_.push_back({"client-drop", &Nemesis::client_drop});
+}
+
+void Nemesis::start() {
+  if (!enabled_.empty()) next();
+}
+
+void Nemesis::next() {
+  Micros pause = random_.between(1, 2 * world_.plan.fault_interval);
+  // Every now and then two faults close together: most mistakes of the sync phase need that.
+  if (random_.percent(30)) pause = random_.between(0, 150 * kMillisecond);
+  world_.scheduler.after(pause, [this] {
+    if (world_.scheduler.now() >= world_.plan.faults_end) return;
+    strike();
+    next();
+  });
+}
+
+void Nemesis::strike() {
+  const auto& [name, fault] = enabled_[random_.below(enabled_.size())];
+  world_.trace.note("fault", name);
+  (this->*fault)();
+}
+
+void Nemesis::heal() {
+  world_.trace.note("heal", "");
+  world_.network.heal();
+  for (auto& server : world_.servers) server->heal();
+}
+
+/// The leader half of the time.
+Server& Nemesis::target() {
+  if (random_.percent(50)) {
+    for (auto& server : world_.servers) {
+      if (server->leading()) return *server;
+    }
+  }
+  return *world_.servers[random_.below(world_.servers.size())];
+}
+
+Micros Nemesis::down_time() {
+  return random_.percent(50) ? random_.between(1, 100) * kMillisecond
+                             : random_.between(300, 5000) * kMillisecond;
+}
+
+Micros Nemesis::span() {
+  return random_.percent(40) ? random_.between(5, 300) * kMillisecond
+                             : random_.between(500, 6000) * kMillisecond;
+}
+
+void Nemesis::crash() {
+  static constexpr CrashPoint kPoints[] = {CrashPoint::None, CrashPoint::Queued, CrashPoint::InGroup,
+                                           CrashPoint::InGroup, CrashPoint::Synced, CrashPoint::Told};
+  Server& server = target();
+  CrashPoint point = kPoints[random_.below(std::size(kPoints))];
+  if (point != CrashPoint::None) return server.crash_at(point, down_time());
+  bool silent = random_.percent(50);
+  server.crash(silent, random_.percent(25) && !silent ? test::Loss::None : test::Loss::Seeded,
+               down_time());
+}
+
+/// A power cut of the whole rack: no un-synced byte is safe anywhere.
+void Nemesis::crash_all() {
+  test::Loss loss = random_.percent(50) ? test::Loss::All : test::Loss::Seeded;
+  for (auto& server : world_.servers) server->crash(random_.percent(50), loss, down_time());
+}
+
+void Nemesis::cut_between(const std::vector<HostId>& side) {
+  auto inside = [&](HostId id) { return std::find(side.begin(), side.end(), id) != side.end(); };
+  for (int a = 1; a <= world_.plan.servers; ++a) {
+    for (int b = 1; b <= world_.plan.servers; ++b) {
+      if (a != b && inside(a) != inside(b)) world_.network.cut(a, b);
+    }
+  }
+  world_.scheduler.after(span(), [this] { world_.network.heal(); });
+}
+
+void Nemesis::partition() {
+  std::vector<HostId> side{target().id()};
+  auto more = random_.below(static_cast<std::uint64_t>(world_.plan.servers) / 2 + 1);
+  for (std::uint64_t i = 0; i < more; ++i) {
+    side.push_back(static_cast<HostId>(random_.between(1, world_.plan.servers)));
+  }
+  cut_between(side);
+}
+
+void Nemesis::one_way() {
+  HostId one = target().id();
+  bool all = random_.percent(50), away = random_.percent(50);
+  for (int other = 1; other <= world_.plan.servers; ++other) {
+    if (other == one || (!all && random_.percent(50))) continue;
+    away ? world_.network.cut(one, other) : world_.network.cut(other, one);
+  }
+  world_.scheduler.after(span(), [this] { world_.network.heal(); });
+}
+
+void Nemesis::slow_link() {
+  HostId one = target().id();
+  for (int other = 1; other <= world_.plan.servers; ++other) {
+    if (other != one && random_.percent(60)) {
+      world_.network.slow(one, other, static_cast<int>(random_.between(5, 100)));
+      if (random_.percent(50)) world_.network.slow(other, one, static_cast<int>(random_.between(5, 100)));
+    }
+  }
+  world_.scheduler.after(span(), [this] { world_.network.heal(); });
+}
+
+void Nemesis::reset() {
+  HostId one = target().id();
+  std::vector<ConnId> conns = world_.network.connections(one);
+  if (!conns.empty()) world_.network.break_connection(conns[random_.below(conns.size())]);
+  HostId other = static_cast<HostId>(random_.between(1, world_.plan.servers));
+  if (other != one && random_.percent(50)) world_.network.break_election_link(one, other);
+}
+
+void Nemesis::slow_disk() {
+  Server& server = target();
+  server.set_disk_slow(static_cast<int>(random_.between(5, 200)));
+  world_.scheduler.after(span(), [&server] { server.set_disk_slow(1); });
+}
+
+void Nemesis::freeze() {
+  Micros limit = world_.plan.tick_time_ms * world_.plan.sync_limit * 3;
+  target().freeze(random_.between(5, std::max<Micros>(limit, 10)) * kMillisecond);
+}
+
+void Nemesis::client_drop() {
+  world_.clients[random_.below(world_.clients.size())]->drop();
+}
+
+}  // namespace quorate::sim

@@ -1,0 +1,124 @@
+#include "tests/sim/plan.h"
+
+#include <iterator>
+
+#include "base/random.h"
+
+namespace quorate::sim {
+namespace {
+
+template <class T, std::size_t N>
+T one_of(Random& random, const T (&values)[N]) {
+  return values[random.below(N)];
+}
+
+void choose_faults(Plan& plan, Random random) {
+  if (random.percent(12)) return;  // A healthy world: nothing at all may go wrong in it.
+  Faults& faults = plan.faults;
+  faults.crash = random.percent(65);
+  faults.crash_all = random.percent(35);
+  faults.partition = random.percent(50);
+  faults.one_way = random.percent(30);
+  faults.slow_link = random.percent(30);
+  faults.reset = random.percent(50);
+  faults.slow_disk = random.percent(35);
+  faults.freeze = random.percent(35);
+  faults.client_drop = random.percent(50);
+  plan.fault_interval = one_of(random, {300, 700, 1500, 3000}) * kMillisecond;
+}
+
+void choose_knobs(Plan& plan, Random random) {
+  plan.tick_time_ms = one_of<std::int64_t>(random, {50, 100, 200, 400});
+  plan.init_limit = static_cast<std::int32_t>(random.between(6, 12));
+  plan.sync_limit = static_cast<std::int32_t>(random.between(4, 6));
+  plan.max_notification_ms = one_of<std::int64_t>(random, {500, 1600, 3000});
+  plan.window_records = one_of<std::size_t>(random, {5, 30, 100, 500});
+  plan.snap_count = one_of<std::int64_t>(random, {20, 100, 500, 100000});
+  plan.segment_bytes = one_of<std::uint64_t>(random, {64u << 10, 256u << 10, 1u << 20});
+  plan.outstanding_max = one_of<std::size_t>(random, {4, 50, 1000, 1000});
+  plan.per_connection_max = one_of<std::size_t>(random, {2, 20, 1000, 1000});
+  if (random.percent(30)) plan.checkpoint_dirty_bytes = 8u << 10;
+  if (random.percent(30)) plan.checkpoint_log_bytes = 32u << 10;
+}
+
+void choose_world(Plan& plan, Random random) {
+  plan.delay_min = one_of<Micros>(random, {20, 100, 500});
+  plan.delay_mean = one_of<Micros>(random, {50, 300, 2000});
+  plan.chunk_percent = one_of<unsigned>(random, {0, 5, 30, 90});
+  plan.sync_min = one_of<Micros>(random, {30, 100, 1000});
+  plan.sync_mean = one_of<Micros>(random, {50, 500, 4000});
+  plan.pipeline = static_cast<int>(random.between(1, 8));
+  plan.think_mean = one_of<Micros>(random, {20, 50, 100}) * kMillisecond;
+  auto ticks = static_cast<std::int32_t>(random.between(8, 20));
+  plan.session_timeout_ms = std::max<std::int32_t>(
+      800, ticks * static_cast<std::int32_t>(plan.tick_time_ms));
+}
+
+struct MutantName {
+  const char* name;
+  Mutant mutant;
+};
+constexpr MutantName kMutants[] = {{"ack-before-sync", Mutant::AckBeforeSync},
+                                   {"lose-truncate", Mutant::LoseTruncate},
+                                   {"stale-link", Mutant::StaleLink},
+                                   {"forget-epoch", Mutant::ForgetEpoch}};
+
+}  // namespace
+
+Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant) {
+  Random random(seed * 0x9e3779b97f4a7c15ULL + 1);
+  Plan plan;
+  plan.seed = seed;
+  plan.mutant = mutant;
+  plan.servers = one_of(random, {3, 3, 3, 3, 3, 3, 5, 5, 5, 1});
+  plan.clients = static_cast<int>(random.between(2, 6));
+  plan.end = static_cast<Micros>(seconds * static_cast<double>(kSecond));
+  plan.faults_end = plan.end * 6 / 10;
+  plan.load_end = plan.end - 4 * kSecond;
+  choose_faults(plan, random.fork());
+  choose_knobs(plan, random.fork());
+  choose_world(plan, random.fork());
+  return plan;
+}
+
+std::string describe(const Plan& plan) {
+  const Faults& f = plan.faults;
+  std::string text = "servers=" + std::to_string(plan.servers) +
+                     " clients=" + std::to_string(plan.clients) +
+                     " tick=" + std::to_string(plan.tick_time_ms) +
+                     " snapCount=" + std::to_string(plan.snap_count) +
+                     " window=" + std::to_string(plan.window_records) + " faults=";
+  const struct {
+    bool on;
+    const char* name;
+  } all[] = {{f.crash, "crash"},           {f.crash_all, "crash-all"}, {f.partition, "partition"},
+             {f.one_way, "one-way"},       {f.slow_link, "slow-link"}, {f.reset, "reset"},
+             {f.slow_disk, "slow-disk"},   {f.freeze, "freeze"},       {f.client_drop, "client-drop"}};
+  bool first = true;
+  for (const auto& fault : all) {
+    if (!fault.on) continue;
+    if (!first) text += ',';
+    text += fault.name;
+    first = false;
+  }
+  if (first) text += "none";
+  return text;
+}
+
+bool parse_mutant(const std::string& name, Mutant& mutant) {
+  for (const MutantName& known : kMutants) {
+    if (name != known.name) continue;
+    mutant = known.mutant;
+    return true;
+  }
+  return false;
+}
+
+const char* name_of(Mutant mutant) {
+  for (const MutantName& known : kMutants) {
+    if (known.mutant == mutant) return known.name;
+  }
+  return "none";
+}
+
+}  // namespace quorate::sim

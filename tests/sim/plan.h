@@ -1,0 +1,79 @@
+// What one seed stands for: size, knobs, and a random subset of faults (swarm testing: seeds that
+// switch most faults off find other bugs than seeds that have them all).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tests/sim/scheduler.h"
+
+namespace quorate::sim {
+
+/// Planted bugs, all outside the product's code: at the ports. A sweep that does not find one is
+/// blind to the rule that it breaks.
+enum class Mutant {
+  None,
+  AckBeforeSync,   ///< The disk answers before the group is durable (hazards 3911, 4646).
+  LoseTruncate,    ///< A cut of the log is acknowledged, not carried out (hazard 3701).
+  StaleLink,       ///< Bytes of a closed link arrive on its successor.
+  ForgetEpoch,     ///< Epochs are acknowledged, not stored (hazard 2307).
+};
+
+struct Faults {
+  bool crash = false;
+  bool crash_all = false;
+  bool partition = false;
+  bool one_way = false;
+  bool slow_link = false;
+  bool reset = false;
+  bool slow_disk = false;
+  bool freeze = false;
+  bool client_drop = false;
+
+  bool any() const {
+    return crash || crash_all || partition || one_way || slow_link || reset || slow_disk || freeze ||
+           client_drop;
+  }
+};
+
+struct Plan {
+  std::uint64_t seed = 0;
+  Mutant mutant = Mutant::None;
+  int servers = 3;
+  int clients = 4;
+  Micros faults_end = 0;   ///< Everything is healed here.
+  Micros load_end = 0;     ///< Clients stop issuing.
+  Micros end = 0;
+  Faults faults;
+  Micros fault_interval = kSecond;  ///< Mean time between two faults.
+
+  // Knobs of the product; small values make rare paths frequent.
+  std::int64_t tick_time_ms = 200;
+  std::int32_t init_limit = 10, sync_limit = 5;
+  std::int64_t max_notification_ms = 2000;
+  std::size_t window_records = 500;
+  std::int64_t snap_count = 100000;
+  std::size_t checkpoint_dirty_bytes = 16u << 20;
+  std::size_t checkpoint_log_bytes = 256u << 20;
+  std::uint64_t segment_bytes = 1u << 20;
+  std::size_t outstanding_max = 1000;
+  std::size_t per_connection_max = 1000;
+  std::size_t link_queue_max = 8u << 20;
+
+  // The world.
+  Micros delay_min = 100, delay_mean = 300;      ///< One way between two hosts.
+  unsigned chunk_percent = 10;                   ///< How often bytes are split at a random border.
+  Micros sync_min = 100, sync_mean = 500;        ///< One group of log records.
+  int pipeline = 4;                              ///< Requests a client keeps in flight.
+  Micros think_mean = 20 * kMillisecond;
+  std::int32_t session_timeout_ms = 2000;
+};
+
+Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant);
+std::string describe(const Plan& plan);
+
+/// False when there is no such mutant.
+bool parse_mutant(const std::string& name, Mutant& mutant);
+const char* name_of(Mutant mutant);
+
+}  // namespace quorate::sim

@@ -1,0 +1,187 @@
+#include "tests/sim/ports.h"
+
+#include "consensus/codec.h"
+#include "tests/sim/world.h"
+
+namespace quorate::sim {
+namespace {
+
+LinkId link_of(ConnId conn) { return LinkId{conn}; }
+
+}  // namespace
+
+// ---- Links ---------------------------------------------------------------------------------------
+
+void SimLinks::vote(ServerId to, const consensus::Notification& notification) {
+  world_.network.vote(server_.id(), static_cast<HostId>(to.value), notification);
+}
+
+void SimLinks::open(ServerId peer) {
+  if (!wanted_.emplace(peer, 0).second) return;
+  server_.post(0, [this, peer] { attempt(peer); });
+}
+
+void SimLinks::attempt(ServerId peer) {
+  if (!wanted_.contains(peer)) return;
+  ConnId conn = world_.network.connect(server_.id(), static_cast<HostId>(peer.value), Port::Quorum);
+  connecting_[conn] = peer;
+}
+
+void SimLinks::cancel(ServerId peer) {
+  wanted_.erase(peer);
+  std::erase_if(connecting_, [&](const auto& attempt) {
+    if (attempt.second != peer) return false;
+    world_.network.close(attempt.first, server_.id());
+    return true;
+  });
+}
+
+bool SimLinks::connected(ConnId conn, bool ok) {
+  auto at = connecting_.find(conn);
+  if (at == connecting_.end()) return false;
+  ServerId peer = at->second;
+  connecting_.erase(at);
+  if (ok) {
+    wanted_.erase(peer);
+    up_.insert(conn);
+    server_.replica().on_link_up(link_of(conn), peer);
+    return true;
+  }
+  auto wanted = wanted_.find(peer);
+  if (wanted == wanted_.end()) return true;
+  static constexpr Micros kPauses[] = {2, 5, 10, 20};
+  Micros pause = kPauses[std::min(wanted->second++, 3)] * kMillisecond;
+  server_.post(pause, [this, peer] { attempt(peer); });
+  return true;
+}
+
+void SimLinks::accepted(ConnId conn) {
+  up_.insert(conn);
+  server_.replica().on_link_up(link_of(conn), std::nullopt);
+}
+
+bool SimLinks::ended(ConnId conn) {
+  out_.erase(conn);
+  return up_.erase(conn) != 0;
+}
+
+void SimLinks::close(LinkId link) {
+  if (!up_.contains(link.value)) return;
+  ended(link.value);
+  world_.network.close(link.value, server_.id());
+  server_.post(0, [this, link] { server_.replica().on_link_down(link); });
+}
+
+void SimLinks::send(LinkId link, const consensus::QuorumPacket& packet) {
+  if (!up_.contains(link.value)) return;
+  consensus::encode(out_[link.value], packet);
+  limit(link.value);
+}
+
+void SimLinks::send_raw(LinkId link, SharedBytes bytes) {
+  if (!up_.contains(link.value)) return;
+  append(out_[link.value], bytes.view());
+  limit(link.value);
+}
+
+void SimLinks::limit(ConnId conn) {
+  if (queued_bytes(link_of(conn)) <= world_.plan.link_queue_max) return;
+  ended(conn);
+  world_.network.break_connection(conn);
+  world_.network.close(conn, server_.id());
+  server_.post(0, [this, conn] { server_.replica().on_link_down(link_of(conn)); });
+}
+
+std::size_t SimLinks::queued_bytes(LinkId link) const {
+  auto at = out_.find(link.value);
+  return world_.network.queued(link.value, server_.id()) + (at == out_.end() ? 0 : at->second.size());
+}
+
+void SimLinks::flush() {
+  for (auto& [conn, bytes] : out_) world_.network.send(conn, server_.id(), std::move(bytes));
+  out_.clear();
+}
+
+// ---- Clients -------------------------------------------------------------------------------------
+
+void SimClients::send(ConnectionId connection, ByteView frames) {
+  auto at = conns_.find(connection.value);
+  if (at != conns_.end()) append(at->second.out, frames);
+}
+
+void SimClients::close(ConnectionId connection) {
+  auto at = conns_.find(connection.value);
+  if (at == conns_.end()) return;
+  world_.network.send(at->first, server_.id(), std::move(at->second.out));
+  world_.network.close(at->first, server_.id());
+  conns_.erase(at);
+}
+
+void SimClients::pause(ConnectionId connection) {
+  auto at = conns_.find(connection.value);
+  if (at != conns_.end()) at->second.paused = true;
+}
+
+void SimClients::resume(ConnectionId connection) {
+  auto at = conns_.find(connection.value);
+  if (at == conns_.end() || !at->second.paused) return;
+  at->second.paused = false;
+  server_.post(0, [this, conn = at->first] { drain(conn); });
+}
+
+void SimClients::flush() {
+  for (auto& [conn, state] : conns_) {
+    if (state.out.empty()) continue;
+    world_.network.send(conn, server_.id(), std::exchange(state.out, {}));
+  }
+}
+
+void SimClients::accepted(ConnId conn, HostId from) {
+  conns_[conn];
+  server_.replica().on_client_open(ConnectionId{conn}, "10.1.0." + std::to_string(from));
+}
+
+void SimClients::bytes(ConnId conn, ByteView input) {
+  append(conns_.at(conn).in, input);
+  drain(conn);
+}
+
+void SimClients::drain(ConnId conn) {
+  auto at = conns_.find(conn);
+  if (at == conns_.end()) return;
+  Conn& state = at->second;
+  std::size_t used = 0;
+  while (!state.paused && state.in.size() - used >= 4) {
+    auto length = static_cast<std::size_t>(load_be<std::int32_t>(state.in.data() + used));
+    if (state.in.size() - used - 4 < length) break;
+    server_.replica().on_client_frame(ConnectionId{conn}, ByteView(state.in).subspan(used + 4, length));
+    used += 4 + length;
+    if (!conns_.contains(conn)) return;
+  }
+  state.in.erase(state.in.begin(), state.in.begin() + static_cast<std::ptrdiff_t>(used));
+}
+
+// ---- Clock and observer --------------------------------------------------------------------------
+
+std::int64_t SimClock::now_ms() const {
+  Micros now = world_.scheduler.now();
+  return offset_ms_ + (now + now / 1'000'000 * drift_ppm_) / kMillisecond;
+}
+
+std::int64_t SimClock::wall_ms() const {
+  return 1'700'000'000'000 + world_.scheduler.now() / kMillisecond + offset_ms_ % 1000;
+}
+
+void SimObserver::on_event(const consensus::Event& event) {
+  world_.trace.note("server " + std::to_string(id_) + " " + consensus::name_of(event.kind),
+                    "peer=" + to_string(event.peer) + " epoch=" + std::to_string(event.epoch) +
+                        " zxid=" + to_string(event.zxid) + " " + event.detail);
+  world_.checks.on_event(id_, event);
+}
+
+void SimObserver::note(char severity, const std::string& text) {
+  world_.trace.note("server " + std::to_string(id_) + " note " + severity, text);
+  world_.checks.on_note(id_, severity, text);
+}
+
+}  // namespace quorate::sim

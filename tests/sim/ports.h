@@ -1,0 +1,99 @@
+// The ports of one server, on the virtual network. One life of the process each.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "server/replica/ports.h"
+#include "tests/sim/network.h"
+
+namespace quorate::sim {
+
+struct World;
+class Server;
+
+class SimLinks final : public server::Links {
+ public:
+  SimLinks(World& world, Server& server) : world_(world), server_(server) {}
+
+  void vote(ServerId to, const consensus::Notification& notification) override;
+  void open(ServerId peer) override;
+  void cancel(ServerId peer) override;
+  void close(LinkId link) override;
+  void send(LinkId link, const consensus::QuorumPacket& packet) override;
+  void send_raw(LinkId link, SharedBytes bytes) override;
+  std::size_t queued_bytes(LinkId link) const override;
+  void flush() override;
+
+  void accepted(ConnId conn);
+  /// False when `conn` is none of ours, or not wanted any more.
+  bool connected(ConnId conn, bool ok);
+  bool has(ConnId conn) const { return up_.contains(conn); }
+  /// True once per link.
+  bool ended(ConnId conn);
+
+ private:
+  void attempt(ServerId peer);
+  void limit(ConnId conn);
+
+  World& world_;
+  Server& server_;
+  std::map<ServerId, int> wanted_;        ///< Attempts so far.
+  std::map<ConnId, ServerId> connecting_;
+  std::set<ConnId> up_;
+  std::map<ConnId, Bytes> out_;           ///< Until flush().
+};
+
+class SimClients final : public server::Clients {
+ public:
+  SimClients(World& world, Server& server) : world_(world), server_(server) {}
+
+  void send(ConnectionId connection, ByteView frames) override;
+  void close(ConnectionId connection) override;
+  void pause(ConnectionId connection) override;
+  void resume(ConnectionId connection) override;
+  void flush() override;
+
+  void accepted(ConnId conn, HostId from);
+  bool has(ConnId conn) const { return conns_.contains(conn); }
+  void bytes(ConnId conn, ByteView input);
+  bool ended(ConnId conn) { return conns_.erase(conn) != 0; }
+
+ private:
+  struct Conn {
+    Bytes in;
+    Bytes out;
+    bool paused = false;
+  };
+  void drain(ConnId conn);
+
+  World& world_;
+  Server& server_;
+  std::map<ConnId, Conn> conns_;
+};
+
+class SimClock final : public server::Clock {
+ public:
+  SimClock(World& world, std::int64_t offset_ms, std::int64_t drift_ppm)
+      : world_(world), offset_ms_(offset_ms), drift_ppm_(drift_ppm) {}
+  std::int64_t now_ms() const override;
+  std::int64_t wall_ms() const override;
+
+ private:
+  World& world_;
+  std::int64_t offset_ms_, drift_ppm_;
+};
+
+class SimObserver final : public server::Observer {
+ public:
+  SimObserver(World& world, int id) : world_(world), id_(id) {}
+  void on_event(const consensus::Event& event) override;
+  void note(char severity, const std::string& text) override;
+
+ private:
+  World& world_;
+  int id_;
+};
+
+}  // namespace quorate::sim

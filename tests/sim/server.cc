@@ -1,0 +1,322 @@
+#include "tests/sim/server.h"
+
+#include "base/ensure.h"
+#include "tests/sim/ports.h"
+#include "tests/sim/world.h"
+
+namespace quorate::sim {
+
+/// From start to crash. Members in the order in which they need one another.
+struct Server::Life {
+  Life(World& world, Server& server)
+      : links(world, server), clients(world, server),
+        clock(world, server.clock_offset_ms_, server.drift_ppm_), observer(world, server.id_) {}
+
+  SimLinks links;
+  SimClients clients;
+  SimClock clock;
+  SimObserver observer;
+  std::unique_ptr<SimDisk> disk;
+  std::unique_ptr<server::Replica> replica;
+};
+
+Server::Server(World& world, int id, Random random)
+    : world_(world), id_(id), random_(random), files_(random_.next()),
+      clock_offset_ms_(random_.between(1000, 1'000'000)), drift_ppm_(random_.between(-500, 500)) {}
+
+Server::~Server() = default;
+
+const server::Replica& Server::replica() const { return *life_->replica; }
+server::Replica& Server::replica() { return *life_->replica; }
+
+bool Server::leading() const {
+  return alive() && replica().peer().role() == consensus::Role::Leading;
+}
+
+server::StorageOptions Server::storage_options() const {
+  server::StorageOptions options;
+  options.data_dir = "/data";
+  options.data_log_dir = "/log";
+  options.segment_bytes = world_.plan.segment_bytes;
+  options.initialize = !ever_opened_;
+  options.standalone = world_.plan.servers == 1;
+  options.window_records = world_.plan.window_records;
+  return options;
+}
+
+server::ReplicaOptions Server::replica_options() const {
+  const Plan& plan = world_.plan;
+  server::ReplicaOptions options;
+  options.peer.self = ServerId{id_};
+  options.peer.standalone = plan.servers == 1;
+  std::vector<consensus::Member> members;
+  for (int id = 1; id <= plan.servers; ++id) {
+    members.push_back({ServerId{id}, "10.0.0." + std::to_string(id), 2888, 3888, false, ""});
+  }
+  options.peer.ensemble = consensus::Ensemble(std::move(members));
+  options.peer.tick_time_ms = plan.tick_time_ms;
+  options.peer.init_limit = plan.init_limit;
+  options.peer.sync_limit = plan.sync_limit;
+  options.peer.max_notification_ms = plan.max_notification_ms;
+  options.peer.window_records = plan.window_records;
+  options.min_session_timeout_ms = 100;
+  options.max_session_timeout_ms = 60000;
+  options.outstanding_max = plan.outstanding_max;
+  options.per_connection_max = plan.per_connection_max;
+  options.checkpoint_dirty_bytes = plan.checkpoint_dirty_bytes;
+  options.checkpoint_log_bytes = plan.checkpoint_log_bytes;
+  options.snap_count = plan.snap_count;
+  return options;
+}
+
+void Server::start() {
+  ENSURE(!alive());
+  world_.trace.event("start", {id_});
+  server::Recovered recovered;
+  server::StorageFault fault;
+  auto worker = server::DiskWorker::open(files_, files_.open_tree_store(), storage_options(),
+                                         recovered, fault);
+  if (worker == nullptr) {
+    throw Violation("server " + std::to_string(id_) + " refuses to start: " + fault.what);
+  }
+  ever_opened_ = true;
+  check_recovered(recovered);
+  ++incarnation_;
+  frozen_ = false;
+  life_ = std::make_unique<Life>(world_, *this);
+  life_->disk = std::make_unique<SimDisk>(world_.plan, id_, *this, world_.trace, files_,
+                                          std::move(worker), durable_, random_.fork());
+  world_.checks.on_start(*this, recovered);
+  server::Ports ports{*life_->disk, life_->links, life_->clients, life_->clock, life_->observer};
+  life_->replica = std::make_unique<server::Replica>(replica_options(), std::move(recovered), ports,
+                                                     random_.fork());
+  world_.network.attach(id_, *this);
+  run([] {});
+  tick();
+}
+
+// ---- Crash and pause -----------------------------------------------------------------------------
+
+void Server::crash(bool silent, test::Loss loss, Micros down) {
+  if (!alive()) return;
+  world_.trace.event("crash", {id_, silent, static_cast<std::int64_t>(loss), down});
+  world_.checks.on_crash(*this);
+  ++incarnation_;
+  backlog_.clear();
+  frozen_ = false;
+  world_.network.detach(id_, silent);
+  life_->replica.reset();
+  in_doubt_ = life_->disk->power_lost();
+  install_in_doubt_ = life_->disk->install_in_doubt();
+  life_.reset();
+  files_.crash(loss);
+  world_.scheduler.after(down, [this, incarnation = incarnation_] {
+    if (incarnation == incarnation_ && !alive()) start();
+  });
+}
+
+void Server::crash_at(CrashPoint point, Micros down) {
+  if (!alive()) return;
+  down_ = down;
+  life_->disk->arm(point);
+}
+
+void Server::crash_point_reached() {
+  // Not from inside a call of the replica: the very next event of this instant.
+  bool silent = random_.percent(50);
+  world_.scheduler.after(0, [this, silent, incarnation = incarnation_] {
+    if (incarnation == incarnation_) crash(silent, test::Loss::Seeded, down_);
+  });
+}
+
+void Server::freeze(Micros duration) {
+  if (!alive() || frozen_) return;
+  world_.trace.event("freeze", {id_, duration});
+  frozen_ = true;
+  world_.scheduler.after(duration, [this, incarnation = incarnation_] {
+    if (incarnation == incarnation_) thaw();
+  });
+}
+
+void Server::thaw() {
+  if (!frozen_) return;
+  world_.trace.event("thaw", {id_});
+  frozen_ = false;
+  std::vector<std::function<void()>> backlog = std::exchange(backlog_, {});
+  std::uint64_t incarnation = incarnation_;
+  for (auto& action : backlog) {
+    if (incarnation != incarnation_) return;
+    run(action);
+  }
+}
+
+void Server::heal() {
+  thaw();
+  if (!alive()) {
+    start();
+    return;
+  }
+  life_->disk->set_slow(1);
+  life_->disk->arm(CrashPoint::None);
+}
+
+void Server::set_disk_slow(int factor) {
+  if (alive()) life_->disk->set_slow(factor);
+}
+
+// ---- Inputs --------------------------------------------------------------------------------------
+
+/// One batch of the event loop: an input, then all that follows from it, then every check.
+void Server::run(const std::function<void()>& action) {
+  if (frozen_) {
+    backlog_.push_back(action);
+    return;
+  }
+  try {
+    action();
+    life_->replica->pump();
+    life_->replica->peer().check_invariants();
+  } catch (const ServerFatal& fatal) {
+    throw Violation("server " + std::to_string(id_) + " ended by fatal(): " + fatal.what);
+  } catch (const test::SimCrash&) {
+    crash(random_.percent(50), test::Loss::Seeded, down_);
+    return;
+  }
+  world_.checks.observe(*this);
+}
+
+void Server::post(Micros delay, std::function<void()> action) {
+  world_.scheduler.after(delay, [this, incarnation = incarnation_, action = std::move(action)] {
+    if (incarnation == incarnation_) run(action);
+  });
+}
+
+void Server::tick() {
+  post(consensus::kTickPeriodMs * kMillisecond - random_.between(0, 1000), [this] {
+    life_->replica->on_tick();
+    tick();
+  });
+}
+
+void Server::on_accepted(ConnId conn, HostId from, Port port) {
+  run([this, conn, from, port] {
+    if (port == Port::Quorum) {
+      life_->links.accepted(conn);
+    } else {
+      life_->clients.accepted(conn, from);
+    }
+  });
+}
+
+void Server::on_connected(ConnId conn, bool ok) {
+  run([this, conn, ok] {
+    if (!life_->links.connected(conn, ok) && ok) world_.network.close(conn, id_);
+  });
+}
+
+void Server::on_bytes(ConnId conn, ByteView bytes) {
+  if (frozen_) {
+    backlog_.push_back([this, conn, copy = Bytes(bytes.begin(), bytes.end())] { on_bytes(conn, copy); });
+    return;
+  }
+  run([this, conn, bytes] {
+    if (life_->links.has(conn)) {
+      life_->replica->on_link_bytes(LinkId{conn}, bytes);
+    } else if (life_->clients.has(conn)) {
+      life_->clients.bytes(conn, bytes);
+    }
+  });
+}
+
+void Server::on_end(ConnId conn) {
+  run([this, conn] {
+    if (life_->links.ended(conn)) {
+      life_->replica->on_link_down(LinkId{conn});
+    } else if (life_->clients.ended(conn)) {
+      life_->replica->on_client_closed(ConnectionId{conn});
+    } else {
+      life_->links.connected(conn, false);
+    }
+  });
+}
+
+void Server::on_vote(HostId from, const consensus::Notification& notification) {
+  run([this, from, notification] {
+    life_->replica->on_notification(ServerId{from}, notification);
+  });
+}
+
+void Server::on_election_link(HostId peer, bool reachable) {
+  run([this, peer, reachable] { life_->replica->on_election_link(ServerId{peer}, reachable); });
+}
+
+// ---- Recovery ------------------------------------------------------------------------------------
+
+namespace {
+
+bool same_as_recovered(const LogState& state, const consensus::DurableState& found) {
+  if (found.accepted_epoch != state.accepted_epoch || found.current_epoch != state.current_epoch) {
+    return false;
+  }
+  Zxid last = found.records.empty() ? found.log_base : found.records.back().zxid;
+  if (last != state.last()) return false;
+  auto at = state.records.upper_bound(found.log_base.value);
+  for (const consensus::LogRecord& record : found.records) {
+    if (at == state.records.end() || at->first != record.zxid.value) return false;
+    if (!(at->second == record.bytes)) return false;
+    ++at;
+  }
+  return true;
+}
+
+std::string text_of(const consensus::DurableState& found) {
+  Zxid last = found.records.empty() ? found.log_base : found.records.back().zxid;
+  return "base " + to_string(found.log_base) + " last " + to_string(last) + " epochs " +
+         std::to_string(found.accepted_epoch) + "/" + std::to_string(found.current_epoch);
+}
+
+std::string text_of(const LogState& state) {
+  return "base " + to_string(state.base) + " last " + to_string(state.last()) + " epochs " +
+         std::to_string(state.accepted_epoch) + "/" + std::to_string(state.current_epoch);
+}
+
+}  // namespace
+
+/// What recovery finds is what was durable, plus some first part of the group under way: no less (a
+/// lost promise), no more and no other order (hazards 4643, 3701).
+void Server::check_recovered(const server::Recovered& recovered) {
+  const consensus::DurableState& found = recovered.durable;
+  world_.trace.event("recovered", {id_, found.checkpoint.value, found.log_base.value,
+                                   static_cast<std::int64_t>(found.records.size()),
+                                   found.accepted_epoch, found.current_epoch});
+  std::vector<consensus::LogWrite> in_doubt = std::exchange(in_doubt_, {});
+  Zxid install = std::exchange(install_in_doubt_, {});
+  if (world_.plan.mutant != Mutant::None) {
+    std::erase_if(durable_.records, [&](const auto& record) { return record.first > found.log_base.value; });
+    for (const auto& record : found.records) durable_.records[record.zxid.value] = record.bytes;
+    durable_.accepted_epoch = found.accepted_epoch;
+    durable_.current_epoch = found.current_epoch;
+    ordered_ = durable_;
+    return;
+  }
+  LogState candidate = durable_;
+  bool same = same_as_recovered(candidate, found);
+  for (std::size_t i = 0; !same && i < in_doubt.size(); ++i) {
+    candidate.apply(in_doubt[i]);
+    same = same_as_recovered(candidate, found);
+  }
+  if (!same && install.value != 0) {
+    candidate = durable_;
+    candidate.install(install);
+    same = same_as_recovered(candidate, found);
+  }
+  if (!same) {
+    throw Violation("server " + std::to_string(id_) + " recovered " + text_of(found) +
+                    " but its disk was promised to hold " + text_of(durable_) + ", with " +
+                    std::to_string(in_doubt.size()) + " writes under way");
+  }
+  durable_ = std::move(candidate);
+  ordered_ = durable_;
+}
+
+}  // namespace quorate::sim

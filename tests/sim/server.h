@@ -1,0 +1,98 @@
+// One server process of the simulated ensemble: the real Replica over simulated ports.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "server/replica/ports.h"
+#include "server/replica/replica.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/network.h"
+
+namespace quorate::sim {
+
+struct World;
+
+class Server final : public Host, public DiskOwner {
+ public:
+  Server(World& world, int id, Random random);
+  ~Server() override;
+
+  void start();
+  /// Power cut or kill: the process is gone, un-synced data perhaps too. Restarts after `down`.
+  void crash(bool silent, test::Loss loss, Micros down);
+  void crash_at(CrashPoint point, Micros down);
+  /// The process does not run for so long; the world goes on.
+  void freeze(Micros duration);
+  void thaw();
+  /// Ends of faults: runs again, disk at full speed.
+  void heal();
+  void set_disk_slow(int factor);
+  /// For the end of a run.
+  void check_recovery_equals_memory();
+
+  int id() const { return id_; }
+  bool alive() const { return life_ != nullptr; }
+  bool frozen() const { return frozen_; }
+  bool leading() const;
+  const LogState& ordered() const { return ordered_; }  ///< As its replica ordered it.
+  const LogState& durable() const { return durable_; }  ///< As the disk really holds it.
+  const server::Replica& replica() const;
+
+  // ---- Host --------------------------------------------------------------------------------------
+  void on_accepted(ConnId conn, HostId from, Port port) override;
+  void on_connected(ConnId conn, bool ok) override;
+  void on_bytes(ConnId conn, ByteView bytes) override;
+  void on_end(ConnId conn) override;
+  void on_vote(HostId from, const consensus::Notification& notification) override;
+  void on_election_link(HostId peer, bool reachable) override;
+
+  // ---- DiskOwner ---------------------------------------------------------------------------------
+  void post(Micros delay, std::function<void()> action) override;
+  server::Replica& replica() override;
+  void crash_point_reached() override;
+  void write_ordered(const consensus::LogWrite& write) override { ordered_.apply(write); }
+  void installed(Zxid zxid) override { ordered_.install(zxid); }
+
+ private:
+  struct Life;
+  friend class SimLinks;
+  friend class SimClients;
+  friend class SimClock;
+  friend class SimObserver;
+
+  void run(const std::function<void()>& action);
+  void arrive(std::function<void()> action);
+  void tick();
+  server::StorageOptions storage_options() const;
+  server::ReplicaOptions replica_options() const;
+  void check_recovered(const server::Recovered& recovered);
+
+  World& world_;
+  int id_;
+  Random random_;
+  test::SimFiles files_;
+  LogState ordered_, durable_;
+  std::vector<consensus::LogWrite> in_doubt_;  ///< Of the last crash: some first part survived.
+  Zxid install_in_doubt_;
+  std::unique_ptr<Life> life_;
+  std::uint64_t incarnation_ = 0;
+  bool ever_opened_ = false;
+  bool frozen_ = false;
+  std::vector<std::function<void()>> backlog_;  ///< What arrived while frozen.
+  Micros down_ = 0;                             ///< How long the armed crash lasts.
+  std::int64_t clock_offset_ms_;
+  std::int64_t drift_ppm_;
+};
+
+/// Thrown by the hook of fatal(): one of many servers in this process dies.
+struct ServerFatal {
+  std::string what;
+};
+
+}  // namespace quorate::sim

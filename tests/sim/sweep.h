@@ -1,0 +1,31 @@
+// Many seeds, each in a child process: a broken ENSURE ends only its own seed, and is reported.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ensure.h"
+#include "tests/sim/plan.h"
+
+namespace quorate::sim {
+
+struct SweepOptions {
+  std::string program;
+  std::uint64_t first = 0, last = 0;
+  int jobs = 1;
+  double seconds = 40;
+  Mutant mutant = Mutant::None;
+  bool trace = false;
+  bool list_reached = false;
+  std::string must_reach;   ///< File with one name of a situation per line.
+};
+
+/// Exit code: 0 all fine, 1 a promise broken or a situation never reached. Stops at the first broken
+/// seed; seeds already begun are finished.
+int sweep(const SweepOptions& options);
+
+std::string replay_command(const SweepOptions& options, std::uint64_t seed);
+void print_reached(const std::vector<ReachedCount>& counts);
+
+}  // namespace quorate::sim
