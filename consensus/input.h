@@ -82,6 +82,8 @@ struct TransferDone {
 
 /// Learner: the stream behind a SNAP packet of this link has been received, written to a new
 /// checkpoint with an empty log behind it, and made current, durably. The tree is as of `zxid`.
+/// Comes exactly once for each SNAP packet the core was given, ok = false when nothing was changed
+/// (also after LinkDown of its link): the core does not vote before it knows what its disk holds.
 struct SnapshotInstalled {
   LinkId link;
   Zxid zxid;

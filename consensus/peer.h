@@ -35,7 +35,9 @@ struct PeerOptions {
 
 /// What recovery found on disk.
 struct DurableState {
-  /// No data at all: reports zxid -1, neither votes nor counts until a leader has synced it.
+  /// No data at all: reports zxid -1, neither votes nor counts until a leader has synced it. Storage
+  /// reports it until the first StoreCurrentEpoch is durable, whatever else has been written: a
+  /// server that crashed half way through its first sync is still blank (R45).
   bool blank = false;
   std::uint32_t accepted_epoch = 0;
   std::uint32_t current_epoch = 0;

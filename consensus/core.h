@@ -1,0 +1,81 @@
+// What every role works on and what outlives a change of role: log, epochs, open writes, the output.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "consensus/ensemble.h"
+#include "consensus/log_view.h"
+#include "consensus/peer.h"
+#include "consensus/ready.h"
+#include "consensus/vote.h"
+
+namespace quorate::consensus {
+
+/// Why a role ends. `penalty`: somebody misbehaved, so do not come back at once (mixed ensembles
+/// must not loop fast).
+struct Leave {
+  std::string reason;
+  bool penalty = false;
+};
+
+class Core {
+ public:
+  Core(PeerOptions given, DurableState state);
+
+  // Output.
+  std::uint64_t write(LogWrite what);  ///< The number LogSynced will name.
+  void send(LinkId link, QuorumPacket packet) { ready.sends.push_back({link, std::move(packet)}); }
+  void send(LinkId link, PacketType type, Zxid zxid) { send(link, {type, zxid, {}, {}}); }
+  void close(LinkId link);
+  void tell(EventKind kind, ServerId peer = {-1}, Zxid zxid = {}, std::string detail = {});
+  void leave_role(std::string reason, bool penalty = false);
+  void send_vote(ServerId to, PeerState state, const Vote& what, std::int64_t round);
+
+  // Log. Appended records are written in the same breath: memory is never ahead of what was asked.
+  void append(LogRecord record);
+  bool truncate(Zxid after);
+  void synced(std::uint64_t write_number);
+  bool drained() const { return open_writes.empty() && !installing; }
+  std::uint64_t last_write() const { return next_write - 1; }
+  bool durable(std::uint64_t number) const { return synced_write >= number; }
+  void emit_commits();
+
+  Zxid reported_zxid() const { return blank ? kBlankZxid : log.last(); }
+  std::int64_t ticks(std::int32_t count) const { return count * options.tick_time_ms; }
+
+  PeerOptions options;
+  Ensemble ensemble;
+  std::string config_text;
+  LogView log;
+  Ready ready;
+  std::optional<std::int64_t> started;  ///< Nothing moves before the first Tick.
+  std::int64_t now = 0;
+  bool blank = false;
+  bool snapshot_needed = false;   ///< Own log cannot be joined: report no zxid, so that SNAP comes.
+  std::uint32_t accepted = 0;     ///< Durable, as is `current`.
+  std::uint32_t current = 0;
+  std::int64_t round = 0;         ///< Logical clock of the election; in memory only.
+  Vote vote;                      ///< Final vote while following or leading.
+  bool serving = false;
+  Zxid fuzzy_until;
+  std::optional<LinkId> installing;  ///< A SNAP has begun; SnapshotInstalled has not come yet.
+  std::optional<Leave> leave;
+  std::int64_t penalty_ms = 0;
+
+ private:
+  struct OpenWrite {
+    std::uint64_t number = 0;
+    std::optional<Zxid> record;
+    std::optional<std::uint32_t> accepted;
+    std::optional<std::uint32_t> current;
+  };
+  std::deque<OpenWrite> open_writes;
+  std::uint64_t next_write = 1;
+  std::uint64_t synced_write = 0;
+};
+
+}  // namespace quorate::consensus

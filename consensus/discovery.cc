@@ -1,0 +1,41 @@
+#include "consensus/discovery.h"
+
+#include <algorithm>
+
+#include "base/ensure.h"
+
+namespace quorate::consensus {
+
+bool epoch_plausible(std::uint32_t epoch, std::uint32_t own_accepted) {
+  return epoch < kEpochEnd && (epoch <= own_accepted || epoch - own_accepted <= kEpochJumpMax);
+}
+
+void Discovery::report(ServerId from, std::uint32_t accepted, bool counts) {
+  if (epoch_) return;
+  highest_ = std::max(highest_, accepted);
+  if (counts) reported_.push_back(from);
+  if (ensemble_->is_quorum(reported_)) {
+    ENSURE(highest_ < kEpochEnd);
+    epoch_ = highest_ + 1;
+    if (*epoch_ > self_.accepted + 1) REACHED("epoch jump");
+  }
+}
+
+void Discovery::promise_self() {
+  promises_.push_back(self_.id);
+  promised_ = ensemble_->is_quorum(promises_);
+}
+
+Discovery::Promise Discovery::promise(ServerId from, std::int32_t current, Zxid last) {
+  // -1: promised before, perhaps to another leader of this number; it must not count twice.
+  if (promised_ || current < 0 || last < Zxid{0}) return Promise::NotCounted;
+  const auto epoch = static_cast<std::uint32_t>(current);
+  if (epoch > self_.current || (epoch == self_.current && last > self_.last)) {
+    return Promise::MoreRecent;
+  }
+  promises_.push_back(from);
+  promised_ = ensemble_->is_quorum(promises_);
+  return Promise::Counted;
+}
+
+}  // namespace quorate::consensus

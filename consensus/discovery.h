@@ -1,0 +1,52 @@
+// How a new leader learns the epoch to use: who reported, who promised.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "consensus/ensemble.h"
+
+namespace quorate::consensus {
+
+/// No server may push the epoch further at once (R42): an epoch of 2^31 would turn zxids negative.
+inline constexpr std::uint32_t kEpochJumpMax = 1u << 20;
+inline constexpr std::uint32_t kEpochEnd = 0x7fffffff;
+
+bool epoch_plausible(std::uint32_t epoch, std::uint32_t own_accepted);
+
+class Discovery {
+ public:
+  struct Self {
+    ServerId id;
+    std::uint32_t accepted = 0;
+    std::uint32_t current = 0;
+    Zxid last;
+  };
+  Discovery(const Ensemble& ensemble, Self self)
+      : ensemble_(&ensemble), self_(self), highest_(self.accepted), reported_{self.id} {}
+
+  /// FOLLOWERINFO. A server without data raises no quorum (`counts` false).
+  void report(ServerId from, std::uint32_t accepted, bool counts);
+  /// The new epoch, once a quorum has reported; fixed from then on.
+  std::optional<std::uint32_t> epoch() const { return epoch_; }
+
+  enum class Promise { Counted, NotCounted, MoreRecent };
+  /// ACKEPOCH. MoreRecent: this learner knows more than we do; we must not cut it.
+  Promise promise(ServerId from, std::int32_t current, Zxid last);
+  void promise_self();  ///< Own acceptedEpoch is durable.
+  /// A quorum, this server included, will accept nothing of an older epoch any more.
+  bool promised() const { return promised_; }
+
+ private:
+  const Ensemble* ensemble_;
+  Self self_;
+  std::uint32_t highest_;
+  std::vector<ServerId> reported_;
+  std::optional<std::uint32_t> epoch_;
+  std::vector<ServerId> promises_;
+  bool promised_ = false;
+};
+
+}  // namespace quorate::consensus

@@ -1,0 +1,65 @@
+// Role Looking: notifications, rounds, settling (zab-protocol sections 3.2 and 4).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "consensus/core.h"
+#include "consensus/messages.h"
+#include "consensus/vote.h"
+
+namespace quorate::consensus {
+
+class Election {
+ public:
+  /// Sends nothing before `not_before` and before all own writes are durable (R17): a vote speaks of
+  /// the log, and what is not on disk is not in it.
+  Election(Core& core, std::int64_t not_before) : core_(&core), not_before_(not_before) {}
+
+  void on_tick();
+  void on_notification(ServerId from, const Notification& notification);
+  void on_link(ServerId peer, bool reachable);
+  void on_progress() { start_if_ready(); }
+
+  /// Whom to follow, or this server itself to lead.
+  const std::optional<Vote>& decision() const { return decision_; }
+
+ private:
+  struct Heard {
+    Vote vote;
+    PeerState state = PeerState::Looking;
+  };
+  using Votes = std::map<ServerId, Heard>;
+
+  void start_if_ready();
+  void restart();
+  void send_all();
+  void handle(ServerId from, const Notification& n);
+  void on_looking(ServerId from, const Vote& theirs);
+  void on_established(ServerId from, const Notification& n);
+  bool may_join(const Votes& votes, const Vote& theirs) const;
+  void adopt(const Vote& vote);
+  void count();
+  bool all_agree() const;
+  void note_fresh(ServerId from, const Notification& n);
+  Vote initial_vote() const;
+  void decide(const Vote& vote);
+
+  Core* core_;
+  std::int64_t not_before_;
+  bool active_ = false;
+  Vote vote_;
+  Votes received_;          ///< This round.
+  Votes out_of_election_;   ///< From servers that follow or lead.
+  std::map<ServerId, Notification> held_;  ///< The newest of each voter while we cannot vote yet.
+  std::set<ServerId> unreachable_;
+  std::set<ServerId> fresh_;  ///< Voters that have never been part of anything.
+  std::int64_t resend_at_ = 0;
+  std::int64_t backoff_ms_ = 0;
+  std::optional<std::int64_t> settle_until_;
+  std::optional<Vote> decision_;
+};
+
+}  // namespace quorate::consensus

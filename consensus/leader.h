@@ -1,0 +1,121 @@
+// Role Leading: learners from their first word to UPTODATE, proposals, heartbeats
+// (zab-protocol sections 6, 7, 10.1, 11).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "consensus/core.h"
+#include "consensus/discovery.h"
+#include "consensus/proposal_tracker.h"
+
+namespace quorate::consensus {
+
+class Leader {
+ public:
+  explicit Leader(Core& core);
+
+  void on_tick();
+  void on_accepted(LinkId link);
+  void on_link_down(LinkId link);
+  void on_packet(LinkId link, const QuorumPacket& packet);
+  void on_transfer_done(const TransferDone& done);
+  void on_submit(Request request);
+  void on_propose(LogRecord record);
+  void on_answer(const AnswerRevalidate& answer);
+  void on_progress();
+  /// The driver proposes all requests of one Ready before it steps anything else.
+  void requests_taken(std::size_t count) { unproposed_ += count; }
+  void requests_forgotten() { unproposed_ = 0; }
+  void leave();
+  void check() const;
+
+  Zxid next_zxid() const { return Zxid::make(epoch_, counter_ + 1); }
+  bool may_propose() const;
+  std::size_t outstanding() const { return tracker_.size(); }
+  std::size_t synced_followers() const;
+  std::size_t learners() const { return learners_.size(); }
+
+ private:
+  enum class Phase { Discovery, StoreAccepted, Promises, StoreCurrent, Synchronising, Established };
+  enum class Stage {
+    Connected,     ///< Has not said who it is.
+    Reported,      ///< FOLLOWERINFO came.
+    Informed,      ///< LEADERINFO sent.
+    Promised,      ///< ACKEPOCH came; waits for the epoch's quorum.
+    Transferring,  ///< SNAP: the driver sends a tree; nothing else goes out.
+    Syncing,       ///< Plan and NEWLEADER sent; gets all traffic.
+    Synced,        ///< NEWLEADER acknowledged: its ACKs count.
+  };
+  struct Sent {
+    Zxid zxid;
+    std::int64_t at = 0;
+  };
+  struct Entry {
+    Stage stage = Stage::Connected;
+    ServerId sid{-1};
+    Zxid last;
+    Zxid applied_at_transfer;
+    std::int64_t heard = 0;
+    std::vector<Zxid> early_acks;  ///< Came before the NEWLEADER ACK; count from then on.
+    std::deque<Sent> unacked;
+  };
+  struct PendingSync {
+    std::optional<LinkId> origin;
+    Zxid behind;
+  };
+  using Learners = std::map<LinkId, Entry>;
+
+  // leader.cc: epochs, proposals, clients.
+  void advance();
+  void establish();
+  void commit_ready();
+  void ack_own();
+  void pump_requests();
+  void start_sync_request(const Request& request);
+  void finish_syncs();
+  void end_of_counter();
+  void check_quorum();
+  bool counter_left(std::size_t wanted) const;
+
+  // leader_learners.cc: one learner.
+  void on_info(LinkId link, Entry& entry, const QuorumPacket& packet);
+  void on_ack_epoch(LinkId link, Entry& entry, const QuorumPacket& packet);
+  void on_ack(LinkId link, Entry& entry, Zxid zxid);
+  void on_new_leader_ack(LinkId link, Entry& entry);
+  void on_learner_traffic(LinkId link, Entry& entry, const QuorumPacket& packet);
+  void inform(LinkId link, Entry& entry);
+  void begin_sync(LinkId link, Entry& entry);
+  void send_history(LinkId link, Entry& entry, Zxid after);
+  void broadcast(PacketType type, Zxid zxid, const std::optional<SharedBytes>& data);
+  void drop(LinkId link, std::string why, bool misbehaved = false);
+  void replace_older(LinkId link, ServerId sid);
+  void hold_log();
+  void watch_learners();
+  void ping();
+  Zxid plan_point() const;
+  bool established() const { return phase_ == Phase::Established; }
+  static bool forwards(const Entry& entry) { return entry.stage >= Stage::Syncing; }
+
+  Core* core_;
+  Phase phase_ = Phase::Discovery;
+  Discovery discovery_;
+  ProposalTracker tracker_;
+  Learners learners_;
+  std::uint32_t epoch_ = 0;
+  std::uint32_t counter_ = 0;
+  std::uint64_t barrier_ = 0;
+  std::optional<std::uint64_t> next_epoch_barrier_;  ///< Standalone: the counter has run out.
+  std::int64_t deadline_ = 0;
+  std::int64_t next_ping_ = 0;
+  std::int64_t next_check_ = 0;
+  Zxid self_acked_;
+  std::deque<Request> waiting_;      ///< Arrival order; syncs keep their place in it.
+  std::deque<PendingSync> syncs_;
+  std::size_t unproposed_ = 0;       ///< Requests handed out whose Propose may still come.
+};
+
+}  // namespace quorate::consensus
