@@ -1,5 +1,7 @@
 #include "server/replica/checkpoints.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace quorate::server {
@@ -19,8 +21,10 @@ consensus::QuorumPacket snap_packet(Zxid zxid) {
 
 }  // namespace
 
-Checkpoints::Checkpoints(CheckpointLimits limits, Zxid current, Disk& disk, Links& links)
-    : limits_(limits), disk_(disk), links_(links), exists_(current > Zxid{0}) {}
+Checkpoints::Checkpoints(CheckpointLimits limits, Zxid current, std::int64_t stall_ms, Disk& disk,
+                         Links& links)
+    : limits_(limits), disk_(disk), links_(links), current_(current), exists_(current > Zxid{0}),
+      stall_ms_(stall_ms) {}
 
 void Checkpoints::applied(std::size_t bytes) {
   log_bytes_ += bytes;
@@ -42,20 +46,25 @@ void Checkpoints::renew(znode::DataTree& tree, Zxid fuzzy_until) {
   disk_.checkpoint(znode::encode_checkpoint(tree, fuzzy_until));
 }
 
-void Checkpoints::on_checkpointed(Zxid) {
+void Checkpoints::on_checkpointed(Zxid zxid) {
   if (in_flight_ > 0) --in_flight_;
+  current_ = std::max(current_, zxid);
   exists_ = true;
 }
 
-void Checkpoints::replaced(Zxid) {
+void Checkpoints::replaced(Zxid zxid) {
+  current_ = zxid;
   exists_ = true;
   log_bytes_ = 0;
   records_ = 0;
 }
 
-void Checkpoints::begin(LinkId link) {
-  sendings_.try_emplace(link);
-  if (!exists_ && in_flight_ == 0) wanted_ = true;
+void Checkpoints::begin(LinkId link, Zxid least, std::int64_t now_ms) {
+  Sending sending;
+  sending.least = least;
+  sending.moved_ms = now_ms;
+  sendings_.insert_or_assign(link, std::move(sending));
+  if (!exists_ || current_ < least) wanted_ = true;
 }
 
 void Checkpoints::on_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok) {
@@ -72,27 +81,41 @@ void Checkpoints::drop(LinkId link) {
   sendings_.erase(at);
 }
 
-std::vector<consensus::TransferDone> Checkpoints::advance() {
+std::vector<consensus::TransferDone> Checkpoints::advance(std::int64_t now_ms) {
   for (LinkId link : std::exchange(dropped_, {})) disk_.drop_snapshot(link);
   std::vector<consensus::TransferDone> ended;
   for (auto at = sendings_.begin(); at != sendings_.end();) {
-    auto done = advance(at->first, at->second);
+    auto done = advance(at->first, at->second, now_ms);
     if (done) ended.push_back(*done);
+    if (done && !done->ok) disk_.drop_snapshot(done->link);
     at = done ? sendings_.erase(at) : std::next(at);
   }
   return ended;
 }
 
-std::optional<consensus::TransferDone> Checkpoints::advance(LinkId link, Sending& sending) {
+std::optional<consensus::TransferDone> Checkpoints::advance(LinkId link, Sending& sending,
+                                                            std::int64_t now_ms) {
   if (sending.piece) {
     Piece piece = *std::exchange(sending.piece, std::nullopt);
-    if (!piece.ok) return consensus::TransferDone{link, piece.zxid, /*ok=*/false};
+    sending.moved_ms = now_ms;
+    if (!piece.ok || piece.zxid < sending.least) {
+      return consensus::TransferDone{link, piece.zxid, /*ok=*/false};
+    }
     if (!sending.started) links_.send(link, snap_packet(piece.zxid));
     sending.started = true;
     if (!piece.bytes.empty()) links_.send_raw(link, std::move(piece.bytes));
     if (piece.last) return consensus::TransferDone{link, piece.zxid, /*ok=*/true};
   }
-  if (!sending.asked && exists_ && links_.queued_bytes(link) < kQueuedBytesMax) {
+  bool waits_for_checkpoint = !exists_ || current_ < sending.least;
+  if (waits_for_checkpoint) {
+    sending.moved_ms = now_ms;
+    return std::nullopt;
+  }
+  if (now_ms - sending.moved_ms > stall_ms_) {
+    return consensus::TransferDone{link, sending.least, /*ok=*/false};
+  }
+  bool room = links_.queued_bytes(link) < kQueuedBytesMax;
+  if (!sending.asked && room) {
     sending.asked = true;
     disk_.read_snapshot(link);
   }

@@ -23,8 +23,10 @@ struct CheckpointLimits {
 
 class Checkpoints {
  public:
-  /// `current`: the checkpoint that recovery found; Zxid{0} or less means that none exists for sure.
-  Checkpoints(CheckpointLimits limits, Zxid current, Disk& disk, Links& links);
+  /// `current`: the checkpoint that recovery found. `stall_ms`: a transfer that makes no progress
+  /// for so long is given up; consensus leaves the watching to us.
+  Checkpoints(CheckpointLimits limits, Zxid current, std::int64_t stall_ms, Disk& disk,
+              Links& links);
 
   // ---- Renewing ----------------------------------------------------------------------------------
   /// A record has been applied.
@@ -38,12 +40,13 @@ class Checkpoints {
   void replaced(Zxid zxid);
 
   // ---- Sending: SNAP packet, then the stream piece by piece --------------------------------------
-  void begin(LinkId link);
+  /// The tree sent is as of `least` or later: consensus keeps the records behind it.
+  void begin(LinkId link, Zxid least, std::int64_t now_ms);
   void on_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok);
   void drop(LinkId link);
   /// Sends what has come from the disk and asks for more where the link has room. Returns the
   /// transfers that have ended.
-  std::vector<consensus::TransferDone> advance();
+  std::vector<consensus::TransferDone> advance(std::int64_t now_ms);
 
  private:
   struct Piece {
@@ -53,17 +56,22 @@ class Checkpoints {
     bool ok = false;
   };
   struct Sending {
+    Zxid least;
+    std::int64_t moved_ms = 0;
     bool asked = false;    ///< The disk owes us a piece.
     bool started = false;  ///< SNAP has been sent.
     std::optional<Piece> piece;
   };
-  std::optional<consensus::TransferDone> advance(LinkId link, Sending& sending);
+  std::optional<consensus::TransferDone> advance(LinkId link, Sending& sending,
+                                                 std::int64_t now_ms);
 
   CheckpointLimits limits_;
   Disk& disk_;
   Links& links_;
-  bool exists_;
-  bool wanted_ = false;  ///< A transfer waits for the first checkpoint.
+  Zxid current_;
+  bool exists_;  ///< A checkpoint as of zxid 0 looks like none: then one is written first.
+  std::int64_t stall_ms_;
+  bool wanted_ = false;  ///< A transfer waits for a later checkpoint.
   std::size_t in_flight_ = 0;
   std::size_t log_bytes_ = 0;
   std::int64_t records_ = 0;

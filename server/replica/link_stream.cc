@@ -37,7 +37,7 @@ ErrorCode LinkStream::consume(ByteView& input, const OnPacket& on_packet) {
     if (!packet) return packet.error();
     if (!*packet) return {};
     if ((*packet)->type == consensus::PacketType::Snap) {
-      reader_.emplace(max_field_);
+      reader_ = std::make_unique<znode::SnapStreamReader>(max_field_);
       snap_zxid_ = (*packet)->zxid;
     }
     on_packet(std::move(**packet));
@@ -48,10 +48,15 @@ ErrorCode LinkStream::feed_tree(ByteView& input) {
   if (ErrorCode fault = reader_->feed(input)) return fault;
   if (!reader_->done()) return {};
   Result<znode::DataTree> tree = reader_->take(snap_zxid_);
-  reader_.reset();
   if (!tree) return tree.error();
+  reader_.reset();
   received_.emplace(ReceivedTree{snap_zxid_, std::move(*tree)});
   return {};
+}
+
+std::optional<Zxid> LinkStream::awaited_tree() const {
+  if (reader_ || received_) return snap_zxid_;
+  return std::nullopt;
 }
 
 std::optional<LinkStream::ReceivedTree> LinkStream::take_tree() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "base/bytes.h"
@@ -31,6 +32,9 @@ class LinkStream {
   /// A tree that has arrived whole, once.
   std::optional<ReceivedTree> take_tree();
 
+  /// A SNAP packet has been handed out and its tree has not been taken: zxid of the packet.
+  std::optional<Zxid> awaited_tree() const;
+
   std::size_t buffered() const { return partial_.size(); }
 
  private:
@@ -39,7 +43,7 @@ class LinkStream {
 
   std::size_t max_field_;
   Bytes partial_;  ///< The beginning of a packet.
-  std::optional<znode::SnapStreamReader> reader_;  ///< Between SNAP and the end of its stream.
+  std::unique_ptr<znode::SnapStreamReader> reader_;  ///< Between SNAP and the end of its stream.
   Zxid snap_zxid_;
   std::optional<ReceivedTree> received_;
 };

@@ -12,6 +12,8 @@ namespace quorate::server {
 
 namespace {
 
+constexpr Zxid kFuzzyToTheEnd{INT64_MAX};
+
 template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
@@ -30,8 +32,8 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
       recovered_fuzzy_until(recovered.fuzzy_until),
       gate({options.outstanding_max, options.per_connection_max}),
       sessions(options.peer.self, options.peer.tick_time_ms, ports.clock.wall_ms(), random.fork()),
-      checkpoints(checkpoint_limits(options), recovered.durable.checkpoint, ports.disk,
-                  ports.links),
+      checkpoints(checkpoint_limits(options), recovered.durable.checkpoint,
+                  options.peer.init_limit * options.peer.tick_time_ms, ports.disk, ports.links),
       applier(tree, watches, connections),
       reader(tree, watches, connections, options.ops),
       peer(options.peer, std::move(recovered.durable), random.fork()),
@@ -48,7 +50,7 @@ void Replica::Impl::pump() {
       propose_waiting();
     }
     start_install();
-    for (const consensus::TransferDone& done : checkpoints.advance()) peer.step(done);
+    for (const consensus::TransferDone& done : checkpoints.advance(last_tick_ms)) peer.step(done);
     if (!peer.has_ready()) break;
   }
   checkpoints.renew_if_due(tree, fuzzy_until());
@@ -82,7 +84,9 @@ void Replica::Impl::carry_out(consensus::Ready ready) {
       sessions.touch(touch.session, touch.timeout_ms, ports.clock.now_ms());
     }
   }
-  for (const consensus::Transfer& transfer : ready.transfers) checkpoints.begin(transfer.link);
+  for (const consensus::Transfer& transfer : ready.transfers) {
+    checkpoints.begin(transfer.link, tree.last_applied(), last_tick_ms);
+  }
   for (const consensus::Event& event : ready.events) observe(event);
   for (consensus::Request& request : ready.requests) {
     waiting_requests.push_back(std::move(request));
@@ -211,6 +215,8 @@ void Replica::Impl::begin_service() {
   // Service may be over again already; its ServiceLost is then behind this event.
   if (!peer.serving()) return;
   serving = true;
+  // What was proposed before UPTODATE is all in the log now: behind it every txn is exact.
+  recovered_fuzzy_until = std::min(recovered_fuzzy_until, peer.last_logged());
   if (peer.role() != consensus::Role::Leading) return;
   sessions.lead(tree.sessions(), ports.clock.now_ms());
   proposer.emplace(tree, options.ops, sessions, options.peer.max_field);
@@ -228,33 +234,55 @@ void Replica::Impl::lose_service() {
 // ---- Links and trees -----------------------------------------------------------------------------
 
 void Replica::Impl::on_link_bytes(LinkId link, ByteView bytes) {
-  auto at = streams.find(link);
-  if (at == streams.end()) return;
+  auto at = links.find(link);
+  if (at == links.end()) return;
+  at->second.heard_ms = last_tick_ms;
   auto on_packet = [this, link](consensus::QuorumPacket packet) {
     peer.step(consensus::QuorumMessage{link, std::move(packet)});
   };
-  ErrorCode fault = at->second.feed(bytes, on_packet);
+  ErrorCode fault = at->second.stream.feed(bytes, on_packet);
   if (!fault) return;
   ports.observer.note('W', "link closed, malformed bytes link=" + to_string(link) + " error=\"" +
                                fault.message() + '"');
-  streams.erase(at);
+  drop_link(link);
   links_to_close.push_back(link);
 }
 
 void Replica::Impl::drop_link(LinkId link) {
-  streams.erase(link);
   checkpoints.drop(link);
+  auto at = links.find(link);
+  if (at == links.end()) return;
+  std::optional<Zxid> awaited = at->second.stream.awaited_tree();
+  links.erase(at);
+  // Consensus waits for the tree of each SNAP it has seen, also when it will never come.
+  if (awaited) peer.step(consensus::SnapshotInstalled{link, *awaited, /*ok=*/false});
+}
+
+/// Consensus hears nothing while a tree arrives, so its time limit is kept here.
+void Replica::Impl::close_silent_trees() {
+  std::int64_t limit_ms = options.peer.init_limit * options.peer.tick_time_ms;
+  std::vector<LinkId> silent;
+  for (const auto& [id, link] : links) {
+    if (link.stream.awaited_tree() && last_tick_ms - link.heard_ms > limit_ms) silent.push_back(id);
+  }
+  for (LinkId link : silent) {
+    ports.observer.note('W', "link closed, tree stopped arriving link=" + to_string(link));
+    drop_link(link);
+    links_to_close.push_back(link);
+  }
 }
 
 /// Runs after all that consensus asked for: a tree on a link that it wanted closed is gone by now.
 void Replica::Impl::start_install() {
-  for (auto& [link, stream] : streams) {
+  for (auto& [id, link] : links) {
     if (installing) return;
-    std::optional<LinkStream::ReceivedTree> received = stream.take_tree();
+    std::optional<LinkStream::ReceivedTree> received = link.stream.take_tree();
     if (!received) continue;
-    installing.emplace(Install{link, std::move(received->tree)});
+    installing.emplace(Install{id, std::move(received->tree)});
     installing->tree.mark_all_dirty();
-    ports.disk.install(link, znode::encode_checkpoint(installing->tree, fuzzy_until()));
+    // If the tree is a ZooKeeper leader's it is fuzzy, and how far is known at UPTODATE only. Should
+    // this process end before its next checkpoint, begin_service() of the next one sets the end.
+    ports.disk.install(id, znode::encode_checkpoint(installing->tree, kFuzzyToTheEnd));
   }
 }
 
@@ -361,7 +389,8 @@ void Replica::on_election_link(ServerId peer, bool reachable) {
 }
 
 void Replica::on_link_up(LinkId link, std::optional<ServerId> opened_to) {
-  impl_->streams.try_emplace(link, impl_->options.peer.max_field);
+  impl_->links.try_emplace(
+      link, Impl::Link{LinkStream(impl_->options.peer.max_field), impl_->last_tick_ms});
   impl_->peer.step(consensus::LinkUp{link, opened_to});
 }
 
@@ -376,7 +405,8 @@ void Replica::on_synced(std::uint64_t write) { impl_->peer.step(consensus::LogSy
 
 void Replica::on_checkpointed(Zxid zxid) {
   impl_->checkpoints.on_checkpointed(zxid);
-  impl_->peer.checkpointed(zxid);
+  // An answer to a batch of before a received tree may name what is not applied here any more.
+  if (zxid <= impl_->peer.applied()) impl_->peer.checkpointed(zxid);
 }
 
 void Replica::on_snapshot_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok) {
@@ -398,6 +428,7 @@ void Replica::on_tick() {
   if (slept) impl.sessions.regrant(impl.tree.sessions(), now_ms);
   impl.expire_sessions();
   impl.close_sessionless();
+  impl.close_silent_trees();
 }
 
 void Replica::pump() { impl_->pump(); }

@@ -68,6 +68,7 @@ struct Replica::Impl {
   void expire_sessions();
   void on_link_bytes(LinkId link, ByteView bytes);
   void drop_link(LinkId link);
+  void close_silent_trees();
   void start_install();
   void on_installed(LinkId link, Zxid zxid, bool ok);
   void flush();
@@ -75,6 +76,10 @@ struct Replica::Impl {
   ServerStatus status() const;
   std::string dump_sessions() const;
 
+  struct Link {
+    LinkStream stream;
+    std::int64_t heard_ms;
+  };
   struct Install {
     LinkId link;
     znode::DataTree tree;
@@ -89,7 +94,7 @@ struct Replica::Impl {
   const ReplicaOptions options;
   Ports ports;
   znode::DataTree tree;
-  const Zxid recovered_fuzzy_until;
+  Zxid recovered_fuzzy_until;
   znode::WatchTable watches;
   Connections connections;
   RequestGate gate;
@@ -104,7 +109,7 @@ struct Replica::Impl {
   bool stopped = false;
   bool diverged = false;  ///< A digest has differed; said once.
   std::deque<consensus::Request> waiting_requests;  ///< At the leader's limit of proposals.
-  std::map<LinkId, LinkStream> streams;
+  std::map<LinkId, Link> links;
   std::vector<LinkId> links_to_close;  ///< Malformed bytes; closed by the pump.
   std::optional<Install> installing;
   std::vector<ConnectionId> throttled;
