@@ -1,0 +1,46 @@
+// Any order of deliveries, lost links, crashes that lose un-synced writes: what must always hold.
+// The checks themselves are in ensemble_world.h and Peer::check_invariants().
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "tests/unit/consensus/ensemble_world.h"
+
+namespace quorate::consensus {
+
+TEST_CASE("random schedules: agreement, order, nothing committed is lost, and it recovers") {
+  const char* given = std::getenv("QUORATE_SEED");
+  const char* count_text = std::getenv("QUORATE_SEEDS");
+  const std::uint64_t first = given ? std::stoull(given) : 1;
+  const std::uint64_t count = given ? 1 : count_text ? std::stoull(count_text) : 200;
+  std::size_t applied = 0;
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    CAPTURE(seed);
+    if (std::getenv("QUORATE_SEEDS")) std::fprintf(stderr, "seed %lu\n", static_cast<unsigned long>(seed));
+    const int servers = 3 + static_cast<int>(seed % 3);
+    world::World world(servers, /*blank=*/seed % 2 == 0, seed);
+    world.wipes_left = seed % 4 == 0 ? 1 : 0;
+    for (int i = 0; i < 20000; ++i) world.random_step();
+    // All faults end: a leader serves, everybody joins, and all trees are one.
+    world.faults = false;
+    world.cuts.clear();
+    for (auto& [id, server] : world.all()) world.start(id);
+    REQUIRE(world.run_until([&] { return world.all_serving() && world.leader(); }));
+    REQUIRE(world.propose(*world.leader()));
+    REQUIRE(world.run_until([&] {
+      for (auto& [id, server] : world.all()) {
+        if (server.tree != world.chosen) return false;
+      }
+      return world.all_serving();
+    }));
+    applied += world.chosen.size();
+  }
+  CHECK(applied > count * 3);
+  if (count_text) {
+    for (const auto& site : reached_counts()) MESSAGE(std::string(site.name), ": ", site.count);
+    MESSAGE("applied ", applied);
+  }
+}
+
+}  // namespace quorate::consensus
