@@ -24,6 +24,11 @@ DataTree::Impl::Impl() {
   for (const char* path : {"/zookeeper", "/zookeeper/quota", "/zookeeper/config"}) {
     link(node_at(parent_path(path)), path, "", kOpenAcl, {});
   }
+  // As if by a setACL with version -1: everybody may read the ensemble's configuration, and only
+  // reconfig writes it.
+  Node& config = *node_at("/zookeeper/config");
+  set_acl(config, {{perm::kRead, {"world", "anyone"}}});
+  config.stat.aversion = -1;
 }
 
 Node& DataTree::Impl::link(Node* parent, const std::string& path,
