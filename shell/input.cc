@@ -31,6 +31,11 @@ const char* prompt_state(client::SessionState state) {
 Exit tell_no_connection(Output& output, const ShellOptions& options,
                         const client::Reply<client::Connected>& attempt) {
   output.err("Cannot connect to " + options.servers + ": " + attempt.message);
+  // Nothing was tried: the connect string itself is wrong.
+  if (attempt.code == client::Code::SystemError && attempt.value.failures.empty()) {
+    output.err("usage: -server host:port[,host:port...][/chroot]");
+    return Exit::Usage;
+  }
   for (const auto& [server, reason] : attempt.value.failures) {
     output.err("  tried " + server + ": " + reason);
   }
