@@ -5,9 +5,9 @@
 namespace quorate::znode {
 
 TEST_CASE("paths: which are valid (tree-semantics 1)") {
-  for (std::string_view path : {"/", "/a", "/a/b", "/...", "/.a", "/a.", "/..a", "/ ", "/%", "/a b",
-                                "/zookeeper/zookeeper", "/\xC2\xA0", "/\xED\x9F\xBF",
-                                "/\xEF\xA4\x80", "/\xEF\xBF\xAF", "/\xEF\xBB\xBF"}) {
+  for (std::string_view path :
+       {"/", "/a", "/a/b", "/...", "/.a", "/a.", "/..a", "/ ", "/%", "/a b", "/zookeeper/zookeeper",
+        "/\xC2\xA0", "/\xED\x9F\xBF", "/\xEF\xA4\x80", "/\xEF\xBF\xAF", "/\xEF\xBB\xBF"}) {
     CAPTURE(path);
     CHECK(is_valid_path(path));
   }

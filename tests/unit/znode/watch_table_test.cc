@@ -16,10 +16,10 @@ TEST_CASE("watches: which event takes which, in an order of its own (tree-semant
     Connections told;
     std::size_t left;
   };
-  for (const Row& row : {Row{EventType::NodeCreated, {kA, kC}, 2},
-                         Row{EventType::NodeDataChanged, {kA, kC}, 2},
-                         Row{EventType::NodeChildrenChanged, {kA, kB}, 2},
-                         Row{EventType::NodeDeleted, {kA, kC, kB}, 0}}) {
+  for (const Row& row :
+       {Row{EventType::NodeCreated, {kA, kC}, 2}, Row{EventType::NodeDataChanged, {kA, kC}, 2},
+        Row{EventType::NodeChildrenChanged, {kA, kB}, 2},
+        Row{EventType::NodeDeleted, {kA, kC, kB}, 0}}) {
     WatchTable table;
     table.add(WatchKind::Data, "/a", kC);
     table.add(WatchKind::Data, "/a", kA);

@@ -1,0 +1,213 @@
+#include "znode/snapshot.h"
+
+#include <map>
+
+#include "base/random.h"
+#include "tests/unit/znode/tree_fixture.h"
+
+namespace quorate::znode {
+namespace {
+
+/// What a key-value store makes of batches.
+class Store {
+ public:
+  void write(const CheckpointBatch& batch) {
+    for (const CheckpointEntry& entry : batch.entries) {
+      if (entry.value) {
+        entries_[entry.key] = *entry.value;
+      } else {
+        entries_.erase(entry.key);
+      }
+    }
+  }
+  ErrorCode load(DataTree& tree) const {
+    CheckpointLoader loader(tree);
+    for (const auto& [key, value] : entries_) {
+      if (ErrorCode fault = loader.add(key, value)) return fault;
+    }
+    return loader.finish();
+  }
+
+  std::map<Bytes, Bytes> entries_;
+};
+
+void change_something(TreeFixture& f, Random& random) {
+  const std::string path = "/n" + std::to_string(random.below(8));
+  const std::string child = path + "/" + std::to_string(random.below(4));
+  switch (random.below(7)) {
+    case 0:
+      f.create(path);
+      break;
+    case 1:
+      f.create(child, CreateMode::Ephemeral, open_acl(), kBob);
+      break;
+    case 2:
+      f.remove(child);
+      break;
+    case 3:
+      f.remove(path);
+      break;
+    case 4:
+      f.set_data(path, random.percent(20) ? Buffer() : Buffer("new"));
+      break;
+    case 5:
+      f.set_acl(path, {{perm::kAll, {"ip", "10.0.0." + std::to_string(random.below(3))}}});
+      break;
+    default:
+      f.submit(SessionId{50 + static_cast<std::int64_t>(random.below(3))},
+               random.percent(50) ? OpCode::CreateSession : OpCode::CloseSession,
+               CreateSessionTxn{5000});
+  }
+}
+
+}  // namespace
+
+TEST_CASE("checkpoint: batches of changes add up to the tree") {
+  TreeFixture f;
+  f.options.skip_acl = true;
+  Store store;
+  Random random(7);
+  for (int round = 0; round < 60; ++round) {
+    CAPTURE(round);
+    for (int i = 0; i < 8; ++i) change_something(f, random);
+    const CheckpointBatch batch = encode_checkpoint(f.tree, Zxid{round});
+    CHECK(batch.zxid == f.tree.last_applied());
+    CHECK(f.tree.dirty_count() == 0);
+    store.write(batch);
+    DataTree loaded;
+    REQUIRE(!store.load(loaded));
+    CHECK(loaded.digest() == f.tree.digest());
+    CHECK(loaded.last_applied() == f.tree.last_applied());
+    CHECK(loaded.ephemeral_count() == f.tree.ephemeral_count());
+    CHECK(loaded.approximate_data_size() == f.tree.approximate_data_size());
+    loaded.mark_all_dirty();
+    Store whole;
+    whole.write(encode_checkpoint(loaded, Zxid{round}));
+    CHECK(whole.entries_ == store.entries_);
+  }
+}
+
+TEST_CASE("checkpoint: nothing changed, nothing but the meta entry is written") {
+  TreeFixture f;
+  encode_checkpoint(f.tree, Zxid{});
+  CHECK(encode_checkpoint(f.tree, Zxid{}).entries.size() == 1);
+}
+
+TEST_CASE("checkpoint: damage is an error, never a different tree") {
+  TreeFixture f;
+  REQUIRE(f.create("/a") == Code::Ok);
+  REQUIRE(f.create("/a/b") == Code::Ok);
+  Store good;
+  good.write(encode_checkpoint(f.tree, Zxid{3}));
+  const auto broken = [&](const auto& damage) {
+    Store store = good;
+    damage(store.entries_);
+    DataTree tree;
+    return static_cast<bool>(store.load(tree));
+  };
+  const auto key = [](std::string_view text) {
+    return Bytes(as_bytes(text).begin(), as_bytes(text).end());
+  };
+  CHECK_FALSE(broken([](auto&) {}));
+  CHECK(broken([&](auto& e) { e.erase(key("m")); }));
+  CHECK(broken([&](auto& e) { e.erase(key("n")); }));
+  CHECK(broken([&](auto& e) { e.erase(key("n/a")); }));
+  CHECK(broken([&](auto& e) { e.erase(key("n/a/b")); }));
+  CHECK(broken([&](auto& e) { e[key("n/a")].pop_back(); }));
+  CHECK(broken([&](auto& e) { e[key("n/a")].back() ^= std::byte{1}; }));
+  CHECK(broken([&](auto& e) { e[key("x")] = {}; }));
+  CHECK(broken([&](auto& e) { e.erase(std::prev(e.end())); }));
+  DataTree tree;
+  CheckpointLoader loader(tree);
+  for (const auto& [k, v] : good.entries_) REQUIRE(!loader.add(k, v));
+  REQUIRE(!loader.finish());
+  CHECK(loader.fuzzy_until() == Zxid{3});
+  CHECK(loader.zxid() == f.tree.last_applied());
+}
+
+TEST_CASE("SNAP stream: impossible lengths and contents are errors") {
+  const auto refuses = [](const auto& fill) {
+    Bytes bytes;
+    JuteWriter out(bytes);
+    fill(out);
+    SnapStreamReader reader(/*max_field=*/100);
+    ByteView input(bytes);
+    return static_cast<bool>(reader.feed(input));
+  };
+  CHECK(refuses([](JuteWriter& out) { out.i32(-5); }));
+  CHECK(refuses([](JuteWriter& out) {
+    out.i32(0);
+    out.i32(-1);
+  }));
+  CHECK(refuses([](JuteWriter& out) {  // A path longer than any field may be.
+    out.i32(0);
+    out.i32(0);
+    out.i32(101);
+  }));
+  CHECK(refuses([](JuteWriter& out) {  // A list of ACLs without end.
+    out.i32(0);
+    out.i32(1);
+    out.i64(1);
+    out.i32(INT32_MAX);
+    for (int i = 0; i < 20; ++i) {
+      out.i32(1);
+      out.string("s");
+      out.string("i");
+    }
+  }));
+  CHECK(refuses([](JuteWriter& out) {  // A child whose parent is not there.
+    out.i32(0);
+    out.i32(0);
+    out.string("/a");
+    out.buffer(Buffer());
+    out.i64(kOpenAcl);
+    out.raw(Bytes(60));
+  }));
+  CHECK_FALSE(refuses([](JuteWriter& out) { out.i32(INT32_MAX); }));  // More may come.
+}
+
+TEST_CASE("fuzzy replay: records that the snapshot has seen already change nothing in the end") {
+  // A snapshot walked while these txns were applied may show any later state of any node. Replaying
+  // all of them over the final tree is the extreme of it.
+  TreeFixture f;
+  f.options.skip_acl = true;
+  Random random(11);
+  std::vector<Bytes> txns;
+  encode_checkpoint(f.tree, Zxid{});
+  const Zxid from = f.tree.last_applied();
+  for (int i = 0; i < 300; ++i) {
+    const std::string path = "/n" + std::to_string(random.below(4));
+    const std::string child = path + "/c" + std::to_string(random.below(3));
+    Bytes txn;
+    switch (random.below(5)) {
+      case 0:
+        txn = f.prepare_only(kAlice, OpCode::Create, CreateRequest{path, "1", open_acl(), 0});
+        break;
+      case 1:
+        txn = f.prepare_only(kAlice, OpCode::Create, CreateRequest{child, "2", open_acl(), 1});
+        break;
+      case 2:
+        txn = f.prepare_only(kAlice, OpCode::Delete, DeleteRequest{path, -1});
+        break;
+      case 3:
+        txn = f.prepare_only(kAlice, OpCode::Delete, DeleteRequest{child, -1});
+        break;
+      default:
+        txn = f.prepare_only(kAlice, OpCode::SetData, SetDataRequest{child, "3", -1});
+    }
+    f.land(txn);
+    txns.push_back(std::move(txn));
+  }
+  f.tree.mark_all_dirty();
+  Store store;
+  store.write(encode_checkpoint(f.tree, Zxid{}));
+  DataTree fuzzy;
+  REQUIRE(!store.load(fuzzy));
+  REQUIRE(!fuzzy.finish_load(from));
+  for (const Bytes& txn : txns) REQUIRE(apply(fuzzy, txn, ReplayMode::Fuzzy).has_value());
+  CHECK(fuzzy.node_count() == f.tree.node_count());
+  CHECK(fuzzy.ephemeral_count() == f.tree.ephemeral_count());
+  CHECK(fuzzy.digest() == f.tree.digest());
+}
+
+}  // namespace quorate::znode
