@@ -105,7 +105,8 @@ void Replica::Impl::carry_out(consensus::LinkCommand command) {
 
 void Replica::Impl::send(consensus::Envelope envelope) {
   consensus::QuorumPacket& packet = envelope.packet;
-  bool ping_reply = packet.type == consensus::PacketType::Ping && !packet.data &&
+  bool ping_reply = packet.type == consensus::PacketType::Ping &&
+                    (!packet.data || packet.data->empty()) &&
                     peer.role() == consensus::Role::Following;
   if (ping_reply) {
     packet.data = consensus::encode_touches(sessions.take_notes());

@@ -113,7 +113,9 @@ void SimDisk::finish() {
     armed_ = CrashPoint::None;
     files_.crash_at(1 + random_.below(group_operations_));
   }
+  begun_ = true;
   carry_out(*current_);  // May throw SimCrash: the server dies inside the group.
+  begun_ = false;
   std::unique_ptr<Job> done = std::move(current_);
   reach(CrashPoint::Synced);
   if (plan_.mutant != Mutant::AckBeforeSync || done->kind != Kind::Write) answer(*done);
@@ -192,7 +194,7 @@ std::vector<consensus::LogWrite> SimDisk::power_lost() {
   std::vector<consensus::LogWrite> in_doubt;
   if (current_ != nullptr) {
     in_doubt = current_->writes;
-    if (random_.percent(50)) {
+    if (!begun_ && random_.percent(50)) {
       try {
         files_.crash_at(1 + random_.below(group_operations_ + 1));
         if (current_->kind == Kind::Write) worker_->write(after_mutant(current_->writes));

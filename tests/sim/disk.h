@@ -99,6 +99,7 @@ class SimDisk final : public server::Disk {
   std::map<LinkId, std::unique_ptr<server::DiskWorker::SnapshotReader>> readers_;
   CrashPoint armed_ = CrashPoint::None;
   int slow_ = 1;
+  bool begun_ = false;                  ///< The worker has taken the current job.
   std::uint64_t group_operations_ = 4;  ///< Of the last group: the range for crashes inside one.
   std::uint64_t idle_stamp_ = 0;
   Zxid install_in_doubt_;
