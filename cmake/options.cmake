@@ -39,6 +39,11 @@ if(QUORATE_SANITIZE)
     add_compile_options(-Wno-tsan)  # g++ has no model of std::atomic_thread_fence; we use none.
   endif()
 endif()
+if(QUORATE_FUZZ)
+  # Everything tells the fuzzer which edges it took; only the targets link its main().
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
+endif()
 if(QUORATE_COVERAGE)
   add_compile_options(--coverage)
   add_link_options(--coverage)

@@ -15,7 +15,7 @@ FUNCTION_LINES = 60    # Warning beyond; the feel is 30.
 BANNED_NAME = re.compile(r"(^|[/_])(utils?|helpers?|managers?|common|misc)(\.|/|_|$)", re.IGNORECASE)
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 SLEEP = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(|\btime\.sleep\(")
-PAUSE_WITH_CONDITION = re.compile(r"wait_for|wait_until|deadline|interval")
+PAUSE_WITH_CONDITION = re.compile(r"wait_for|wait_until|deadline|interval|random")
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(work|root|home/\w+|farm)/")
 # g++ 12 destroys these twice when they stand in an expression with co_await.
 CAPTURING_LAMBDA = re.compile(r"\[[^\]\[]*[&=\w][^\]\[]*\]\s*(\([^)]*\)\s*(mutable\s*)?)?\{")
