@@ -18,6 +18,8 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;  // For clang 14, which builds the fuzz targets.
 
 CheckpointLimits checkpoint_limits(const ReplicaOptions& options) {
   return {options.checkpoint_dirty_bytes, options.checkpoint_log_bytes, options.snap_count};
