@@ -1,0 +1,276 @@
+#include "server/app/app.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "consensus/input.h"
+#include "server/admin/version.h"
+#include "server/app/part_options.h"
+#include "server/log/log.h"
+#include "server/storage/real/leveldb_tree_store.h"
+
+namespace quorate::server {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+constexpr std::int64_t kSweepMs = 1000;
+/// After so long an orderly stop is given up: recovery is made for that.
+constexpr unsigned kStopLimitSeconds = 30;
+
+/// A standalone server speaks to nobody.
+class NoLinks : public Links {
+  void vote(ServerId, const consensus::Notification&) override {}
+  void open(ServerId) override {}
+  void cancel(ServerId) override {}
+  void close(LinkId) override {}
+  void send(LinkId, const consensus::QuorumPacket&) override {}
+  void send_raw(LinkId, SharedBytes) override {}
+  std::size_t queued_bytes(LinkId) const override { return 0; }
+  void flush() override {}
+};
+
+std::uint64_t fresh_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+std::string address_of(const std::string& host, std::int64_t port) {
+  return (host.empty() ? "*" : host) + ':' + std::to_string(port);
+}
+
+}  // namespace
+
+App::App(Config config)
+    : config_(std::move(config)),
+      signals_(io_),
+      tick_(io_),
+      mailbox_(io_, [this](std::vector<Mailbox::Letter> letters) {
+        if (!replica_) return;
+        for (const Mailbox::Letter& letter : letters) letter(*replica_);
+        replica_->pump();
+      }) {}
+
+App::~App() = default;
+
+int App::fail(int exit_code, const std::string& text) {
+  log::error(text);
+  exit_code_ = exit_code;
+  return exit_code;
+}
+
+int App::run() {
+  // A client that went away must cost a write error, not the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  log::info("starting version=" + std::string(kVersion) + " config=" + config_.file +
+            " id=" + to_string(config_.ensemble.self) +
+            " mode=" + (config_.ensemble.standalone ? "standalone" : "ensemble") +
+            " dataDir=" + config_.storage.data_dir + " dataLogDir=" + config_.storage.data_log_dir);
+  for (const ConfigNotice& notice : config_.notices) {
+    log::write(notice.severity, "config " + notice.text);
+  }
+  if (!bind_ports() || !recover()) {
+    log::flush();
+    return exit_code_;
+  }
+  start();
+  io_.run();
+  log::info("stopped");
+  log::flush();
+  return exit_code_;
+}
+
+// ---- Start ---------------------------------------------------------------------------------------
+
+/// Before recovery, which may take long: a port that is taken shows at once.
+bool App::bind_ports() {
+  Inbox& inbox = *this;
+  clients_ = std::make_unique<SocketClients>(io_, config_.client, config_.limits, inbox);
+  if (const ErrorCode error = clients_->listen()) {
+    fail(kExitUnexpected,
+         "bind-failed port=client address=" + address_of(config_.client.address, config_.client.port) +
+             " error=\"" + error.message() + '"');
+    return false;
+  }
+  if (config_.ensemble.standalone) {
+    links_ = std::make_unique<NoLinks>();
+    return true;
+  }
+  return bind_server_ports();
+}
+
+bool App::bind_server_ports() {
+  PeerLinkOptions quorum = peer_link_options(config_);
+  ElectionLinkOptions election = election_link_options(config_);
+  const std::string quorum_address = address_of(quorum.listen_address, quorum.listen_port);
+  const std::string election_address = address_of(election.listen_address, election.listen_port);
+  Inbox& inbox = *this;
+  peer_links_ = std::make_unique<PeerLinks>(io_, std::move(quorum), inbox);
+  election_links_ =
+      std::make_unique<ElectionLinks>(io_, std::move(election), Random(fresh_seed()), inbox);
+  bool quorum_bound = false;
+  for (std::int64_t tries = 1;; ++tries) {
+    ErrorCode error = quorum_bound ? ErrorCode() : peer_links_->listen();
+    quorum_bound = !error;
+    if (quorum_bound) error = election_links_->listen();
+    if (!error) break;
+    const std::string text =
+        std::string("bind-failed port=") + (quorum_bound ? "election" : "quorum") +
+        " address=" + (quorum_bound ? election_address : quorum_address) + " error=\"" +
+        error.message() + '"';
+    const std::int64_t limit = config_.ensemble.election_port_bind_retry;
+    if (limit > 0 && tries >= limit) {
+      fail(kExitQuorumPort, text);
+      return false;
+    }
+    // A name may not resolve yet (hazard R22). Nothing runs here that this could hold up.
+    log::warn(text + " retry=1s");
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  links_ = std::make_unique<SocketLinks>(*peer_links_, *election_links_);
+  return true;
+}
+
+bool App::recover() {
+  Recovered recovered;
+  StorageFault fault;
+  StorageOptions options = storage_options(config_);
+  options.nonce_seed = fresh_seed();
+  const std::int64_t begin_ms = now_ms();
+  auto worker = DiskWorker::open(files_, open_leveldb_tree_store(), options, recovered, fault);
+  if (!worker) {
+    fail(fault.exit_code, "storage " + fault.what);
+    return false;
+  }
+  if (!fault.what.empty()) log::warn("storage " + fault.what);
+  // The marker has done its duty: a later start without data must not take it for permission.
+  for (const std::string& marker : config_.storage.initialize_markers) files_.remove(marker);
+  log::info("recovered zxid=" + to_string(recovered.durable.checkpoint) +
+            " log-records=" + std::to_string(recovered.durable.records.size()) +
+            " nodes=" + std::to_string(recovered.tree.node_count()) +
+            " epoch=" + std::to_string(recovered.durable.current_epoch) +
+            " blank=" + (recovered.durable.blank ? "true" : "false") +
+            " ms=" + std::to_string(now_ms() - begin_ms));
+  disk_ = std::make_unique<DiskThread>(std::move(worker), [this](Mailbox::Letter letter) {
+    mailbox_.put(std::move(letter));
+  });
+  const Ports ports{*disk_, *links_, *clients_, *this, events_};
+  replica_ = std::make_unique<Replica>(replica_options(config_), std::move(recovered), ports,
+                                       Random(fresh_seed()));
+  return true;
+}
+
+void App::start() {
+  await_signal();
+  if (peer_links_) peer_links_->start();
+  if (election_links_) election_links_->start();
+  clients_->start();
+  tick_.expires_after(milliseconds(0));
+  arm_tick();
+  std::string ports = "listening client=" + address_of(config_.client.address, clients_->port());
+  if (peer_links_) {
+    ports += " quorum=" + std::to_string(peer_links_->port()) +
+             " election=" + std::to_string(election_links_->port());
+  }
+  log::info(ports + " id=" + to_string(config_.ensemble.self) +
+            " dataDir=" + config_.storage.data_dir);
+}
+
+void App::arm_tick() {
+  tick_.async_wait([this](const ErrorCode& error) {
+    if (error || !replica_) return;
+    const std::int64_t now = now_ms();
+    if (now >= next_sweep_ms_) {
+      next_sweep_ms_ = now + kSweepMs;
+      clients_->sweep(now);
+      if (peer_links_) peer_links_->sweep(now);
+      if (election_links_) election_links_->sweep(now);
+    }
+    replica_->on_tick();
+    replica_->pump();
+    // From the last expiry, not from now: the rate does not drift. After a long pause the missed
+    // ticks are not made up for.
+    const milliseconds period(consensus::kTickPeriodMs);
+    const auto next = tick_.expiry() + period;
+    const auto here = std::chrono::steady_clock::now();
+    tick_.expires_at(next > here ? next : here + period);
+    arm_tick();
+  });
+}
+
+// ---- Stop ----------------------------------------------------------------------------------------
+
+void App::await_signal() {
+  signals_.add(SIGTERM);
+  signals_.add(SIGINT);
+  signals_.async_wait([this](const ErrorCode& error, int signal) {
+    if (!error) stop(signal);
+  });
+}
+
+void App::stop(int signal) {
+  log::info("stopping signal=" + std::to_string(signal));
+  // A second signal, or the alarm, ends the process at once.
+  signals_.clear();
+  ::alarm(kStopLimitSeconds);
+  tick_.cancel();
+  clients_->stop_accepting();
+  replica_->stop();
+  clients_->close_all();
+  if (election_links_) election_links_->stop();
+  if (peer_links_) peer_links_->stop();
+  // Writes all that is queued, the last checkpoint included.
+  disk_->stop();
+  io_.stop();
+}
+
+// ---- Inbox: on to the replica --------------------------------------------------------------------
+
+std::optional<std::string> App::on_four_letter_word(std::string_view word) {
+  return answer_four_letter_word(word, config_, *this);
+}
+
+void App::on_client_open(ConnectionId connection, std::string address) {
+  replica_->on_client_open(connection, std::move(address));
+}
+void App::on_client_frame(ConnectionId connection, ByteView frame) {
+  replica_->on_client_frame(connection, frame);
+}
+void App::on_client_closed(ConnectionId connection) { replica_->on_client_closed(connection); }
+void App::on_notification(ServerId from, consensus::Notification notification) {
+  replica_->on_notification(from, std::move(notification));
+}
+void App::on_election_link(ServerId peer, bool reachable) {
+  replica_->on_election_link(peer, reachable);
+}
+void App::on_link_up(LinkId link, std::optional<ServerId> opened_to) {
+  replica_->on_link_up(link, opened_to);
+}
+void App::on_link_bytes(LinkId link, ByteView bytes) { replica_->on_link_bytes(link, bytes); }
+void App::on_link_down(LinkId link) { replica_->on_link_down(link); }
+void App::pump() { replica_->pump(); }
+void App::note(char severity, const std::string& text) { events_.note(severity, text); }
+
+// ---- AdminSource and Clock -----------------------------------------------------------------------
+
+ServerStatus App::status() { return replica_->status(); }
+std::size_t App::connection_count() { return clients_->count(); }
+void App::reset_statistics() { replica_->reset_statistics(); }
+
+std::int64_t App::now_ms() const {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<milliseconds>(now).count();
+}
+
+std::int64_t App::wall_ms() const {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<milliseconds>(now).count();
+}
+
+}  // namespace quorate::server

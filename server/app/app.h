@@ -1,0 +1,95 @@
+// The only place that knows all parts: builds them in order, runs the event loop, stops them in
+// reverse order.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/admin/four_letter.h"
+#include "server/app/event_log.h"
+#include "server/app/mailbox.h"
+#include "server/config/config.h"
+#include "server/net/clients.h"
+#include "server/net/inbox.h"
+#include "server/net/links.h"
+#include "server/replica/replica.h"
+#include "server/storage/real/disk_thread.h"
+#include "server/storage/real/posix_files.h"
+
+namespace quorate::server {
+
+/// Exit codes of the program (configuration.md section 1).
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitUnexpected = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitQuorumPort = 14;
+
+/// One server from start to stop. Owned by the main thread, which becomes the event loop.
+class App : private Inbox, private AdminSource, private Clock {
+ public:
+  explicit App(Config config);
+  ~App() override;
+
+  /// Until SIGTERM or SIGINT, or a part cannot start. Returns the exit code of the program; what went
+  /// wrong is in the log.
+  int run();
+
+ private:
+  // ---- Start and stop --------------------------------------------------------------------------
+  bool bind_ports();
+  bool bind_server_ports();
+  bool recover();
+  void start();
+  void await_signal();
+  void arm_tick();
+  void stop(int signal);
+  int fail(int exit_code, const std::string& text);
+
+  // ---- Inbox -----------------------------------------------------------------------------------
+  std::optional<std::string> on_four_letter_word(std::string_view word) override;
+  void on_client_open(ConnectionId connection, std::string address) override;
+  void on_client_frame(ConnectionId connection, ByteView frame) override;
+  void on_client_closed(ConnectionId connection) override;
+  void on_notification(ServerId from, consensus::Notification notification) override;
+  void on_election_link(ServerId peer, bool reachable) override;
+  void on_link_up(LinkId link, std::optional<ServerId> opened_to) override;
+  void on_link_bytes(LinkId link, ByteView bytes) override;
+  void on_link_down(LinkId link) override;
+  void pump() override;
+  void note(char severity, const std::string& text) override;
+
+  // ---- AdminSource -----------------------------------------------------------------------------
+  ServerStatus status() override;
+  std::size_t connection_count() override;
+  void reset_statistics() override;
+
+  // ---- Clock -----------------------------------------------------------------------------------
+  std::int64_t now_ms() const override;
+  std::int64_t wall_ms() const override;
+
+  Config config_;
+  int exit_code_ = kExitOk;
+  EventLog events_;
+  PosixFiles files_;
+  boost::asio::io_context io_{1};
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer tick_;
+  std::int64_t next_sweep_ms_ = 0;
+  Mailbox mailbox_;
+  // In the order of building; destroyed in reverse. The replica's ports outlive it.
+  std::unique_ptr<SocketClients> clients_;
+  std::unique_ptr<PeerLinks> peer_links_;          ///< Not when standalone.
+  std::unique_ptr<ElectionLinks> election_links_;  ///< Not when standalone.
+  std::unique_ptr<Links> links_;
+  std::unique_ptr<DiskThread> disk_;
+  std::unique_ptr<Replica> replica_;
+};
+
+}  // namespace quorate::server

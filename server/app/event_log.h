@@ -1,0 +1,17 @@
+// What happened, as log lines: the port Observer over server/log.
+#pragma once
+
+#include <string>
+
+#include "server/replica/ports.h"
+
+namespace quorate::server {
+
+class EventLog : public Observer {
+ public:
+  /// "serving epoch=5 zxid=0x500000000": ids always.
+  void on_event(const consensus::Event& event) override;
+  void note(char severity, const std::string& text) override;
+};
+
+}  // namespace quorate::server

@@ -1,0 +1,85 @@
+#include "server/app/part_options.h"
+
+#include <algorithm>
+
+namespace quorate::server {
+namespace {
+
+consensus::Ensemble ensemble_of(const Config& config) {
+  return consensus::Ensemble(config.ensemble.members, config.ensemble.version);
+}
+
+/// ZooKeeper divides the limit among the followers, so that all of them together keep it.
+std::size_t outstanding_limit(const Config& config) {
+  const auto limit = static_cast<std::size_t>(config.limits.global_outstanding);
+  const std::size_t voters = ensemble_of(config).voter_count();
+  return voters > 2 ? std::max<std::size_t>(1, limit / (voters - 1)) : limit;
+}
+
+}  // namespace
+
+ReplicaOptions replica_options(const Config& config) {
+  ReplicaOptions options;
+  consensus::PeerOptions& peer = options.peer;
+  peer.self = config.ensemble.self;
+  peer.ensemble = ensemble_of(config);
+  peer.standalone = config.ensemble.standalone;
+  peer.tick_time_ms = config.tick_time_ms;
+  if (!peer.standalone) {
+    peer.init_limit = static_cast<std::int32_t>(config.ensemble.init_limit);
+    peer.sync_limit = static_cast<std::int32_t>(config.ensemble.sync_limit);
+  }
+  peer.window_records = static_cast<std::size_t>(config.storage.commit_log_count);
+  peer.max_field = static_cast<std::size_t>(2 * config.limits.max_buffer);
+  options.ops.extended_types_enabled = config.extended_types_enabled;
+  options.ops.skip_acl = config.skip_acl;
+  options.ops.max_buffer = static_cast<std::int32_t>(config.limits.max_buffer);
+  options.min_session_timeout_ms = static_cast<std::int32_t>(config.client.min_session_timeout_ms);
+  options.max_session_timeout_ms = static_cast<std::int32_t>(config.client.max_session_timeout_ms);
+  options.outstanding_max = outstanding_limit(config);
+  options.snap_count = config.storage.snap_count;
+  options.sessionless_timeout_ms = config.client.sessionless_timeout_ms;
+  return options;
+}
+
+StorageOptions storage_options(const Config& config) {
+  StorageOptions options;
+  options.data_dir = config.storage.data_dir;
+  options.data_log_dir = config.storage.data_log_dir;
+  options.segment_bytes = static_cast<std::uint64_t>(config.storage.segment_kib) * 1024;
+  options.force_sync = config.storage.force_sync;
+  options.initialize = !config.storage.initialize_markers.empty();
+  options.standalone = config.ensemble.standalone;
+  options.window_records = static_cast<std::size_t>(config.storage.commit_log_count);
+  return options;
+}
+
+PeerLinkOptions peer_link_options(const Config& config) {
+  PeerLinkOptions options;
+  options.ensemble = ensemble_of(config);
+  const consensus::Member* self = options.ensemble.find(config.ensemble.self);
+  if (self != nullptr) {
+    options.listen_address = config.ensemble.listen_on_all_ips ? "" : self->host;
+    options.listen_port = self->quorum_port;
+  }
+  options.connect_timeout_ms = config.ensemble.connect_timeout_ms;
+  options.out_bytes_max = static_cast<std::size_t>(config.limits.link_out_bytes_max);
+  options.silent_timeout_ms = config.ensemble.handshake_timeout_ms;
+  return options;
+}
+
+ElectionLinkOptions election_link_options(const Config& config) {
+  ElectionLinkOptions options;
+  options.self = config.ensemble.self;
+  options.ensemble = ensemble_of(config);
+  const consensus::Member* self = options.ensemble.find(config.ensemble.self);
+  if (self != nullptr) {
+    options.listen_address = config.ensemble.listen_on_all_ips ? "" : self->host;
+    options.listen_port = self->election_port;
+  }
+  options.connect_timeout_ms = config.ensemble.connect_timeout_ms;
+  options.handshake_timeout_ms = config.ensemble.handshake_timeout_ms;
+  return options;
+}
+
+}  // namespace quorate::server

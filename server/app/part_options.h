@@ -1,0 +1,17 @@
+// What each part is told of the configuration.
+#pragma once
+
+#include "server/config/config.h"
+#include "server/net/election_links.h"
+#include "server/net/peer_links.h"
+#include "server/replica/replica.h"
+#include "server/storage/disk_worker.h"
+
+namespace quorate::server {
+
+ReplicaOptions replica_options(const Config& config);
+StorageOptions storage_options(const Config& config);
+PeerLinkOptions peer_link_options(const Config& config);
+ElectionLinkOptions election_link_options(const Config& config);
+
+}  // namespace quorate::server
