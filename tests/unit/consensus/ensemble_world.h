@@ -349,6 +349,25 @@ class World {
 
   void random_step();
 
+  bool nobody_blank() const {
+    return std::all_of(servers_.begin(), servers_.end(),
+                       [](const auto& item) { return item.second.disk.has_current; });
+  }
+
+  /// One line per server, for a failed check.
+  std::string states() {
+    std::string text;
+    for (auto& [id, server] : servers_) {
+      text += "server " + to_string(id) + (server.disk.has_current ? "" : " blank");
+      text += " accepted " + std::to_string(server.disk.accepted) + " current " +
+              std::to_string(server.disk.current) + " last " + to_string(server.disk.last());
+      if (server.peer) text += std::string(" ") + name_of(server.peer->role());
+      if (server.peer && server.peer->serving()) text += " serving";
+      text += '\n';
+    }
+    return text;
+  }
+
   Ensemble ensemble;
   History chosen;          ///< What has been applied anywhere, in order.
   std::size_t window_records = 4;
@@ -469,7 +488,8 @@ inline void World::fault(ServerId id) {
     case 4: cuts.clear(); break;
     case 5: checkpoint(id, random_.percent(50)); break;
     case 6:
-      if (wipes_left > 0 && random_.percent(20)) {
+      // A second server without data would leave too few for a quorum: that needs an operator.
+      if (wipes_left > 0 && random_.percent(20) && nobody_blank()) {
         --wipes_left;
         wipe(id);
       }
