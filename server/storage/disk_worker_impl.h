@@ -24,7 +24,7 @@ struct DiskWorker::Impl {
   Fault load(Recovered& recovered, std::optional<std::string>& damage);
   Fault load_tree(Recovered& recovered, std::optional<std::string>& damage);
   Fault load_log(Recovered& recovered, std::optional<std::string>& damage);
-  Fault check_that_they_fit(const Recovered& recovered, std::optional<std::string>& damage);
+  Fault check_that_they_fit(Recovered& recovered, std::optional<std::string>& damage);
   /// Durably: blank, an empty tree and an empty log; the epochs stay.
   Fault drop_tree_and_log(Recovered& recovered);
   Fault remove_blank_marker();

@@ -254,7 +254,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::load_log(Recovered& recovered,
 
 /// The log must reach from before the checkpoint to it or beyond: the checkpoint holds only what was
 /// durable in the log first.
-DiskWorker::Impl::Fault DiskWorker::Impl::check_that_they_fit(const Recovered& recovered,
+DiskWorker::Impl::Fault DiskWorker::Impl::check_that_they_fit(Recovered& recovered,
                                                               std::optional<std::string>& damage) {
   Zxid checkpoint = recovered.durable.checkpoint;
   LogStore& log = *generation.log;
@@ -269,6 +269,8 @@ DiskWorker::Impl::Fault DiskWorker::Impl::check_that_they_fit(const Recovered& r
   } else if (log.last() < checkpoint) {
     // forceSync=no: the power cut took log records that the synced checkpoint holds.
     if (ErrorCode error = log.restart(checkpoint)) return io_fault(where, error);
+    recovered.durable.log_base = checkpoint;
+    recovered.durable.records.clear();
   }
   return std::nullopt;
 }

@@ -1,0 +1,353 @@
+#include "server/storage/real/disk_thread.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <variant>
+
+#include "base/ensure.h"
+
+namespace quorate::server {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using consensus::LogWrite;
+
+// Jobs of the log's thread.
+struct WriteJob {
+  std::uint64_t last = 0;  ///< Number of the last write in it.
+  std::vector<LogWrite> writes;
+  std::size_t bytes = 0;
+};
+struct InstallJob {
+  LinkId link;
+  znode::CheckpointBatch whole;
+};
+struct PurgeJob {
+  Zxid checkpoint;
+  std::uint64_t installs = 0;
+};
+using LogJob = std::variant<WriteJob, InstallJob, PurgeJob>;
+
+// Jobs of the checkpoint's thread. `installs`: so many installs were asked for before it.
+struct CheckpointJob {
+  znode::CheckpointBatch batch;
+  std::uint64_t installs = 0;
+};
+struct ReadJob {
+  LinkId link;
+};
+struct DropJob {
+  LinkId link;
+};
+using StoreJob = std::variant<CheckpointJob, ReadJob, DropJob>;
+
+std::size_t bytes_of(const std::vector<LogWrite>& writes) {
+  std::size_t bytes = 0;
+  for (const auto& write : writes) {
+    bytes += sizeof write;
+    if (auto* record = std::get_if<consensus::AppendRecord>(&write)) {
+      bytes += record->record.bytes.size();
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+struct DiskThread::Impl {
+  Impl(std::unique_ptr<DiskWorker> disk_worker, std::unique_ptr<DiskAnswers> answer_port,
+       DiskThreadOptions thread_options)
+      : worker(std::move(disk_worker)), answers(std::move(answer_port)), options(thread_options) {}
+
+  void run_log();
+  void run_jobs(std::deque<LogJob> jobs);
+  void write_group(std::vector<LogWrite>& writes, std::uint64_t last, std::size_t bytes);
+  void install(InstallJob job);
+  void run_store();
+  void run(CheckpointJob job);
+  void run(ReadJob job);
+  void run(DropJob job) { readers.erase(job.link); }
+
+  std::unique_ptr<DiskWorker> worker;
+  std::unique_ptr<DiskAnswers> answers;
+  DiskThreadOptions options;
+
+  // Guards what stands up to the next comment. Queues hand whole batches over; nothing is called
+  // while it is held.
+  mutable std::mutex mutex;
+  std::condition_variable log_work, store_work, room, installed;
+  std::deque<LogJob> log_jobs;
+  std::deque<StoreJob> store_jobs;
+  std::size_t queued = 0;               // Bytes of writes queued or being written.
+  std::uint64_t installs_asked = 0;
+  std::uint64_t installs_done = 0;
+  bool stop_store = false, stop_log = false;
+  std::uint64_t sync_count = 0;
+  double sync_min = 0, sync_max = 0, sync_sum = 0;
+
+  // Held while the checkpoint's store is read or written, and by an install, which replaces it: the
+  // one thing that both threads touch.
+  std::mutex store_mutex;
+
+  std::map<LinkId, std::unique_ptr<DiskWorker::SnapshotReader>> readers;  // Checkpoint's thread.
+  bool stopped = false;                                                   // Replica's thread.
+  std::thread log_thread, store_thread;
+};
+
+// ---- The log's thread -----------------------------------------------------------------------------
+
+void DiskThread::Impl::run_log() {
+  ::pthread_setname_np(::pthread_self(), "quorate-log");
+  bool stamped = true;
+  std::unique_lock lock(mutex);
+  while (true) {
+    auto has_work = [&] { return !log_jobs.empty() || stop_log; };
+    bool idle = false;
+    if (stamped) {
+      log_work.wait(lock, has_work);
+    } else {
+      idle = !log_work.wait_for(lock, options.idle_before_stamp, has_work);
+    }
+    std::deque<LogJob> jobs;
+    jobs.swap(log_jobs);
+    bool ending = stop_log && jobs.empty();
+    lock.unlock();
+    if (idle || ending) {
+      worker->stamp_durable_point();
+      stamped = true;
+    } else {
+      run_jobs(std::move(jobs));
+      stamped = false;
+    }
+    if (ending) return;
+    lock.lock();
+  }
+}
+
+/// Everything that waited becomes one group, as far as installs do not part it.
+void DiskThread::Impl::run_jobs(std::deque<LogJob> jobs) {
+  std::vector<LogWrite> writes;
+  std::uint64_t last = 0;
+  std::size_t bytes = 0;
+  auto flush = [&] {
+    if (!writes.empty()) write_group(writes, last, bytes);
+    writes.clear();
+    bytes = 0;
+  };
+  for (LogJob& job : jobs) {
+    if (auto* write = std::get_if<WriteJob>(&job)) {
+      if (writes.empty()) {
+        writes = std::move(write->writes);
+      } else {
+        std::move(write->writes.begin(), write->writes.end(), std::back_inserter(writes));
+      }
+      last = write->last;
+      bytes += write->bytes;
+      continue;
+    }
+    flush();
+    if (auto* whole = std::get_if<InstallJob>(&job)) install(std::move(*whole));
+    if (auto* purge = std::get_if<PurgeJob>(&job)) {
+      // A checkpoint of before an install says nothing about the log behind it.
+      bool current;
+      {
+        std::lock_guard lock(mutex);
+        current = purge->installs == installs_done;
+      }
+      if (current) worker->purge(purge->checkpoint);
+    }
+  }
+  flush();
+}
+
+void DiskThread::Impl::write_group(std::vector<LogWrite>& writes, std::uint64_t last,
+                                   std::size_t bytes) {
+  auto begin = SteadyClock::now();
+  worker->write(writes);
+  double took = std::chrono::duration<double, std::milli>(SteadyClock::now() - begin).count();
+  {
+    std::lock_guard lock(mutex);
+    sync_min = sync_count == 0 ? took : std::min(sync_min, took);
+    sync_max = std::max(sync_max, took);
+    sync_sum += took;
+    ++sync_count;
+    queued -= bytes;
+  }
+  room.notify_all();
+  answers->on_synced(last);
+}
+
+void DiskThread::Impl::install(InstallJob job) {
+  {
+    std::lock_guard store_lock(store_mutex);
+    worker->install(job.whole);
+  }
+  {
+    std::lock_guard lock(mutex);
+    ++installs_done;
+  }
+  installed.notify_all();
+  answers->on_installed(job.link, job.whole.zxid, /*ok=*/true);
+}
+
+// ---- The checkpoint's thread ----------------------------------------------------------------------
+
+void DiskThread::Impl::run_store() {
+  ::pthread_setname_np(::pthread_self(), "quorate-chkpt");
+  std::unique_lock lock(mutex);
+  while (true) {
+    store_work.wait(lock, [&] { return !store_jobs.empty() || stop_store; });
+    if (store_jobs.empty()) return;
+    StoreJob job = std::move(store_jobs.front());
+    store_jobs.pop_front();
+    lock.unlock();
+    std::visit([this](auto& one) { run(std::move(one)); }, job);
+    lock.lock();
+  }
+}
+
+/// A batch belongs to the store of its time: behind an install it waits for that, and one of before
+/// an install must not reach the new store.
+void DiskThread::Impl::run(CheckpointJob job) {
+  {
+    std::unique_lock lock(mutex);
+    installed.wait(lock, [&] { return installs_done >= job.installs; });
+  }
+  {
+    std::lock_guard store_lock(store_mutex);
+    {
+      std::lock_guard lock(mutex);
+      if (installs_done != job.installs) return;
+    }
+    worker->checkpoint(job.batch);
+  }
+  answers->on_checkpointed(job.batch.zxid);
+  {
+    std::lock_guard lock(mutex);
+    log_jobs.push_back(PurgeJob{job.batch.zxid, job.installs});
+  }
+  log_work.notify_one();
+}
+
+void DiskThread::Impl::run(ReadJob job) {
+  std::lock_guard store_lock(store_mutex);
+  auto at = readers.find(job.link);
+  if (at == readers.end()) {
+    auto reader = worker->read_snapshot();
+    if (!reader) return answers->on_snapshot_piece(job.link, Zxid{}, {}, false, /*ok=*/false);
+    at = readers.emplace(job.link, std::move(*reader)).first;
+  }
+  bool last = false;
+  Zxid zxid = at->second->zxid();
+  auto piece = at->second->next(last);
+  bool ok = piece.has_value();
+  if (!ok || last) readers.erase(at);
+  answers->on_snapshot_piece(job.link, zxid, ok ? SharedBytes(std::move(*piece)) : SharedBytes(),
+                             last, ok);
+}
+
+// ---- The port -------------------------------------------------------------------------------------
+
+DiskThread::DiskThread(std::unique_ptr<DiskWorker> worker, std::unique_ptr<DiskAnswers> answers,
+                       DiskThreadOptions options)
+    : impl_(std::make_unique<Impl>(std::move(worker), std::move(answers), options)) {
+  impl_->log_thread = std::thread([this] { impl_->run_log(); });
+  impl_->store_thread = std::thread([this] { impl_->run_store(); });
+}
+
+DiskThread::~DiskThread() { stop(); }
+
+void DiskThread::write(std::uint64_t first, std::vector<LogWrite> writes) {
+  if (impl_->stopped || writes.empty()) return;
+  WriteJob job{first + writes.size() - 1, std::move(writes), 0};
+  job.bytes = bytes_of(job.writes);
+  {
+    std::unique_lock lock(impl_->mutex);
+    impl_->room.wait(lock, [&] { return impl_->queued < impl_->options.queue_bytes_max; });
+    impl_->queued += job.bytes;
+    impl_->log_jobs.push_back(std::move(job));
+  }
+  impl_->log_work.notify_one();
+}
+
+void DiskThread::checkpoint(znode::CheckpointBatch batch) {
+  if (impl_->stopped) return;
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->store_jobs.push_back(CheckpointJob{std::move(batch), impl_->installs_asked});
+  }
+  impl_->store_work.notify_one();
+}
+
+void DiskThread::read_snapshot(LinkId link) {
+  if (impl_->stopped) return;
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->store_jobs.push_back(ReadJob{link});
+  }
+  impl_->store_work.notify_one();
+}
+
+void DiskThread::drop_snapshot(LinkId link) {
+  if (impl_->stopped) return;
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->store_jobs.push_back(DropJob{link});
+  }
+  impl_->store_work.notify_one();
+}
+
+void DiskThread::install(LinkId link, znode::CheckpointBatch whole) {
+  if (impl_->stopped) return;
+  {
+    std::lock_guard lock(impl_->mutex);
+    ++impl_->installs_asked;
+    impl_->log_jobs.push_back(InstallJob{link, std::move(whole)});
+  }
+  impl_->log_work.notify_one();
+}
+
+/// The checkpoint's thread first: its last job queues a purge for the log's.
+void DiskThread::stop() {
+  if (impl_->stopped) return;
+  impl_->stopped = true;
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->stop_store = true;
+  }
+  impl_->store_work.notify_one();
+  impl_->store_thread.join();
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->stop_log = true;
+  }
+  impl_->log_work.notify_one();
+  impl_->log_thread.join();
+  impl_->readers.clear();
+}
+
+std::size_t DiskThread::queued_bytes() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->queued;
+}
+
+SyncTimes DiskThread::sync_times() const {
+  std::lock_guard lock(impl_->mutex);
+  const Impl& my = *impl_;
+  double count = static_cast<double>(my.sync_count);
+  return {my.sync_count, my.sync_min, my.sync_count == 0 ? 0 : my.sync_sum / count, my.sync_max};
+}
+
+void DiskThread::reset_sync_times() {
+  std::lock_guard lock(impl_->mutex);
+  impl_->sync_count = 0;
+  impl_->sync_min = impl_->sync_max = impl_->sync_sum = 0;
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,147 @@
+#include "server/storage/real/posix_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "server/log/log.h"
+
+namespace quorate::server {
+namespace {
+
+/// One system call moves at most this much; Linux ends at about 2 GiB by itself.
+constexpr std::size_t kTransferBytesMax = 1u << 30;
+
+ErrorCode report(int number, const char* operation, const std::string& path) {
+  ErrorCode error(number, boost::system::system_category());
+  if (number != ENOENT) {
+    log::error("file_error operation=" + std::string(operation) + " path=" + path + " error=\"" +
+               error.message() + "\"");
+  }
+  return error;
+}
+
+ErrorCode report(const std::error_code& error, const char* operation, const std::string& path) {
+  return error ? report(error.value(), operation, path) : ErrorCode();
+}
+
+template <class Call>
+auto retried(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+class PosixFile : public File {
+ public:
+  PosixFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+  // What matters has been synced before, so an error of close() tells nothing new.
+  ~PosixFile() override { ::close(descriptor_); }
+
+  ErrorCode pwrite(std::uint64_t offset, ByteView bytes) override {
+    while (!bytes.empty()) {
+      std::size_t size = std::min(bytes.size(), kTransferBytesMax);
+      ssize_t written = retried(
+          [&] { return ::pwrite(descriptor_, bytes.data(), size, static_cast<off_t>(offset)); });
+      if (written < 0) return report(errno, "pwrite", path_);
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+      offset += static_cast<std::uint64_t>(written);
+    }
+    return {};
+  }
+
+  Result<std::size_t> pread(std::uint64_t offset, std::span<std::byte> into) override {
+    std::size_t total = 0;
+    while (total < into.size()) {
+      std::size_t size = std::min(into.size() - total, kTransferBytesMax);
+      ssize_t count = retried([&] {
+        return ::pread(descriptor_, into.data() + total, size, static_cast<off_t>(offset + total));
+      });
+      if (count < 0) return report(errno, "pread", path_);
+      if (count == 0) break;
+      total += static_cast<std::size_t>(count);
+    }
+    return total;
+  }
+
+  // EINTR is not retried here: after any failure nothing is known about the pages (hazard R7).
+  ErrorCode sync() override {
+    return ::fdatasync(descriptor_) == 0 ? ErrorCode() : report(errno, "fdatasync", path_);
+  }
+
+  Result<std::uint64_t> size() override {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0) return report(errno, "fstat", path_);
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+  ErrorCode truncate(std::uint64_t size) override {
+    int result = retried([&] { return ::ftruncate(descriptor_, static_cast<off_t>(size)); });
+    return result == 0 ? ErrorCode() : report(errno, "ftruncate", path_);
+  }
+
+ private:
+  int descriptor_;
+  std::string path_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<File>> PosixFiles::open(const std::string& path, OpenMode mode) {
+  int flags = O_CLOEXEC | (mode == OpenMode::Read ? O_RDONLY : O_RDWR);
+  if (mode == OpenMode::Create) flags |= O_CREAT;
+  int descriptor = retried([&] { return ::open(path.c_str(), flags, 0640); });
+  if (descriptor < 0) return report(errno, "open", path);
+  return std::unique_ptr<File>(std::make_unique<PosixFile>(descriptor, path));
+}
+
+ErrorCode PosixFiles::rename(const std::string& from, const std::string& to) {
+  return ::rename(from.c_str(), to.c_str()) == 0 ? ErrorCode() : report(errno, "rename", to);
+}
+
+ErrorCode PosixFiles::remove(const std::string& path) {
+  return ::unlink(path.c_str()) == 0 ? ErrorCode() : report(errno, "unlink", path);
+}
+
+ErrorCode PosixFiles::remove_tree(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  return report(error, "remove_tree", path);
+}
+
+ErrorCode PosixFiles::make_directories(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  return report(error, "make_directories", path);
+}
+
+ErrorCode PosixFiles::sync_directory(const std::string& path) {
+  int descriptor =
+      retried([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (descriptor < 0) return report(errno, "open_directory", path);
+  ErrorCode error;
+  if (::fsync(descriptor) != 0) error = report(errno, "fsync_directory", path);
+  ::close(descriptor);
+  return error;
+}
+
+Result<std::vector<std::string>> PosixFiles::list(const std::string& directory) {
+  std::error_code error;
+  std::vector<std::string> names;
+  std::filesystem::directory_iterator at(directory, error), end;
+  for (; !error && at != end; at.increment(error)) names.push_back(at->path().filename().string());
+  if (error) return report(error, "list", directory);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool PosixFiles::exists(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+}  // namespace quorate::server
