@@ -1,0 +1,161 @@
+// What only several replicas can show: forwarding, moved sessions, touches, whole trees.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "tests/support/replica_ensemble.h"
+
+namespace quorate::server {
+namespace {
+
+constexpr ConnectionId kA{1}, kB{2};
+
+struct Three : ReplicaEnsemble {
+  Three() : ReplicaEnsemble(3) {
+    for (int i = 1; i <= 3; ++i) start(i);
+    run_until([this] { return all_serve(); });
+  }
+  bool equal() const {
+    for (const auto& node : nodes) {
+      if (node->replica->tree().last_applied() != nodes[0]->replica->tree().last_applied()) return false;
+      if (node->replica->tree().digest() != nodes[0]->replica->tree().digest()) return false;
+    }
+    return true;
+  }
+};
+
+TEST_CASE("a write of a follower's client goes through the leader and lands everywhere") {
+  Three world;
+  NodeClient client(world, world.follower(), kA);
+  client.create(1, "/a");
+  client.put(2, OpCode::GetData, PathWatchRequest{"/a", false});
+  client.create(3, "/a");
+  ReplyHeader created = client.take();
+  CHECK(created.xid == 1);
+  CHECK(created.err == Code::Ok);
+  CHECK(client.take().err == Code::Ok);
+  ReplyHeader refused = client.take();
+  CHECK(refused.err == Code::NodeExists);
+  CHECK(refused.zxid == created.zxid.next());
+  world.run(50);
+  CHECK(world.equal());
+}
+
+TEST_CASE("clients of leader and followers see one order; sync makes a follower current") {
+  Three world;
+  NodeClient writer(world, world.leader(), kA);
+  NodeClient reader(world, world.follower(1), kB);
+  writer.create(1, "/a");
+  CHECK(writer.take().err == Code::Ok);
+  reader.put(1, OpCode::Sync, PathRequest{"/a"});
+  reader.put(2, OpCode::Exists, PathWatchRequest{"/a", false});
+  CHECK(reader.take().xid == 1);
+  CHECK(reader.take().err == Code::Ok);
+}
+
+TEST_CASE("a session moves: the old server's next write closes that connection (R59)") {
+  Three world;
+  NodeClient old(world, world.follower(0), kA);
+  NodeClient moved(world, world.follower(1), kB, old.again());
+  CHECK(moved.answer.session_id == old.answer.session_id);
+  moved.create(1, "/new");
+  CHECK(moved.take().err == Code::Ok);
+  CHECK_FALSE(old.closed());
+  old.create(7, "/late");
+  world.run_until([&] { return old.closed(); }, 300);
+  CHECK(world.leader().replica->tree().find("/late") == nullptr);
+  CHECK_FALSE(moved.closed());
+}
+
+TEST_CASE("a session may move to the leader itself and back") {
+  Three world;
+  NodeClient first(world, world.follower(), kA);
+  NodeClient second(world, world.leader(), kA, first.again());
+  second.create(1, "/one");
+  CHECK(second.take().err == Code::Ok);
+  NodeClient third(world, world.follower(), kB, first.again());
+  CHECK(first.closed());
+  third.create(1, "/two");
+  CHECK(third.take().err == Code::Ok);
+  second.create(2, "/late");
+  world.run_until([&] { return second.closed(); }, 300);
+}
+
+TEST_CASE("a follower refuses what the leader does not know, and wrong passwords by itself") {
+  Three world;
+  NodeClient client(world, world.follower(), kA);
+  ConnectRequest unknown = client.again();
+  unknown.session_id = SessionId{0x0200000000000042};
+  CHECK(NodeClient(world, world.follower(), kB, unknown).answer.timeout_ms == 0);
+  unknown.session_id = client.answer.session_id;
+  unknown.password = "wrong";
+  CHECK(NodeClient(world, world.follower(), ConnectionId{3}, unknown).answer.timeout_ms == 0);
+}
+
+TEST_CASE("pings to a follower keep the session alive at the leader; silence ends it") {
+  Three world;
+  ConnectRequest request;
+  request.timeout_ms = 4000;
+  NodeClient client(world, world.follower(), kA, request);
+  client.create(1, "/e", CreateMode::Ephemeral);
+  CHECK(client.take().err == Code::Ok);
+  for (int i = 0; i < 10; ++i) {
+    world.run(150);
+    client.put(xid::kPing, OpCode::Ping, PathRequest{});
+    CHECK(client.take().xid == xid::kPing);
+  }
+  CHECK_FALSE(client.closed());
+  world.run_until([&] { return client.closed(); }, 1000);
+  world.run(20);
+  CHECK(world.leader().replica->tree().find("/e") == nullptr);
+  CHECK(world.equal());
+}
+
+TEST_CASE("the leader is lost: clients are closed, sessions live on under the next one") {
+  Three world;
+  NodeClient client(world, world.follower(), kA);
+  client.create(1, "/a");
+  CHECK(client.take().err == Code::Ok);
+  world.stop(world.leader());
+  world.run_until([&] { return client.closed(); });
+  world.run_until([&] { return world.all_serve(); });
+  NodeClient back(world, world.leader(), kB, client.again());
+  CHECK(back.answer.session_id == client.answer.session_id);
+  back.create(2, "/b");
+  CHECK(back.take().err == Code::Ok);
+}
+
+TEST_CASE("a server without data gets a whole tree, and what was written meanwhile") {
+  Three world;
+  EnsembleNode& gone = world.follower();
+  int number = static_cast<int>(gone.id.value);
+  world.stop(gone);
+  NodeClient client(world, world.leader(), kA);
+  for (std::int32_t i = 1; i <= 60; ++i) {
+    client.create(i, "/n" + std::to_string(i));
+    CHECK(client.take().err == Code::Ok);
+  }
+  EnsembleNode& empty = world.start(number);
+  client.create(100, "/meanwhile");
+  world.run_until([&] { return world.all_serve(); });
+  CHECK(client.take().err == Code::Ok);
+  world.run(50);
+  CHECK(empty.replica->tree().find("/n60") != nullptr);
+  CHECK(empty.replica->tree().find("/meanwhile") != nullptr);
+  CHECK(empty.checkpoint_zxid > Zxid{0});
+  CHECK(world.equal());
+}
+
+TEST_CASE("garbage on a link closes that link; the follower comes back") {
+  Three world;
+  EnsembleNode& victim = world.follower();
+  REQUIRE(victim.wires.size() == 1);
+  victim.replica->on_link_bytes(victim.wires.begin()->first, Bytes(64, std::byte{0xfe}));
+  victim.replica->pump();
+  world.run(5);
+  world.run_until([&] { return world.all_serve(); });
+  CHECK_FALSE(victim.observer.notes.empty());
+}
+
+}  // namespace
+}  // namespace quorate::server
