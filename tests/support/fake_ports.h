@@ -22,19 +22,24 @@ class FakeDisk : public Disk {
     last_write = first + more.size() - 1;
     for (auto& write : more) writes.push_back(std::move(write));
   }
-  void checkpoint(znode::CheckpointBatch batch) override { checkpoints.push_back(std::move(batch)); }
+  void checkpoint(znode::CheckpointBatch batch) override {
+    checkpoints.push_back(std::move(batch));
+  }
   void read_snapshot(LinkId link) override { reads.push_back(link); }
   void drop_snapshot(LinkId link) override { dropped.push_back(link); }
   void install(LinkId link, znode::CheckpointBatch whole) override {
     installs.emplace_back(link, std::move(whole));
   }
 
-  std::size_t records() const {
-    std::size_t count = 0;
+  std::size_t records() const { return log().size(); }
+  std::vector<consensus::LogRecord> log() const {
+    std::vector<consensus::LogRecord> records;
     for (const auto& write : writes) {
-      count += std::holds_alternative<consensus::AppendRecord>(write);
+      if (const auto* append = std::get_if<consensus::AppendRecord>(&write)) {
+        records.push_back(append->record);
+      }
     }
-    return count;
+    return records;
   }
 
   std::vector<consensus::LogWrite> writes;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "server/replica/replica.h"
 #include "tests/support/fake_ports.h"
@@ -21,11 +22,15 @@ struct Reply {
 
 class StandaloneReplica {
  public:
-  explicit StandaloneReplica(ReplicaOptions options = {}) {
+  explicit StandaloneReplica(ReplicaOptions options = {}) : StandaloneReplica(std::move(options), {}) {
+  }
+  /// A restart: `records` are in the log, none of them in the checkpoint.
+  StandaloneReplica(ReplicaOptions options, std::vector<consensus::LogRecord> records) {
     options.peer.self = ServerId{1};
     options.peer.standalone = true;
     Recovered recovered;
-    recovered.durable.blank = true;
+    recovered.durable.blank = records.empty();
+    recovered.durable.records = std::move(records);
     replica = std::make_unique<Replica>(std::move(options), std::move(recovered), fake.ports(),
                                         Random(1));
     tick();

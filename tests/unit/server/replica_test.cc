@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/ensure.h"
+#include "base/random.h"
 #include "tests/support/standalone_replica.h"
 
 namespace quorate::server {
@@ -549,6 +551,124 @@ TEST_CASE("status: what srvr and mntr tell") {
   CHECK(server.replica->dump_sessions().find("/e") != std::string::npos);
   server.replica->reset_statistics();
   CHECK(server.replica->status().packets_received == 0);
+}
+
+// ---- The log -------------------------------------------------------------------------------------
+
+std::vector<consensus::LogRecord> some_log() {
+  StandaloneReplica server;
+  server.client(kA);
+  server.put_create(kA, 1, "/a");
+  server.put_create(kA, 2, "/b");
+  server.settle();
+  return server.fake.disk.log();
+}
+
+consensus::LogRecord altered(const consensus::LogRecord& record, std::size_t index) {
+  Bytes bytes(record.bytes.view().begin(), record.bytes.view().end());
+  bytes.at(index) ^= std::byte{1};
+  return {record.zxid, SharedBytes(std::move(bytes))};
+}
+
+TEST_CASE("after a restart the log gives back tree and sessions; each session has its time again") {
+  StandaloneReplica server({}, some_log());
+  CHECK(server.applied() == 3);
+  CHECK(server.replica->tree().find("/b") != nullptr);
+  CHECK(server.replica->status().sessions == 1);
+  server.pass(9000);
+  server.sync();
+  CHECK(server.replica->status().sessions == 1);
+  server.pass(5000);
+  server.sync();
+  CHECK(server.replica->status().sessions == 0);
+}
+
+TEST_CASE("a digest that differs is said once, counted, and service goes on") {
+  auto log = some_log();
+  for (std::size_t i : {std::size_t{1}, std::size_t{2}}) {
+    log[i] = altered(log[i], log[i].bytes.size() - 1);
+  }
+  StandaloneReplica server({}, std::move(log));
+  CHECK(server.replica->status().digest_mismatches == 2);
+  CHECK(server.replica->status().serving);
+  REQUIRE(server.fake.observer.notes.size() == 1);
+  CHECK(server.fake.observer.notes[0] == "E digest mismatch zxid=0x2");
+}
+
+TEST_CASE("a txn that cannot be applied ends the process, named by zxid and type") {
+  static std::string said;
+  set_fatal_hook([](std::string_view what) {
+    said = what;
+    throw 1;
+  });
+  auto log = some_log();
+  constexpr std::size_t kTypeByte = 31;
+  log[1] = altered(log[1], kTypeByte - 1);
+  CHECK_THROWS(StandaloneReplica({}, std::move(log)));
+  set_fatal_hook(nullptr);
+  CHECK(said.find("zxid=0x2") != std::string::npos);
+  CHECK(said.find("type=257") != std::string::npos);
+}
+
+TEST_CASE("a txn that no packet could carry is refused, and what is in flight is kept (R54)") {
+  ReplicaOptions options;
+  options.peer.max_field = 300;
+  StandaloneReplica server(std::move(options));
+  server.client(kA);
+  server.put_create(kA, 1, "/a");
+  server.put(kA, 2, OpCode::Create, CreateRequest{"/big", std::string(300, 'x'), open_acl(), 0});
+  server.put_create(kA, 3, "/a/b");
+  server.put_create(kA, 4, "/big/c");
+  server.settle();
+  CHECK(server.must_take(kA).header.err == Code::Ok);
+  CHECK(server.must_take(kA).header.err == Code::MarshallingError);
+  CHECK(server.must_take(kA).header.err == Code::Ok);
+  CHECK(server.must_take(kA).header.err == Code::NoNode);
+  CHECK(server.replica->status().digest_mismatches == 0);
+}
+
+TEST_CASE("a session with more ephemerals than one packet can name is closed all the same (R54)") {
+  ReplicaOptions options;
+  options.peer.max_field = 300;
+  StandaloneReplica server(std::move(options));
+  server.client(kA);
+  for (std::int32_t i = 1; i <= 30; ++i) {
+    server.put_create(kA, i, "/ephemeral" + std::to_string(i), CreateMode::Ephemeral);
+  }
+  server.put(kA, 31, OpCode::CloseSession);
+  server.settle();
+  CHECK(server.closed(kA));
+  CHECK(server.replica->status().ephemeral_count == 0);
+  // The digest of what follows shows that leader and tree agree.
+  server.client(kB);
+  server.put_create(kB, 1, "/after");
+  server.settle();
+  CHECK(server.must_take(kB).header.err == Code::Ok);
+  CHECK(server.replica->status().digest_mismatches == 0);
+}
+
+TEST_CASE("no bytes of a client disturb the others") {
+  Random random(7);
+  StandaloneReplica server;
+  server.client(kB, 40000);
+  for (std::int64_t round = 0; round < 400; ++round) {
+    ConnectionId id{100 + round};
+    if (round % 4 == 0) server.open(id);
+    else server.client(id);
+    for (int i = 0; i < 5; ++i) {
+      Bytes frame(random.below(80));
+      for (auto& byte : frame) byte = static_cast<std::byte>(random.percent(60) ? 0 : random.next());
+      if (frame.size() > 8) store_be<std::int32_t>(frame.data() + 4, static_cast<std::int32_t>(random.below(23)));
+      server.put(id, frame);
+    }
+    server.settle();
+    if (round % 8 == 0) server.replica->on_client_closed(id);
+  }
+  server.put_create(kB, 1, "/fine");
+  server.settle();
+  CHECK(server.must_take(kB).header.err == Code::Ok);
+  CHECK_FALSE(server.closed(kB));
+  CHECK(server.replica->status().digest_mismatches == 0);
 }
 
 }  // namespace
