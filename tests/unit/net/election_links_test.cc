@@ -1,0 +1,214 @@
+#include "server/net/election_links.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "tests/unit/net/loopback.h"
+
+namespace quorate::server {
+namespace {
+
+using consensus::InitialMessage;
+using consensus::Notification;
+
+/// Servers 1, 2 and 3 of a config on one loop; those that are not started are played by the test.
+struct Trio {
+  asio::io_context io;
+  RecordingInbox inbox[3];
+  std::uint16_t ports[3] = {free_port(), free_port(), free_port()};
+  std::unique_ptr<ElectionLinks> links[3];
+
+  consensus::Ensemble ensemble() const {
+    std::vector<consensus::Member> members;
+    for (int i = 0; i < 3; ++i) {
+      members.push_back({ServerId{i + 1}, "127.0.0.1", 1, ports[i], false, ""});
+    }
+    return consensus::Ensemble(std::move(members));
+  }
+  void start(int id) {
+    ElectionLinkOptions options;
+    options.self = ServerId{id};
+    options.ensemble = ensemble();
+    options.listen_address = "127.0.0.1";
+    options.listen_port = ports[id - 1];
+    auto& own = links[id - 1];
+    own = std::make_unique<ElectionLinks>(io, options, Random(static_cast<unsigned>(id)), inbox[id - 1]);
+    REQUIRE_FALSE(own->listen());
+    own->start();
+  }
+  void vote(int from, int to, std::int64_t round) {
+    Notification notification;
+    notification.round = round;
+    links[from - 1]->vote(ServerId{to}, notification);
+  }
+  template <class Condition>
+  bool until(Condition condition) {
+    return run_until(io, condition);
+  }
+  /// The last round that `to` has heard of `from`; -1 for none.
+  std::int64_t heard(int to, int from) const {
+    std::int64_t round = -1;
+    for (const auto& [sender, notification] : inbox[to - 1].votes) {
+      if (sender == ServerId{from}) round = notification.round;
+    }
+    return round;
+  }
+};
+
+std::string initial(std::int64_t sid, const char* address = "127.0.0.1:1") {
+  return std::string(as_text(consensus::encode(InitialMessage{ServerId{sid}, address})));
+}
+
+std::string vote_frame(std::int64_t round) {
+  Notification notification;
+  notification.round = round;
+  return framed(std::string(as_text(consensus::encode(notification))));
+}
+
+}  // namespace
+
+TEST_CASE("election link: votes pass both ways, whichever side speaks first") {
+  for (const int first : {1, 2}) {
+    CAPTURE(first);
+    Trio trio;
+    trio.start(1);
+    trio.start(2);
+    trio.vote(first, 3 - first, 5);
+    REQUIRE(trio.until([&] { return trio.heard(3 - first, first) == 5; }));
+    trio.vote(3 - first, first, 6);
+    CHECK(trio.until([&] { return trio.heard(first, 3 - first) == 6; }));
+  }
+}
+
+TEST_CASE("election link: the smaller id says who it is and closes") {
+  Trio trio;
+  trio.start(1);
+  asio::io_context other;
+  tcp::acceptor acceptor(other, tcp::endpoint(asio::ip::address_v4::loopback(), trio.ports[1]));
+  trio.vote(1, 2, 1);
+  acceptor.non_blocking(true);
+  tcp::socket peer(other);
+  ErrorCode error = asio::error::would_block;
+  REQUIRE(trio.until([&] {
+    if (error) acceptor.accept(peer, error);
+    return !error;
+  }));
+  peer.non_blocking(true);
+  std::string received;
+  REQUIRE(trio.until([&] {
+    char piece[1000];
+    ErrorCode end;
+    received.append(piece, peer.read_some(asio::buffer(piece), end));
+    return end == asio::error::eof;
+  }));
+  CHECK(received == initial(1, ("127.0.0.1:" + std::to_string(trio.ports[0])).c_str()));
+}
+
+TEST_CASE("election link: the larger id connects back to the address of the config, not the one told") {
+  Trio trio;
+  trio.start(2);
+  asio::io_context other;
+  tcp::acceptor real(other, tcp::endpoint(asio::ip::address_v4::loopback(), trio.ports[0]));
+  tcp::acceptor told(other, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  real.non_blocking(true);
+  told.non_blocking(true);
+  Remote knock(trio.ports[1]);
+  knock.send(initial(1, ("127.0.0.1:" + std::to_string(told.local_endpoint().port())).c_str()));
+  REQUIRE(trio.until([&] { return knock.poll(); }));
+  tcp::socket peer(other);
+  ErrorCode error = asio::error::would_block;
+  REQUIRE(trio.until([&] {
+    if (error) real.accept(peer, error);
+    return !error;
+  }));
+  tcp::socket nobody(other);
+  told.accept(nobody, error);
+  CHECK(error == asio::error::would_block);
+}
+
+TEST_CASE("election link: ids outside of the config, the own id and garbage are closed") {
+  Trio trio;
+  trio.start(1);
+  for (const std::string& bytes :
+       {initial(9), initial(1), initial(INT64_MAX), std::string("GET / HTTP/1.1\r\n\r\n\r\n"),
+        std::string(40, '\xff')}) {
+    CAPTURE(bytes);
+    Remote remote(trio.ports[0]);
+    remote.send(bytes);
+    CHECK(trio.until([&] { return remote.poll(); }));
+  }
+  CHECK(trio.inbox[0].hints.empty());
+}
+
+TEST_CASE("election link: a malformed body costs that message only") {
+  Trio trio;
+  trio.start(1);
+  Remote two(trio.ports[0]);
+  two.send(initial(2) + framed("short") + vote_frame(4));
+  CHECK(trio.until([&] { return trio.heard(1, 2) == 4; }));
+  CHECK(trio.inbox[0].votes.size() == 1);
+}
+
+TEST_CASE("election link: a frame of length 0 or above 524288 ends the stream and gives a hint") {
+  for (const std::string& frame : {framed(""), std::string("\x00\x08\x00\x01", 4)}) {
+    Trio trio;
+    trio.start(1);
+    Remote two(trio.ports[0]);
+    two.send(initial(2) + frame);
+    REQUIRE(trio.until([&] { return two.poll(); }));
+    CHECK(trio.inbox[0].hints == std::vector<std::pair<ServerId, bool>>{{ServerId{2}, true}, {ServerId{2}, false}});
+  }
+}
+
+TEST_CASE("election link: on a fresh stream the last vote is sent again, older ones are not") {
+  Trio trio;
+  trio.start(1);
+  trio.vote(1, 2, 1);
+  trio.vote(1, 2, 2);
+  for (int times = 0; times < 2; ++times) {
+    Remote two(trio.ports[0]);
+    two.send(initial(2));
+    CHECK(trio.until([&] {
+      two.poll();
+      return two.received == vote_frame(2);
+    }));
+  }
+}
+
+TEST_CASE("election link: a newer stream of the same id replaces the older without a hint of loss") {
+  Trio trio;
+  trio.start(1);
+  Remote old(trio.ports[0]);
+  old.send(initial(2));
+  REQUIRE(trio.until([&] { return trio.inbox[0].hints.size() == 1; }));
+  Remote fresh(trio.ports[0]);
+  fresh.send(initial(2));
+  REQUIRE(trio.until([&] { return old.poll(); }));
+  fresh.send(vote_frame(3));
+  CHECK(trio.until([&] { return trio.heard(1, 2) == 3; }));
+  CHECK(trio.inbox[0].hints.back() == std::pair<ServerId, bool>{ServerId{2}, true});
+}
+
+TEST_CASE("election link: a refused connection gives a hint, and is tried again until it works") {
+  Trio trio;
+  trio.start(2);
+  trio.vote(2, 1, 8);
+  REQUIRE(trio.until([&] { return !trio.inbox[1].hints.empty(); }));
+  CHECK(trio.inbox[1].hints[0] == std::pair<ServerId, bool>{ServerId{1}, false});
+  trio.start(1);
+  CHECK(trio.until([&] { return trio.heard(1, 2) == 8; }));
+}
+
+TEST_CASE("election link: a flood of silent connections does not lock a real server out") {
+  Trio trio;
+  trio.start(1);
+  std::vector<std::unique_ptr<Remote>> flood;
+  for (int i = 0; i < 100; ++i) flood.push_back(std::make_unique<Remote>(trio.ports[0]));
+  Remote two(trio.ports[0]);
+  two.send(initial(2) + vote_frame(1));
+  CHECK(trio.until([&] { return trio.heard(1, 2) == 1; }));
+}
+
+}  // namespace quorate::server

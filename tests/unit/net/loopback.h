@@ -1,0 +1,113 @@
+// An event loop, an inbox that remembers, and blocking sockets on the other end.
+#pragma once
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/net/inbox.h"
+
+namespace quorate::server {
+
+struct RecordingInbox : Inbox {
+  std::optional<std::string> on_four_letter_word(std::string_view word) override {
+    if (word == "ruok") return "imok";
+    return std::nullopt;
+  }
+  void on_client_open(ConnectionId connection, std::string address) override {
+    opened.emplace_back(connection, std::move(address));
+  }
+  void on_client_frame(ConnectionId, ByteView frame) override {
+    frames.emplace_back(as_text(frame));
+  }
+  void on_client_closed(ConnectionId connection) override { closed.push_back(connection); }
+  void on_notification(ServerId from, consensus::Notification notification) override {
+    votes.emplace_back(from, std::move(notification));
+  }
+  void on_election_link(ServerId peer, bool reachable) override {
+    hints.emplace_back(peer, reachable);
+  }
+  void on_link_up(LinkId link, std::optional<ServerId> opened_to) override {
+    up.emplace_back(link, opened_to);
+  }
+  void on_link_bytes(LinkId link, ByteView bytes) override { bytes_of[link] += as_text(bytes); }
+  void on_link_down(LinkId link) override { ++down[link]; }
+  void pump() override { ++pumps; }
+  void note(char, const std::string&) override {}
+
+  std::vector<std::pair<ConnectionId, std::string>> opened;
+  std::vector<std::string> frames;
+  std::vector<ConnectionId> closed;
+  std::vector<std::pair<ServerId, consensus::Notification>> votes;
+  std::vector<std::pair<ServerId, bool>> hints;
+  std::vector<std::pair<LinkId, std::optional<ServerId>>> up;
+  std::map<LinkId, std::string> bytes_of;
+  std::map<LinkId, int> down;
+  int pumps = 0;
+};
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+/// Runs the loop until `condition`; false when 10 s did not bring it.
+template <class Condition>
+bool run_until(asio::io_context& io, Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    io.restart();
+    io.run_one_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+/// The other end of a connection; its calls do not run the loop under test.
+class Remote {
+ public:
+  explicit Remote(std::uint16_t port) : socket_(io_) {
+    socket_.connect(tcp::endpoint(asio::ip::address_v4::loopback(), port));
+    socket_.non_blocking(true);
+  }
+  void send(std::string_view text) { asio::write(socket_, asio::buffer(text)); }
+  void close() { socket_.close(); }
+
+  /// Takes what has come; true once the other side has closed.
+  bool poll() {
+    char piece[65536];
+    ErrorCode error;
+    while (true) {
+      const std::size_t count = socket_.read_some(asio::buffer(piece), error);
+      if (error) break;
+      received.append(piece, count);
+    }
+    return error != asio::error::would_block && error != asio::error::try_again;
+  }
+  std::string received;
+
+ private:
+  asio::io_context io_;
+  tcp::socket socket_;
+};
+
+inline std::uint16_t free_port() {
+  asio::io_context io;
+  tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  return acceptor.local_endpoint().port();
+}
+
+/// A packet: length and body.
+inline std::string framed(const std::string& body) {
+  Bytes length(4);
+  store_be(length.data(), static_cast<std::int32_t>(body.size()));
+  return std::string(as_text(length)) + body;
+}
+
+}  // namespace quorate::server

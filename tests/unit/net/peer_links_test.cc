@@ -1,0 +1,129 @@
+#include "server/net/peer_links.h"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+
+#include "consensus/codec.h"
+#include "tests/unit/net/loopback.h"
+
+namespace quorate::server {
+namespace {
+
+/// Servers 1 and 2 on one loop, each with its own inbox.
+struct Pair {
+  asio::io_context io;
+  RecordingInbox inbox[2];
+  std::uint16_t ports[2] = {free_port(), free_port()};
+  std::unique_ptr<PeerLinks> links[2];
+  std::size_t out_bytes_max = 64u << 20;
+
+  void start(int index) {
+    PeerLinkOptions options;
+    options.ensemble = consensus::Ensemble(
+        {{ServerId{1}, "127.0.0.1", ports[0], 1, false, ""}, {ServerId{2}, "127.0.0.1", ports[1], 1, false, ""}});
+    options.listen_address = "127.0.0.1";
+    options.listen_port = ports[index];
+    options.out_bytes_max = out_bytes_max;
+    links[index] = std::make_unique<PeerLinks>(io, options, inbox[index]);
+    REQUIRE_FALSE(links[index]->listen());
+    links[index]->start();
+  }
+  template <class Condition>
+  bool until(Condition condition) {
+    return run_until(io, condition);
+  }
+};
+
+consensus::QuorumPacket ping() { return {consensus::PacketType::Ping, Zxid{7}, {}, {}}; }
+
+}  // namespace
+
+TEST_CASE("quorum link: open() names the peer on this side, none on the other; packets arrive") {
+  Pair pair;
+  pair.start(0);
+  pair.start(1);
+  pair.links[0]->open(ServerId{2});
+  REQUIRE(pair.until([&] { return pair.inbox[0].up.size() == 1 && pair.inbox[1].up.size() == 1; }));
+  CHECK(pair.inbox[0].up[0].second == ServerId{2});
+  CHECK_FALSE(pair.inbox[1].up[0].second.has_value());
+  pair.links[0]->send(pair.inbox[0].up[0].first, ping());
+  pair.links[0]->send_raw(pair.inbox[0].up[0].first, SharedBytes(Bytes(3)));
+  pair.links[0]->flush();
+  Bytes expected;
+  consensus::encode(expected, ping());
+  expected.resize(expected.size() + 3);
+  const LinkId accepted = pair.inbox[1].up[0].first;
+  REQUIRE(pair.until([&] { return pair.inbox[1].bytes_of[accepted].size() == expected.size(); }));
+  CHECK(pair.inbox[1].bytes_of[accepted] == as_text(expected));
+}
+
+TEST_CASE("quorum link: open() goes on until the other side listens") {
+  Pair pair;
+  pair.start(0);
+  pair.links[0]->open(ServerId{2});
+  pair.io.run_for(std::chrono::milliseconds(30));
+  CHECK(pair.inbox[0].up.empty());
+  pair.start(1);
+  CHECK(pair.until([&] { return pair.inbox[0].up.size() == 1; }));
+}
+
+TEST_CASE("quorum link: after cancel() no link comes up") {
+  Pair pair;
+  pair.start(0);
+  pair.start(1);
+  pair.links[0]->open(ServerId{2});
+  pair.links[0]->cancel(ServerId{2});
+  pair.links[1]->open(ServerId{1});
+  REQUIRE(pair.until([&] { return pair.inbox[1].up.size() == 1; }));
+  REQUIRE(pair.until([&] { return pair.inbox[0].up.size() == 1; }));
+  CHECK_FALSE(pair.inbox[0].up[0].second.has_value());
+}
+
+TEST_CASE("quorum link: each link that was up ends exactly once, on both sides") {
+  Pair pair;
+  pair.start(0);
+  pair.start(1);
+  pair.links[0]->open(ServerId{2});
+  REQUIRE(pair.until([&] { return pair.inbox[0].up.size() == 1 && pair.inbox[1].up.size() == 1; }));
+  const LinkId link = pair.inbox[0].up[0].first;
+  pair.links[0]->close(link);
+  CHECK(pair.inbox[0].down.empty());  // Never from inside the call.
+  pair.links[0]->close(link);
+  pair.links[0]->send(link, ping());
+  pair.links[0]->flush();
+  REQUIRE(pair.until([&] { return !pair.inbox[0].down.empty() && !pair.inbox[1].down.empty(); }));
+  pair.links[0]->close(link);
+  pair.io.restart();
+  pair.io.poll();
+  CHECK(pair.inbox[0].down[link] == 1);
+  CHECK(pair.inbox[1].down[pair.inbox[1].up[0].first] == 1);
+}
+
+TEST_CASE("quorum link: a peer that does not read is dropped at the limit of its queue") {
+  Pair pair;
+  pair.out_bytes_max = 1 << 20;
+  pair.start(0);
+  Remote deaf(pair.ports[0]);
+  REQUIRE(pair.until([&] { return pair.inbox[0].up.size() == 1; }));
+  const LinkId link = pair.inbox[0].up[0].first;
+  const SharedBytes megabyte(Bytes(1 << 20));
+  for (int i = 0; i < 64 && pair.inbox[0].down.empty(); ++i) {
+    pair.links[0]->send_raw(link, megabyte);
+    pair.links[0]->flush();
+    pair.io.restart();
+    pair.io.poll();
+  }
+  CHECK(pair.inbox[0].down[link] == 1);
+}
+
+TEST_CASE("quorum link: an accepted link that says nothing is closed in time") {
+  Pair pair;
+  pair.start(0);
+  Remote silent(pair.ports[0]);
+  REQUIRE(pair.until([&] { return pair.inbox[0].up.size() == 1; }));
+  pair.links[0]->sweep(60000);
+  CHECK(pair.until([&] { return pair.inbox[0].down[pair.inbox[0].up[0].first] == 1; }));
+}
+
+}  // namespace quorate::server
