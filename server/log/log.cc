@@ -93,27 +93,46 @@ bool RateLimit::admit(std::string_view text, std::int64_t now_ms, std::uint64_t&
 }
 
 void open(std::string_view path, bool debug) {
-  if (path.empty()) {
-    lines().set(std::make_shared<spdlog::sinks::stderr_sink_mt>(), debug);
-  } else {
-    lines().set(std::make_shared<spdlog::sinks::basic_file_sink_mt>(std::string(path)), debug);
+  if (!path.empty()) {
+    try {
+      lines().set(std::make_shared<spdlog::sinks::basic_file_sink_mt>(std::string(path)), debug);
+      return;
+    } catch (const spdlog::spdlog_ex& refused) {
+      // Lines are worth more in the wrong place than nowhere.
+      error("log_file_refused path=" + std::string(path) + " error=\"" + refused.what() + "\"");
+    }
   }
+  lines().set(std::make_shared<spdlog::sinks::stderr_sink_mt>(), debug);
 }
 
-void debug(std::string_view text) { lines().write(spdlog::level::debug, text); }
-void info(std::string_view text) { lines().write(spdlog::level::info, text); }
-void warn(std::string_view text) { lines().write(spdlog::level::warn, text); }
-void error(std::string_view text) { lines().write(spdlog::level::err, text); }
+void debug(std::string_view text) {
+  lines().write(spdlog::level::debug, text);
+}
+void info(std::string_view text) {
+  lines().write(spdlog::level::info, text);
+}
+void warn(std::string_view text) {
+  lines().write(spdlog::level::warn, text);
+}
+void error(std::string_view text) {
+  lines().write(spdlog::level::err, text);
+}
 
 void write(char severity, std::string_view text) {
   switch (severity) {
-    case 'I': return info(text);
-    case 'W': return warn(text);
-    case 'E': return error(text);
-    default: return debug(text);
+    case 'I':
+      return info(text);
+    case 'W':
+      return warn(text);
+    case 'E':
+      return error(text);
+    default:
+      return debug(text);
   }
 }
 
-void flush() { lines().flush(); }
+void flush() {
+  lines().flush();
+}
 
 }  // namespace quorate::server::log

@@ -7,8 +7,8 @@
 
 namespace quorate::server::log {
 
-/// Where lines go: standard error, or the file when `path` is not empty. Until the first call they go
-/// to standard error. Call before threads start.
+/// Where lines go: standard error, or the file when `path` is not empty. Until the first call they
+/// go to standard error, and so they do when the file cannot be opened. Call before threads start.
 void open(std::string_view path, bool debug);
 
 /// The first word names the event ("leading epoch=5 zxid=0x500000000"). Of one event at most

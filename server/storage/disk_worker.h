@@ -15,21 +15,21 @@
 namespace quorate::server {
 
 struct StorageOptions {
-  std::string data_dir;       ///< Holds quorate-1/ (epochs, CURRENT, generations with checkpoint).
-  std::string data_log_dir;   ///< Holds quorate-1/ with the generations' logs; may equal data_dir.
+  std::string data_dir;      ///< Holds quorate-1/ (epochs, CURRENT, generations with checkpoint).
+  std::string data_log_dir;  ///< Holds quorate-1/ with the generations' logs; may equal data_dir.
   std::uint64_t segment_bytes = 64u << 20;
   bool force_sync = true;
-  /// The `initialize` marker of ZooKeeper was found (and removed) by the caller: an empty server may
-  /// vote at once.
+  /// The `initialize` marker of ZooKeeper was found (and removed) by the caller: an empty server
+  /// may vote at once.
   bool initialize = false;
-  bool standalone = false;    ///< Decides what damage before the tail means (design.md section 2).
+  bool standalone = false;  ///< Decides what damage before the tail means (design.md section 2).
   std::size_t window_records = 500;  ///< Records before the checkpoint to keep for DIFF.
   /// Drawn anew at each start (from the seed in simulation): segments get nonces that no other has.
   std::uint64_t nonce_seed = 0;
 };
 
-/// Why a server cannot start, in words an operator can act on. Where open() returns a worker, `what`
-/// may hold something to log as a warning.
+/// Why a server cannot start, in words an operator can act on. Where open() returns a worker,
+/// `what` may hold something to log as a warning.
 struct StorageFault {
   std::string what;
   int exit_code = 10;
@@ -53,7 +53,7 @@ class DiskWorker {
   /// When the log has been idle for 100 ms, and at stop: stamps the durable point.
   void stamp_durable_point();
 
-  // ---- Checkpoint thread -------------------------------------------------------------------------
+  // ---- Checkpoint thread ------------------------------------------------------------------------
   void checkpoint(const znode::CheckpointBatch& batch);
   /// Removes log segments that lie before the checkpoint; the log thread calls it.
   void purge(Zxid checkpoint);

@@ -13,8 +13,11 @@ struct DiskWorker::Impl {
   using Fault = std::optional<StorageFault>;
 
   Impl(Files& files_port, OpenTreeStore opener, StorageOptions storage_options)
-      : files(files_port), open_tree_store(std::move(opener)), options(std::move(storage_options)),
-        paths(options), epochs(files, paths.data) {}
+      : files(files_port),
+        open_tree_store(std::move(opener)),
+        options(std::move(storage_options)),
+        paths(options),
+        epochs(files, paths.data) {}
 
   // ---- recovery.cc ------------------------------------------------------------------------------
   Fault recover(Recovered& recovered, std::string& notice);

@@ -20,10 +20,11 @@ std::optional<StorageFault> EpochStore::load_one(const char* name, bool fresh,
   if (!value || *value > UINT32_MAX) {
     std::string why = value ? "holds " + std::to_string(*value) + ", which is no epoch"
                             : "cannot be read: " + value.error().message();
-    return StorageFault{path + " " + why +
-                        ". What this server has promised is unknown, so it must not vote. Restore " +
-                        directory_ + " from a copy; as a member of an ensemble it may instead be "
-                        "moved away: the server then joins without data and is synced by the leader."};
+    return StorageFault{
+        path + " " + why +
+        ". What this server has promised is unknown, so it must not vote. Restore " + directory_ +
+        " from a copy; as a member of an ensemble it may instead be "
+        "moved away: the server then joins without data and is synced by the leader."};
   }
   epoch = static_cast<std::uint32_t>(*value);
   return std::nullopt;

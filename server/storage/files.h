@@ -27,7 +27,8 @@ class File {
   virtual ErrorCode truncate(std::uint64_t size) = 0;
 };
 
-enum class OpenMode { Read, ReadWrite, Create };  ///< Create: makes the file, or opens it, read-write.
+/// Create: makes the file, or opens it; read-write.
+enum class OpenMode { Read, ReadWrite, Create };
 
 class Files {
  public:

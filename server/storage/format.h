@@ -17,7 +17,7 @@ inline constexpr const char* kLogFolder = "log";
 inline constexpr const char* kSegmentPrefix = "log-";
 inline constexpr const char* kTemporarySuffix = ".tmp";
 
-// ---- Log segment; all integers big-endian ---------------------------------------------------------
+// ---- Log segment; all integers big-endian -------------------------------------------------------
 inline constexpr std::uint64_t kSegmentMagic = 0x51524c4f47534547;  ///< "QRLOGSEG".
 inline constexpr std::uint32_t kSegmentVersion = 1;
 /// The header fills one sector, so that no later write touches the sector that holds it.
@@ -27,7 +27,8 @@ inline constexpr std::uint64_t kDataStart = 512;
 inline constexpr std::uint32_t kGroupMagic = 0x51475250;  ///< "QGRP".
 inline constexpr std::size_t kGroupHeaderBytes = 40;
 inline constexpr std::size_t kRecordHeaderBytes = 24;
-/// Groups start at multiples of this, so that a search for later headers need not look at each byte.
+/// Groups start at multiples of this, so that a search for later headers need not look at each
+/// byte.
 inline constexpr std::uint64_t kGroupAlignment = 8;
 
 }  // namespace quorate::server::format

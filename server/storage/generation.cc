@@ -106,7 +106,8 @@ ErrorCode remove_other_generations(Files& files, const StoragePaths& paths, std:
   for (std::uint64_t number : list_generations(files, paths)) {
     if (number == kept) continue;
     for (const auto& folder : {paths.data, paths.logs}) {
-      if (ErrorCode error = files.remove_tree(folder + "/" + generation_folder(number))) return error;
+      if (ErrorCode error = files.remove_tree(folder + "/" + generation_folder(number)))
+        return error;
     }
   }
   return {};

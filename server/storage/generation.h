@@ -25,11 +25,11 @@ struct Generation {
   std::uint64_t number = 0;
   std::shared_ptr<TreeStore> store;  ///< Shared with readers of a SNAP stream.
   std::unique_ptr<LogStore> log;
-  Zxid checkpoint;                   ///< As of which the store is.
+  Zxid checkpoint;  ///< As of which the store is.
 };
 
-/// Makes generation `number` from `whole`, with an empty log behind it; durable with its folders, but
-/// not current. Written in several batches: nobody looks before make_current().
+/// Makes generation `number` from `whole`, with an empty log behind it; durable with its folders,
+/// but not current. Written in several batches: nobody looks before make_current().
 Result<Generation> build_generation(Files& files, const OpenTreeStore& open_tree_store,
                                     const StorageOptions& options, std::uint64_t number,
                                     const znode::CheckpointBatch& whole);

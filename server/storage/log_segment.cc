@@ -172,8 +172,8 @@ SegmentScan scan_segment(const SegmentHeader& header, ByteView file,
   }
   std::uint64_t end = std::min<std::uint64_t>(scan.end, file.size());
   scan.clean = !torn_group && all_zero(file.subspan(end));
-  scan.damaged = scan.proven > scan.end ||
-                 (!scan.clean && names_later_durable_point(header, file, scan.end));
+  scan.damaged =
+      scan.proven > scan.end || (!scan.clean && names_later_durable_point(header, file, scan.end));
   return scan;
 }
 

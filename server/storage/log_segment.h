@@ -13,9 +13,10 @@
 namespace quorate::server {
 
 struct SegmentHeader {
-  std::uint64_t nonce = 0;     ///< Seed of all checksums in this segment: bytes of another never match.
+  std::uint64_t nonce =
+      0;  ///< Seed of all checksums in this segment: bytes of another never match.
   std::uint64_t sequence = 0;
-  Zxid base;                   ///< The zxid just before the first record.
+  Zxid base;  ///< The zxid just before the first record.
   /// The segment before this one, and where it ends: bytes behind that are not part of the log. So
   /// one new file makes a cut of the log, atomically. Sequence 0: there is none.
   std::uint64_t previous = 0;
@@ -27,17 +28,17 @@ Bytes encode_segment_header(const SegmentHeader& header);
 /// Nothing when the bytes are no whole, intact header of a version this program knows.
 std::optional<SegmentHeader> decode_segment_header(ByteView file);
 
-/// Appends one group to `out`, which holds it alone: written at `offset` of the segment. `durable` is
-/// the offset known durable now. Without records it is a durable-point stamp.
+/// Appends one group to `out`, which holds it alone: written at `offset` of the segment. `durable`
+/// is the offset known durable now. Without records it is a durable-point stamp.
 void encode_group(Bytes& out, const SegmentHeader& segment, std::uint64_t offset,
                   std::uint64_t durable, std::span<const consensus::LogRecord* const> records);
 /// Bytes that encode_group() will make.
 std::size_t group_size(std::span<const consensus::LogRecord* const> records);
 
 struct SegmentScan {
-  std::uint64_t end = 0;      ///< Behind the last good record or group.
-  std::uint64_t proven = 0;   ///< Durable up to here, as the group headers on the way tell.
-  bool clean = false;         ///< At a group border, with nothing but zeros behind: append here.
+  std::uint64_t end = 0;     ///< Behind the last good record or group.
+  std::uint64_t proven = 0;  ///< Durable up to here, as the group headers on the way tell.
+  bool clean = false;        ///< At a group border, with nothing but zeros behind: append here.
   /// The scan ended before an offset that was durable once: not a torn tail, but damage.
   bool damaged = false;
 };

@@ -36,9 +36,11 @@ std::string LogStore::path_of(std::uint64_t sequence) const {
   return options_.directory + "/" + kSegmentPrefix + digits;
 }
 
-Zxid LogStore::base() const { return segments_.front().header.base; }
+Zxid LogStore::base() const {
+  return segments_.front().header.base;
+}
 
-// ---- Segments -------------------------------------------------------------------------------------
+// ---- Segments -----------------------------------------------------------------------------------
 
 /// The segment is complete under another name before it is renamed: a segment under its own name
 /// always has a whole header. Rolling and cutting are this one step.
@@ -91,7 +93,7 @@ ErrorCode LogStore::remove_segments(const std::vector<std::uint64_t>& sequences)
   return files_.sync_directory(options_.directory);
 }
 
-// ---- Opening --------------------------------------------------------------------------------------
+// ---- Opening ------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<LogStore>> LogStore::create(Files& files, LogOptions options, Zxid base) {
   std::unique_ptr<LogStore> log(new LogStore(files, std::move(options)));
@@ -182,15 +184,15 @@ bool LogStore::read_segment(std::size_t index, const std::function<void(LogRecor
   bool rising = true;
   std::optional<std::uint64_t> limit;
   if (!is_last) limit = segments_[index + 1].header.previous_end;
-  auto scan = scan_segment(segment.header, *file, limit,
-                           [&](Zxid zxid, ByteView bytes, std::uint64_t) {
-                             rising = zxid > last_;
-                             if (!rising) return false;
-                             visit({zxid, SharedBytes(Bytes(bytes.begin(), bytes.end()))});
-                             last_ = zxid;
-                             ++segment.records;
-                             return true;
-                           });
+  auto scan =
+      scan_segment(segment.header, *file, limit, [&](Zxid zxid, ByteView bytes, std::uint64_t) {
+        rising = zxid > last_;
+        if (!rising) return false;
+        visit({zxid, SharedBytes(Bytes(bytes.begin(), bytes.end()))});
+        last_ = zxid;
+        ++segment.records;
+        return true;
+      });
   segment.last = last_;
   problem.offset = scan.end;
   if (!rising || scan.damaged) return false;
@@ -206,8 +208,8 @@ bool LogStore::read_segment(std::size_t index, const std::function<void(LogRecor
 }
 
 /// What no header proves durable is written and synced again: after a kill it may be in the page
-/// cache only, and after a failed fsync the cache would never write it by itself. A torn tail ends in
-/// a new segment, so that nothing behind the cut can become readable again.
+/// cache only, and after a failed fsync the cache would never write it by itself. A torn tail ends
+/// in a new segment, so that nothing behind the cut can become readable again.
 ErrorCode LogStore::settle_tail(const SegmentScan& scan, ByteView content) {
   std::uint64_t sequence = segments_.back().header.sequence;
   auto file = files_.open(path_of(sequence), OpenMode::ReadWrite);
@@ -217,7 +219,8 @@ ErrorCode LogStore::settle_tail(const SegmentScan& scan, ByteView content) {
   zeroed_ = std::max<std::uint64_t>(content.size(), scan.end);
   if (scan.proven < scan.end) {
     std::uint64_t end = std::min<std::uint64_t>(scan.end, content.size());
-    if (ErrorCode error = file_->pwrite(scan.proven, content.subspan(scan.proven, end - scan.proven))) {
+    if (ErrorCode error =
+            file_->pwrite(scan.proven, content.subspan(scan.proven, end - scan.proven))) {
       return error;
     }
     if (ErrorCode error = file_->sync()) return error;
@@ -230,7 +233,7 @@ ErrorCode LogStore::settle_tail(const SegmentScan& scan, ByteView content) {
   return stamp_durable_point();
 }
 
-// ---- Writing --------------------------------------------------------------------------------------
+// ---- Writing ------------------------------------------------------------------------------------
 
 ErrorCode LogStore::append(std::span<const LogRecord* const> records) {
   for (const auto* record : records) {
@@ -261,7 +264,8 @@ ErrorCode LogStore::write_group(std::span<const LogRecord* const> records) {
 ErrorCode LogStore::zero_ahead(std::uint64_t needed) {
   if (needed <= zeroed_) return {};
   std::uint64_t chunk = std::max<std::uint64_t>(options_.chunk_bytes, 1);
-  std::uint64_t target = std::max(needed, std::min((needed / chunk + 1) * chunk, options_.segment_bytes));
+  std::uint64_t target =
+      std::max(needed, std::min((needed / chunk + 1) * chunk, options_.segment_bytes));
   if (target > needed) {
     Bytes zeros(target - needed);
     if (ErrorCode error = file_->pwrite(needed, zeros)) return error;

@@ -19,8 +19,8 @@ namespace quorate::server {
 struct LogOptions {
   std::string directory;
   std::uint64_t segment_bytes = 64u << 20;
-  /// Zeros are written so far ahead of the records: an append then overwrites written blocks and its
-  /// sync need not journal new ones (design.md section 2).
+  /// Zeros are written so far ahead of the records: an append then overwrites written blocks and
+  /// its sync need not journal new ones (design.md section 2).
   std::uint64_t chunk_bytes = 1u << 20;
   std::uint64_t nonce_seed = 0;
 };
@@ -39,24 +39,24 @@ struct LogProblem {
   ErrorCode error;
 };
 
-/// One owner thread. Errors of appends, syncs and cuts leave it unusable: the caller ends the process
-/// (hazards R7, R21).
+/// One owner thread. Errors of appends, syncs and cuts leave it unusable: the caller ends the
+/// process (hazards R7, R21).
 class LogStore {
  public:
   /// An empty log behind `base`; durable, its folder included, on return.
   static Result<std::unique_ptr<LogStore>> create(Files& files, LogOptions options, Zxid base);
 
-  /// Reads all records in order, cuts a torn tail, and makes durable what it has shown: after a kill
-  /// the last group may be in the page cache only. nullptr: `problem` says why.
-  static std::unique_ptr<LogStore> open(
-      Files& files, LogOptions options,
-      const std::function<void(consensus::LogRecord)>& visit, LogProblem& problem);
+  /// Reads all records in order, cuts a torn tail, and makes durable what it has shown: after a
+  /// kill the last group may be in the page cache only. nullptr: `problem` says why.
+  static std::unique_ptr<LogStore> open(Files& files, LogOptions options,
+                                        const std::function<void(consensus::LogRecord)>& visit,
+                                        LogProblem& problem);
 
   /// Writes one group; not durable before sync(). ENSURE: zxids rise.
   ErrorCode append(std::span<const consensus::LogRecord* const> records);
   ErrorCode sync();
-  /// Cuts the log behind the greatest zxid <= `after` (hazard R20), durably; nothing to cut is fine.
-  /// Atomic: a crash leaves the whole log or the cut one. ENSURE: `after` >= base().
+  /// Cuts the log behind the greatest zxid <= `after` (hazard R20), durably; nothing to cut is
+  /// fine. Atomic: a crash leaves the whole log or the cut one. ENSURE: `after` >= base().
   ErrorCode cut(Zxid after);
   /// Notes durably that all up to here is durable; does nothing when the log already says so.
   ErrorCode stamp_durable_point();
@@ -67,7 +67,7 @@ class LogStore {
   /// Forgets all records: an empty log behind `base`. Atomic and durable.
   ErrorCode restart(Zxid base);
 
-  Zxid base() const;                       ///< The zxid just before the oldest record kept.
+  Zxid base() const;  ///< The zxid just before the oldest record kept.
   Zxid last() const { return last_; }
   std::size_t segment_count() const { return segments_.size(); }
   bool torn_tail_cut() const { return torn_tail_cut_; }
@@ -97,13 +97,13 @@ class LogStore {
   std::vector<Segment> segments_;  ///< Oldest first; never empty once open.
   std::unique_ptr<File> file_;     ///< The last segment.
   std::uint64_t next_sequence_ = 1;
-  std::uint64_t end_ = 0;          ///< Where the next group goes.
-  std::uint64_t synced_ = 0;       ///< Durable up to here.
-  std::uint64_t stamped_ = 0;      ///< A header that ends here or a stamp names all before as durable.
-  std::uint64_t zeroed_ = 0;       ///< Blocks written up to here.
+  std::uint64_t end_ = 0;      ///< Where the next group goes.
+  std::uint64_t synced_ = 0;   ///< Durable up to here.
+  std::uint64_t stamped_ = 0;  ///< A header that ends here or a stamp names all before as durable.
+  std::uint64_t zeroed_ = 0;   ///< Blocks written up to here.
   Zxid last_;
   bool torn_tail_cut_ = false;
-  Bytes buffer_;                   ///< Kept between groups: no allocation per group.
+  Bytes buffer_;  ///< Kept between groups: no allocation per group.
 };
 
 }  // namespace quorate::server

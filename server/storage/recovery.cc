@@ -34,13 +34,15 @@ bool log_was_used(Files& files, const std::string& directory) {
   if (!names) return false;
   std::size_t segments = 0;
   for (const auto& name : *names) {
-    if (!name.starts_with(format::kSegmentPrefix) || name.ends_with(format::kTemporarySuffix)) continue;
+    if (!name.starts_with(format::kSegmentPrefix) || name.ends_with(format::kTemporarySuffix))
+      continue;
     ++segments;
     auto file = files.open(directory + "/" + name, OpenMode::Read);
     Bytes first(4);
     if (!file) return true;
     auto count = (*file)->pread(format::kDataStart, first);
-    if (!count || (*count == first.size() && load_be<std::uint32_t>(first.data()) != 0)) return true;
+    if (!count || (*count == first.size() && load_be<std::uint32_t>(first.data()) != 0))
+      return true;
   }
   return segments > 1;
 }
@@ -48,9 +50,14 @@ bool log_was_used(Files& files, const std::string& directory) {
 std::string describe(const LogProblem& problem, const std::string& path) {
   std::string text = (problem.file.empty() ? path : problem.file) + ": ";
   switch (problem.kind) {
-    case LogProblem::Kind::None: break;
-    case LogProblem::Kind::Io: text += problem.error.message(); break;
-    case LogProblem::Kind::Missing: text += "no log segments here"; break;
+    case LogProblem::Kind::None:
+      break;
+    case LogProblem::Kind::Io:
+      text += problem.error.message();
+      break;
+    case LogProblem::Kind::Missing:
+      text += "no log segments here";
+      break;
     case LogProblem::Kind::Damaged:
       text += "damaged at offset " + std::to_string(problem.offset) +
               ", before the point up to which the log was durable (or written by a later version)";
@@ -77,7 +84,8 @@ std::unique_ptr<DiskWorker> DiskWorker::open(Files& files, OpenTreeStore open_tr
 }
 
 DiskWorker::Impl::Fault DiskWorker::Impl::recover(Recovered& recovered, std::string& notice) {
-  if (ErrorCode error = remove_temporary_files(files, paths.data)) return io_fault(paths.data, error);
+  if (ErrorCode error = remove_temporary_files(files, paths.data))
+    return io_fault(paths.data, error);
   if (!files.exists(paths.data + "/" + format::kCurrentFile)) {
     if (auto fault = refuse_to_start_empty()) return fault;
     if (auto fault = start_fresh()) return fault;
@@ -87,8 +95,8 @@ DiskWorker::Impl::Fault DiskWorker::Impl::recover(Recovered& recovered, std::str
   if (auto fault = load(recovered, damage)) return fault;
   if (damage && options.standalone) return StorageFault{*damage + "." + kRestore};
   // Not from a point of which a leader has said that it is the ensemble's: begun, and not finished.
-  bool half_synced = blank && !options.standalone && (recovered.durable.checkpoint > Zxid{} ||
-                               !recovered.durable.records.empty());
+  bool half_synced = blank && !options.standalone &&
+                     (recovered.durable.checkpoint > Zxid{} || !recovered.durable.records.empty());
   if (damage || half_synced) {
     notice = damage ? "storage_damaged what=\"" + *damage +
                           "\" action=\"tree and log dropped; rejoins without a vote to be synced\""
@@ -112,7 +120,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::recover(Recovered& recovered, std::str
   return std::nullopt;
 }
 
-// ---- No data of our own ---------------------------------------------------------------------------
+// ---- No data of our own -------------------------------------------------------------------------
 
 /// Never start empty beside data, be it ZooKeeper's or what is left of our own (hazard R28).
 DiskWorker::Impl::Fault DiskWorker::Impl::refuse_to_start_empty() {
@@ -125,8 +133,10 @@ DiskWorker::Impl::Fault DiskWorker::Impl::refuse_to_start_empty() {
   if (!generations.empty() &&
       (generations.back() > 1 || log_was_used(files, paths.log(generations.back())))) {
     return StorageFault{paths.logs + " holds a log, but " + paths.data + "/" +
-                        format::kCurrentFile + " is missing: data has been lost, or dataDir is not "
-                        "where it was." + kRestore};
+                        format::kCurrentFile +
+                        " is missing: data has been lost, or dataDir is not "
+                        "where it was." +
+                        kRestore};
   }
   for (const auto& folder : {options.data_dir, options.data_log_dir}) {
     if (folder.empty() || !holds_files(files, folder + "/version-2")) continue;
@@ -145,10 +155,11 @@ DiskWorker::Impl::Fault DiskWorker::Impl::start_fresh() {
   for (const auto& folder : {paths.data, paths.logs}) {
     if (ErrorCode error = files.make_directories(folder)) return io_fault(folder, error);
   }
-  if (ErrorCode error = remove_other_generations(files, paths, 0)) return io_fault(paths.data, error);
+  if (ErrorCode error = remove_other_generations(files, paths, 0))
+    return io_fault(paths.data, error);
   if (ErrorCode error = sync_ancestors()) return io_fault(paths.data, error);
-  // A server without data must not vote, also after its next start: what it had before may be what a
-  // quorum counted on. Until a leader has synced it, this file says so.
+  // A server without data must not vote, also after its next start: what it had before may be what
+  // a quorum counted on. Until a leader has synced it, this file says so.
   if (!options.standalone && !options.initialize) {
     ErrorCode error = write_small_file(files, paths.data, format::kBlankFile, 1);
     if (error) return io_fault(paths.data, error);
@@ -175,7 +186,7 @@ ErrorCode DiskWorker::Impl::sync_ancestors() {
   return {};
 }
 
-// ---- Loading --------------------------------------------------------------------------------------
+// ---- Loading ------------------------------------------------------------------------------------
 
 DiskWorker::Impl::Fault DiskWorker::Impl::load(Recovered& recovered,
                                                std::optional<std::string>& damage) {
@@ -228,7 +239,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::load_log(Recovered& recovered,
                                                    std::optional<std::string>& damage) {
   Zxid checkpoint = recovered.durable.checkpoint;
   std::deque<consensus::LogRecord> records;
-  std::size_t applied = 0;       // Of `records`, those that the checkpoint holds.
+  std::size_t applied = 0;  // Of `records`, those that the checkpoint holds.
   std::optional<Zxid> forgotten;
   LogProblem problem;
   auto keep = [&](consensus::LogRecord record) {
@@ -252,8 +263,8 @@ DiskWorker::Impl::Fault DiskWorker::Impl::load_log(Recovered& recovered,
   return std::nullopt;
 }
 
-/// The log must reach from before the checkpoint to it or beyond: the checkpoint holds only what was
-/// durable in the log first.
+/// The log must reach from before the checkpoint to it or beyond: the checkpoint holds only what
+/// was durable in the log first.
 DiskWorker::Impl::Fault DiskWorker::Impl::check_that_they_fit(Recovered& recovered,
                                                               std::optional<std::string>& damage) {
   Zxid checkpoint = recovered.durable.checkpoint;
@@ -275,7 +286,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::check_that_they_fit(Recovered& recover
   return std::nullopt;
 }
 
-// ---- Starting over as a member that must be synced ------------------------------------------------
+// ---- Starting over as a member that must be synced ----------------------------------------------
 
 DiskWorker::Impl::Fault DiskWorker::Impl::drop_tree_and_log(Recovered& recovered) {
   // Before anything is lost: a crash in between leaves a server that does not vote.
@@ -286,7 +297,8 @@ DiskWorker::Impl::Fault DiskWorker::Impl::drop_tree_and_log(Recovered& recovered
   recovered = Recovered{};
   std::uint64_t number = std::max(generation.number, list_generations(files, paths).back()) + 1;
   generation = Generation{};
-  auto made = build_generation(files, open_tree_store, options, number, empty_checkpoint(recovered.tree));
+  auto made =
+      build_generation(files, open_tree_store, options, number, empty_checkpoint(recovered.tree));
   if (!made) return io_fault(paths.checkpoint(number), made.error());
   if (ErrorCode error = make_current(files, paths, number)) return io_fault(paths.data, error);
   generation = std::move(*made);

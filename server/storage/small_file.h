@@ -9,12 +9,13 @@
 
 namespace quorate::server {
 
-/// "name value checksum": durable, in the folder too, on return (hazard R32). A crash leaves the old
-/// or the new file, and perhaps one with the suffix .tmp.
+/// "name value checksum": durable, in the folder too, on return (hazard R32). A crash leaves the
+/// old or the new file, and perhaps one with the suffix .tmp.
 ErrorCode write_small_file(Files& files, const std::string& directory, const std::string& name,
                            std::uint64_t value);
 
-/// Error: no_such_file_or_directory; illegal_byte_sequence when the content is not what was written.
+/// Error: no_such_file_or_directory; illegal_byte_sequence when the content is not what was
+/// written.
 Result<std::uint64_t> read_small_file(Files& files, const std::string& directory,
                                       const std::string& name);
 

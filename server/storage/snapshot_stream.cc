@@ -45,8 +45,8 @@ class SnapshotStream : public DiskWorker::SnapshotReader {
       ErrorCode fault;
       std::size_t read = 0;
       bool full = false;
-      ErrorCode error = view_->scan(
-          as_bytes(kRanges[range_]), from_, [&](ByteView key, ByteView value) {
+      ErrorCode error =
+          view_->scan(as_bytes(kRanges[range_]), from_, [&](ByteView key, ByteView value) {
             if (read >= kPieceBytes) {
               from_.assign(key.begin(), key.end());
               full = true;

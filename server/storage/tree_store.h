@@ -1,5 +1,5 @@
-// The key-value store behind the checkpoint: LevelDB in the server, a map with the same atomic-batch
-// promise in the simulator.
+// The key-value store behind the checkpoint: LevelDB in the server, a map with the same
+// atomic-batch promise in the simulator.
 #pragma once
 
 #include <functional>

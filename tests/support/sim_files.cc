@@ -12,7 +12,9 @@ namespace {
 using server::File;
 using server::OpenMode;
 
-ErrorCode posix(int number) { return {number, boost::system::system_category()}; }
+ErrorCode posix(int number) {
+  return {number, boost::system::system_category()};
+}
 
 std::vector<std::string> split(const std::string& path) {
   std::vector<std::string> parts;
@@ -84,18 +86,22 @@ void replay(std::map<std::string, std::shared_ptr<SimNode>>& entries, const Fold
 
 }  // namespace
 
-// ---- Handles --------------------------------------------------------------------------------------
+// ---- Handles ------------------------------------------------------------------------------------
 
 class SimFile : public File {
  public:
   SimFile(SimFiles& files, SimFiles::NodePtr node, std::string path, bool writable)
-      : files_(files), node_(std::move(node)), path_(std::move(path)), writable_(writable),
+      : files_(files),
+        node_(std::move(node)),
+        path_(std::move(path)),
+        writable_(writable),
         life_(files.life_) {}
 
   ErrorCode pwrite(std::uint64_t offset, ByteView bytes) override {
     check(/*writing=*/true);
     std::uint64_t grows = offset + bytes.size() > node_->content.size()
-                              ? offset + bytes.size() - node_->content.size() : 0;
+                              ? offset + bytes.size() - node_->content.size()
+                              : 0;
     auto fate = files_.begin(SimOperation::Pwrite, path_, bytes.size());
     ErrorCode error;
     if (fate == SimFiles::Fate::Fail) {
@@ -233,7 +239,7 @@ class SimStore : public server::TreeStore {
   std::uint64_t life_;
 };
 
-// ---- Files ----------------------------------------------------------------------------------------
+// ---- Files --------------------------------------------------------------------------------------
 
 SimFiles::SimFiles(std::uint64_t seed) : root_(std::make_shared<SimNode>()), random_(seed) {
   root_->directory = true;
@@ -255,7 +261,9 @@ SimFiles::Fate SimFiles::begin(SimOperation operation, const std::string& path, 
   return operations_ == fail_at_ ? Fate::Fail : Fate::Work;
 }
 
-void SimFiles::crash_at(std::uint64_t n) { crash_at_ = n == 0 ? 0 : operations_ + n; }
+void SimFiles::crash_at(std::uint64_t n) {
+  crash_at_ = n == 0 ? 0 : operations_ + n;
+}
 
 void SimFiles::fail_at(std::uint64_t n, ErrorCode error) {
   fail_at_ = n == 0 ? 0 : operations_ + n;
@@ -427,7 +435,7 @@ server::OpenTreeStore SimFiles::open_tree_store() {
   };
 }
 
-// ---- Crashes --------------------------------------------------------------------------------------
+// ---- Crashes ------------------------------------------------------------------------------------
 
 void SimFiles::crash(Loss loss) {
   if (loss == Loss::Seeded) {
@@ -444,7 +452,8 @@ void SimFiles::crash_node(SimNode& node, Loss loss) {
   if (!node.directory) return crash_file(node, loss);
   auto survived = node.durable_entries;
   for (const auto& change : node.folder_changes) {
-    if (loss == Loss::None || (loss == Loss::Mixed && random_.percent(50))) replay(survived, change);
+    if (loss == Loss::None || (loss == Loss::Mixed && random_.percent(50)))
+      replay(survived, change);
   }
   node.entries = survived;
   node.durable_entries = std::move(survived);
@@ -484,8 +493,8 @@ void SimFiles::crash_file(SimNode& node, Loss loss) {
       for (std::size_t i = 0; i < kept; ++i) {
         const FileChange& change = node.changes[changes[i]];
         std::size_t from = std::max<std::size_t>(change.offset, sector * kSectorBytes);
-        std::size_t to = std::min<std::size_t>(change.offset + change.bytes.size(),
-                                               (sector + 1) * kSectorBytes);
+        std::size_t to =
+            std::min<std::size_t>(change.offset + change.bytes.size(), (sector + 1) * kSectorBytes);
         if (result.size() < to) result.resize(to);
         std::copy_n(change.bytes.begin() + static_cast<std::ptrdiff_t>(from - change.offset),
                     to - from, result.begin() + static_cast<std::ptrdiff_t>(from));
@@ -498,7 +507,7 @@ void SimFiles::crash_file(SimNode& node, Loss loss) {
   node.changes.clear();
 }
 
-// ---- Looking and tampering ------------------------------------------------------------------------
+// ---- Looking and tampering ----------------------------------------------------------------------
 
 std::uint64_t SimFiles::bytes_used() const {
   std::uint64_t bytes = 0;

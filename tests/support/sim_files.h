@@ -40,7 +40,17 @@ enum class Loss {
   None,    ///< All survives: the process died, the machine lives (kill -9).
 };
 
-enum class SimOperation { Open, Pwrite, Sync, Truncate, Rename, Remove, MakeDirectory, SyncDirectory, StoreWrite };
+enum class SimOperation {
+  Open,
+  Pwrite,
+  Sync,
+  Truncate,
+  Rename,
+  Remove,
+  MakeDirectory,
+  SyncDirectory,
+  StoreWrite
+};
 
 namespace detail {
 struct SimNode;
@@ -54,7 +64,8 @@ class SimFiles : public server::Files {
   ~SimFiles() override;
 
   // ---- Files ------------------------------------------------------------------------------------
-  Result<std::unique_ptr<server::File>> open(const std::string& path, server::OpenMode mode) override;
+  Result<std::unique_ptr<server::File>> open(const std::string& path,
+                                             server::OpenMode mode) override;
   ErrorCode rename(const std::string& from, const std::string& to) override;
   ErrorCode remove(const std::string& path) override;
   ErrorCode remove_tree(const std::string& path) override;

@@ -84,7 +84,7 @@ struct DiskThread::Impl {
   std::condition_variable log_work, store_work, room, installed;
   std::deque<LogJob> log_jobs;
   std::deque<StoreJob> store_jobs;
-  std::size_t queued = 0;               // Bytes of writes queued or being written.
+  std::size_t queued = 0;  // Bytes of writes queued or being written.
   std::uint64_t installs_asked = 0;
   std::uint64_t installs_done = 0;
   bool stop_store = false, stop_log = false;
@@ -100,7 +100,7 @@ struct DiskThread::Impl {
   std::thread log_thread, store_thread;
 };
 
-// ---- The log's thread -----------------------------------------------------------------------------
+// ---- The log's thread ---------------------------------------------------------------------------
 
 void DiskThread::Impl::run_log() {
   ::pthread_setname_np(::pthread_self(), "quorate-log");
@@ -196,7 +196,7 @@ void DiskThread::Impl::install(InstallJob job) {
   answers->on_installed(job.link, job.whole.zxid, /*ok=*/true);
 }
 
-// ---- The checkpoint's thread ----------------------------------------------------------------------
+// ---- The checkpoint's thread --------------------------------------------------------------------
 
 void DiskThread::Impl::run_store() {
   ::pthread_setname_np(::pthread_self(), "quorate-chkpt");
@@ -252,7 +252,7 @@ void DiskThread::Impl::run(ReadJob job) {
                              last, ok);
 }
 
-// ---- The port -------------------------------------------------------------------------------------
+// ---- The port -----------------------------------------------------------------------------------
 
 DiskThread::DiskThread(std::unique_ptr<DiskWorker> worker, std::unique_ptr<DiskAnswers> answers,
                        DiskThreadOptions options)
@@ -261,7 +261,9 @@ DiskThread::DiskThread(std::unique_ptr<DiskWorker> worker, std::unique_ptr<DiskA
   impl_->store_thread = std::thread([this] { impl_->run_store(); });
 }
 
-DiskThread::~DiskThread() { stop(); }
+DiskThread::~DiskThread() {
+  stop();
+}
 
 void DiskThread::write(std::uint64_t first, std::vector<LogWrite> writes) {
   if (impl_->stopped || writes.empty()) return;

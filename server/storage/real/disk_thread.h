@@ -44,8 +44,7 @@ struct SyncTimes {
 
 class DiskThread : public Disk {
  public:
-  DiskThread(std::unique_ptr<DiskWorker> worker, PostToReplica post,
-             DiskThreadOptions options = {})
+  DiskThread(std::unique_ptr<DiskWorker> worker, PostToReplica post, DiskThreadOptions options = {})
       : DiskThread(std::move(worker), answer_by(std::move(post)), options) {}
   DiskThread(std::unique_ptr<DiskWorker> worker, std::unique_ptr<DiskAnswers> answers,
              DiskThreadOptions options = {});

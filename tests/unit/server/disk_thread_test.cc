@@ -30,7 +30,9 @@ class Answers : public DiskAnswers {
       ++sync_answers;
     });
   }
-  void on_checkpointed(Zxid zxid) override { note([&] { checkpointed.push_back(zxid); }); }
+  void on_checkpointed(Zxid zxid) override {
+    note([&] { checkpointed.push_back(zxid); });
+  }
   void on_snapshot_piece(LinkId, Zxid zxid, SharedBytes piece, bool last, bool ok) override {
     note([&] {
       CHECK(ok);
@@ -111,7 +113,9 @@ struct RealDisk {
   }
 };
 
-LogWrite append_of(std::int64_t zxid) { return AppendRecord{record(Zxid{zxid}, 100)}; }
+LogWrite append_of(std::int64_t zxid) {
+  return AppendRecord{record(Zxid{zxid}, 100)};
+}
 
 }  // namespace
 
@@ -183,7 +187,7 @@ TEST_CASE("disk thread: checkpoints are written and the log before them is purge
 }
 
 TEST_CASE("disk thread: a checkpoint asked for before an install never reaches the new store") {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 5; ++round) {
     RealDisk real;
     real.open();
     real.disk->write(1, {append_of(1), append_of(2)});

@@ -23,7 +23,7 @@ namespace {
 
 /// What a server believes after a step: the log, both epochs, the checkpoint.
 struct State {
-  std::vector<LogRecord> log;   ///< All records above `base`.
+  std::vector<LogRecord> log;  ///< All records above `base`.
   Zxid base;
   std::uint32_t accepted = 0, current = 0;
   Zxid checkpoint;
@@ -298,7 +298,8 @@ TEST_CASE("disk: without forceSync records are not synced, cuts and epochs are")
   CHECK(syncs > 0);
 }
 
-TEST_CASE("disk: the SNAP stream shows the tree of the view, in pieces, whatever is written after") {
+TEST_CASE(
+    "disk: the SNAP stream shows the tree of the view, in pieces, whatever is written after") {
   SimFiles files(1);
   Opening opening = open(files, ensemble_options());
   Zxid big = Zxid{400};

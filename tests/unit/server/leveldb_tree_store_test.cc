@@ -28,7 +28,9 @@ Bytes bytes_of(std::string_view text) {
 znode::CheckpointEntry put(std::string_view key, std::string_view value) {
   return {bytes_of(key), bytes_of(value)};
 }
-znode::CheckpointEntry erase(std::string_view key) { return {bytes_of(key), std::nullopt}; }
+znode::CheckpointEntry erase(std::string_view key) {
+  return {bytes_of(key), std::nullopt};
+}
 
 ErrorCode read_all(TreeStore& store, Map& map) {
   map.clear();
@@ -95,7 +97,8 @@ TEST_CASE("leveldb store: a scan keeps to prefix and start, and ends when told")
   test::TemporaryFolder folder;
   auto store = open_leveldb_tree_store()(folder.path());
   REQUIRE(store.has_value());
-  REQUIRE(!(*store)->write({put("a1", ""), put("n", ""), put("n/a", ""), put("n/b", ""), put("s", "")}));
+  REQUIRE(!(*store)->write(
+      {put("a1", ""), put("n", ""), put("n/a", ""), put("n/b", ""), put("s", "")}));
   auto view = (*store)->view();
   REQUIRE(!(*store)->write({erase("n/a"), put("n/c", "")}));
   CHECK(keys(*view, "", "") == std::vector<std::string>{"a1", "n", "n/a", "n/b", "s"});
@@ -175,7 +178,7 @@ TEST_CASE("leveldb store: after a power cut it holds a whole number of batches, 
       env.restart();
       if (random.percent(50)) {  // The power fails while the store recovers, too.
         env.power_fails_after(random.below(10) + 1);
-        (void)open_leveldb_tree_store(&env)("/store");
+        (void)open_leveldb_tree_store (&env)("/store");
         env.restart();
       }
     }

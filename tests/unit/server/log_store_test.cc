@@ -80,7 +80,9 @@ bool is_prefix(const std::vector<LogRecord>& shorter, const std::vector<LogRecor
          std::equal(shorter.begin(), shorter.end(), longer.begin());
 }
 
-std::string last_segment(SimFiles& files) { return files.files_below("/log").back(); }
+std::string last_segment(SimFiles& files) {
+  return files.files_below("/log").back();
+}
 
 }  // namespace
 
@@ -134,8 +136,7 @@ TEST_CASE("log: a record greater than a segment is kept whole") {
   log.reset();
   auto again = open_log(files);
   REQUIRE(again.log);
-  CHECK(again.records ==
-        joined(joined(range(1, 2), {record(Zxid{3}, 9000)}), range(4, 5)));
+  CHECK(again.records == joined(joined(range(1, 2), {record(Zxid{3}, 9000)}), range(4, 5)));
 }
 
 TEST_CASE("log: appends overwrite blocks that were written before") {
@@ -148,7 +149,9 @@ TEST_CASE("log: appends overwrite blocks that were written before") {
 }
 
 TEST_CASE("log: a cut ends behind the greatest zxid that is not above the one given") {
-  struct Row { std::int64_t after, last; };
+  struct Row {
+    std::int64_t after, last;
+  };
   for (Row row : {Row{7, 7}, Row{6, 5}, Row{100, 11}, Row{0, 0}, Row{3, 3}, Row{11, 11}}) {
     CAPTURE(row.after);
     SimFiles files(1);
@@ -375,8 +378,7 @@ TEST_CASE("log: bytes of another segment in a torn one's place are no records") 
   log.reset();
   std::string path = last_segment(files);
   Bytes mixed = files.contents(path);
-  std::copy(first.begin() + format::kDataStart, first.end(),
-            mixed.begin() + format::kDataStart);
+  std::copy(first.begin() + format::kDataStart, first.end(), mixed.begin() + format::kDataStart);
   files.set_contents(path, mixed);
   auto opened = open_log(files);
   REQUIRE(opened.log);

@@ -18,7 +18,9 @@ using consensus::StoreCurrentEpoch;
 
 namespace {
 
-LogWrite append(Zxid zxid) { return AppendRecord{record(zxid, 50)}; }
+LogWrite append(Zxid zxid) {
+  return AppendRecord{record(zxid, 50)};
+}
 
 StorageOptions with(bool standalone, bool initialize) {
   StorageOptions options = ensemble_options();
@@ -46,7 +48,9 @@ std::string segment_of(SimFiles& files) {
   return {};
 }
 
-void damage_log(SimFiles& files) { files.flip(segment_of(files), format::kDataStart + 70, 1); }
+void damage_log(SimFiles& files) {
+  files.flip(segment_of(files), format::kDataStart + 70, 1);
+}
 
 }  // namespace
 
@@ -194,7 +198,8 @@ TEST_CASE("recovery: damage in an ensemble drops tree and log, keeps the epochs,
   }
 }
 
-TEST_CASE("recovery: the initialize marker does not give a vote to a server that has just forgotten") {
+TEST_CASE(
+    "recovery: the initialize marker does not give a vote to a server that has just forgotten") {
   SimFiles files(1);
   live_a_little(files, with(false, true));
   damage_log(files);
@@ -251,12 +256,12 @@ TEST_CASE("recovery: lost files are refused, never taken for an empty server") {
     const char* lost;
     const char* named;
   };
-  for (Row row : {Row{"/data/quorate-1/CURRENT", "CURRENT"},
-                  Row{"/data/quorate-1/acceptedEpoch", "acceptedEpoch"},
-                  Row{"/data/quorate-1", "CURRENT"},
-                  Row{"/data/quorate-1/gen-1/checkpoint", "checkpoint"},
-                  Row{"/datalog/quorate-1", "/datalog/quorate-1/gen-1/log"},
-                  Row{"/datalog/quorate-1/gen-1/log", "/datalog/quorate-1/gen-1/log"}}) {
+  for (Row row :
+       {Row{"/data/quorate-1/CURRENT", "CURRENT"},
+        Row{"/data/quorate-1/acceptedEpoch", "acceptedEpoch"}, Row{"/data/quorate-1", "CURRENT"},
+        Row{"/data/quorate-1/gen-1/checkpoint", "checkpoint"},
+        Row{"/datalog/quorate-1", "/datalog/quorate-1/gen-1/log"},
+        Row{"/datalog/quorate-1/gen-1/log", "/datalog/quorate-1/gen-1/log"}}) {
     for (bool standalone : {false, true}) {
       CAPTURE(row.lost);
       SimFiles files(1);
@@ -305,7 +310,8 @@ TEST_CASE("recovery: without forceSync a log behind the checkpoint begins anew a
   CHECK(open(files, options).recovered.durable.records.size() == 1);
 }
 
-TEST_CASE("recovery: a crash at any operation of the first start, or of a rejoin, can be repeated") {
+TEST_CASE(
+    "recovery: a crash at any operation of the first start, or of a rejoin, can be repeated") {
   for (bool damaged : {false, true}) {
     for (std::uint64_t n = 1; n <= 70; ++n) {
       for (std::uint64_t seed = 1; seed <= 5; ++seed) {

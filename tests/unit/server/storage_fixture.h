@@ -15,7 +15,9 @@ inline consensus::LogRecord record(Zxid zxid, std::size_t size) {
   return {zxid, SharedBytes(Bytes(size, static_cast<std::byte>(zxid.value * 7 + 1)))};
 }
 
-inline std::string path_of(std::size_t i) { return "/n" + std::to_string(i); }
+inline std::string path_of(std::size_t i) {
+  return "/n" + std::to_string(i);
+}
 
 /// A tree whose content follows from the arguments. As a batch it begins from scratch, so that it
 /// may follow any other: nodes that it lacks are not deleted, so use rising numbers of nodes.
@@ -83,7 +85,9 @@ struct Fatal {
   std::string what;
 };
 struct FatalThrows {
-  FatalThrows() { set_fatal_hook([](std::string_view what) { throw Fatal{std::string(what)}; }); }
+  FatalThrows() {
+    set_fatal_hook([](std::string_view what) { throw Fatal{std::string(what)}; });
+  }
   ~FatalThrows() { set_fatal_hook(nullptr); }
 };
 
