@@ -43,6 +43,13 @@ void Checks::on_note(int server, char severity, const std::string& text) {
   if (severity == 'E') broken("server " + std::to_string(server) + " alarms: " + text);
 }
 
+void Checks::proposed(const consensus::LogRecord& record) {
+  JuteReader in(record.bytes.view());
+  TxnHeader header;
+  decode(in, header);
+  if (header.type == OpCode::CloseSession) closing_.insert(header.client_id);
+}
+
 void Checks::observe(const Server& server) {
   if (!server.alive()) return;
   Seen& seen = seen_[server.id()];

@@ -48,6 +48,8 @@ class Checks {
   void on_crash(const Server& server);
   void on_event(int server, const consensus::Event& event);
   void on_note(int server, char severity, const std::string& text);
+  /// A record is on its way into some server's log.
+  void proposed(const consensus::LogRecord& record);
   /// After each step of a server: everything that can be seen of it.
   void observe(const Server& server);
 
@@ -100,6 +102,7 @@ class Checks {
   std::map<SessionId, std::int32_t> last_ok_cxid_;
   std::map<SessionId, Micros> last_touch_;          ///< A moment not after the last sure touch.
   std::map<SessionId, Zxid> session_zxid_;          ///< The last a session has been shown.
+  std::set<SessionId> closing_;                     ///< Their end was proposed; perhaps never committed.
   std::map<int, Micros> last_progress_;
   std::size_t acknowledged_ = 0;
 };

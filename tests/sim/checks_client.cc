@@ -107,9 +107,10 @@ void Checks::judge_read(const Operation& operation, Zxid zxid, ByteView body) {
 
 void Checks::session_refused(int client, SessionId session) {
   disturbed("session " + to_string(session) + " refused");
-  if (model_.session_closed(session)) return;
+  // A session is refused from the moment its end is proposed (client-protocol 3.3, step 8a).
+  if (model_.session_closed(session) || closing_.contains(session)) return;
   throw Violation("client " + std::to_string(client) + ": session " + to_string(session) +
-                  " was refused as expired, but it was never closed");
+                  " was refused as expired, but nobody ever proposed to close it");
 }
 
 }  // namespace quorate::sim

@@ -164,6 +164,9 @@ void Client::event(const ReplyHeader& header, const WatcherEvent& told) {
                                                             : data;
   if (!wanted) throw Violation(what + " without a watch: it fired twice, or never was set");
   if (data && told.type != EventType::NodeChildrenChanged) consume({false, told.path}, header);
+  // setWatches tells of each list by itself, data watches first.
+  bool of_one_list = told.type == EventType::NodeDeleted && restoring_ && header.zxid.value < 0;
+  if (of_one_list && data) return;
   bool child_too = told.type == EventType::NodeChildrenChanged ||
                    (told.type == EventType::NodeDeleted && child);
   if (child_too) consume({true, told.path}, header);

@@ -41,27 +41,36 @@ Micros SimDisk::latency() {
 void SimDisk::write(std::uint64_t first, std::vector<consensus::LogWrite> writes) {
   if (writes.empty()) return;
   for (const auto& write : writes) owner_.write_ordered(write);
-  Job job{Kind::Write, first + writes.size() - 1, std::move(writes), {}, {}, {}};
+  Job job{Kind::Write, first + writes.size() - 1, std::move(writes), {}, {}, {}, 0};
   waiting_.push_back(std::move(job));
   reach(CrashPoint::Queued);
   start();
 }
 
 void SimDisk::checkpoint(znode::CheckpointBatch batch) {
-  checkpoints_.push_back(std::move(batch));
-  if (checkpoints_.size() > 1) return;
+  checkpoints_.push_back({std::move(batch), installs_asked_});
+  if (checkpoints_.size() == 1) next_checkpoint();
+}
+
+void SimDisk::next_checkpoint() {
   owner_.post(latency() * 10, [this] { checkpoint_done(); });
 }
 
+/// Behind an install it waits for that one; a batch of before an install must not reach the new
+/// store, and is not answered. The real disk threads have the same rule.
 void SimDisk::checkpoint_done() {
-  Zxid zxid = checkpoints_.front().zxid;
-  worker_->checkpoint(checkpoints_.front());
+  CheckpointJob& job = checkpoints_.front();
+  if (installs_done_ < job.installs) return next_checkpoint();
+  Zxid zxid = job.batch.zxid;
+  bool current = installs_done_ == job.installs;
+  if (current) worker_->checkpoint(job.batch);
   checkpoints_.pop_front();
+  if (!checkpoints_.empty()) next_checkpoint();
+  if (!current) return;
   trace_.event("checkpoint", {id_, zxid.value});
-  waiting_.push_back(Job{Kind::Purge, 0, {}, {}, {}, zxid});
+  waiting_.push_back(Job{Kind::Purge, 0, {}, {}, {}, zxid, installs_done_});
   start();
   owner_.replica().on_checkpointed(zxid);
-  if (!checkpoints_.empty()) owner_.post(latency() * 10, [this] { checkpoint_done(); });
 }
 
 void SimDisk::read_snapshot(LinkId link) {
@@ -87,7 +96,7 @@ void SimDisk::drop_snapshot(LinkId link) { readers_.erase(link); }
 void SimDisk::install(LinkId link, znode::CheckpointBatch whole) {
   Zxid zxid = whole.zxid;
   owner_.installed(zxid);
-  waiting_.push_back(Job{Kind::Install, 0, {}, link, std::move(whole), zxid});
+  waiting_.push_back(Job{Kind::Install, 0, {}, link, std::move(whole), zxid, ++installs_asked_});
   reach(CrashPoint::Queued);
   start();
 }
@@ -124,7 +133,7 @@ void SimDisk::finish() {
   std::uint64_t stamp = ++idle_stamp_;
   owner_.post(100 * kMillisecond, [this, stamp] {
     if (stamp != idle_stamp_ || current_ != nullptr) return;
-    waiting_.push_back(Job{Kind::Stamp, 0, {}, {}, {}, {}});
+    waiting_.push_back(Job{Kind::Stamp, 0, {}, {}, {}, {}, 0});
     start();
   });
 }
@@ -141,9 +150,10 @@ void SimDisk::carry_out(Job& job) {
       worker_->install(job.batch);
       install_in_doubt_ = {};
       durable_.install(job.zxid);
+      ++installs_done_;
       break;
     case Kind::Purge:
-      worker_->purge(job.zxid);
+      if (job.installs == installs_done_) worker_->purge(job.zxid);
       break;
     case Kind::Stamp:
       worker_->stamp_durable_point();
@@ -202,7 +212,9 @@ std::vector<consensus::LogWrite> SimDisk::power_lost() {
           install_in_doubt_ = current_->zxid;
           worker_->install(current_->batch);
         }
-        if (current_->kind == Kind::Purge) worker_->purge(current_->zxid);
+        if (current_->kind == Kind::Purge && current_->installs == installs_done_) {
+          worker_->purge(current_->zxid);
+        }
       } catch (const test::SimCrash&) {
       }
     }

@@ -74,6 +74,12 @@ class SimDisk final : public server::Disk {
     LinkId link;
     znode::CheckpointBatch batch;
     Zxid zxid;
+    std::uint64_t installs = 0;
+  };
+  /// A batch belongs to the store of its time: `installs` were asked for before it.
+  struct CheckpointJob {
+    znode::CheckpointBatch batch;
+    std::uint64_t installs;
   };
 
   Micros latency();
@@ -83,6 +89,7 @@ class SimDisk final : public server::Disk {
   void answer(const Job& job);
   void reach(CrashPoint point);
   void checkpoint_done();
+  void next_checkpoint();
   std::vector<consensus::LogWrite> after_mutant(std::vector<consensus::LogWrite> writes) const;
 
   const Plan& plan_;
@@ -95,7 +102,8 @@ class SimDisk final : public server::Disk {
   Random random_;
   std::deque<Job> waiting_;
   std::unique_ptr<Job> current_;
-  std::deque<znode::CheckpointBatch> checkpoints_;
+  std::deque<CheckpointJob> checkpoints_;
+  std::uint64_t installs_asked_ = 0, installs_done_ = 0;
   std::map<LinkId, std::unique_ptr<server::DiskWorker::SnapshotReader>> readers_;
   CrashPoint armed_ = CrashPoint::None;
   int slow_ = 1;

@@ -20,7 +20,7 @@ constexpr int kUsage = 2;
 void usage() {
   std::fprintf(stderr,
                "usage: quorate-sim --seeds A..B [--jobs N] [--seconds-virtual S] [--mutant NAME]\n"
-               "                   [--list-reached] [--must-reach FILE]\n"
+               "                   [--list-reached] [--must-reach FILE] [--keep-going]\n"
                "       quorate-sim --seed N [--trace] [--seconds-virtual S] [--mutant NAME]\n"
                "mutants: ack-before-sync, lose-truncate, stale-link, forget-epoch\n"
                "exit code: 0 all promises kept, 1 one broken (with --mutant: the mutant was found), "
@@ -55,6 +55,8 @@ bool parse(int argc, char** argv, SweepOptions& options, bool& single) {
       options.must_reach = value();
     } else if (word == "--list-reached") {
       options.list_reached = true;
+    } else if (word == "--keep-going") {
+      options.keep_going = true;
     } else if (word == "--trace") {
       options.trace = true;
     } else {

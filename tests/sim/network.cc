@@ -100,7 +100,7 @@ void Network::send(ConnId id, HostId from, Bytes bytes) {
   auto at = conns_.find(id);
   if (at == conns_.end() || bytes.empty()) return;
   int side = at->second.host[0] == from ? 0 : 1;
-  if (!at->second.open[side]) return;
+  if (!at->second.open[side] || at->second.broken) return;
   append(at->second.direction[side].waiting, bytes);
   move(id, side);
 }
@@ -212,6 +212,7 @@ void Network::break_connection(ConnId id) {
   auto at = conns_.find(id);
   if (at == conns_.end()) return;
   trace_.event("break", {at->second.host[0], at->second.host[1], id});
+  at->second.broken = true;
   for (int side : {0, 1}) {
     at->second.direction[side].waiting.clear();
     scheduler_.after(random_.between(0, 5) * kMillisecond, [this, id, side] { end_arrives(id, side); });

@@ -83,6 +83,7 @@ class Network {
   struct Conn {
     HostId host[2];         ///< [0] connected to [1].
     Port port;
+    bool broken = false;            ///< Bytes are lost from here on: never a hole, always a suffix.
     bool open[2] = {false, false};  ///< Whether the process at that end still has it.
     Direction direction[2];         ///< [i]: from host[i] to the other.
   };

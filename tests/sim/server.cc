@@ -250,6 +250,13 @@ void Server::on_election_link(HostId peer, bool reachable) {
   run([this, peer, reachable] { life_->replica->on_election_link(ServerId{peer}, reachable); });
 }
 
+void Server::write_ordered(const consensus::LogWrite& write) {
+  ordered_.apply(write);
+  if (const auto* append = std::get_if<consensus::AppendRecord>(&write)) {
+    world_.checks.proposed(append->record);
+  }
+}
+
 // ---- Recovery ------------------------------------------------------------------------------------
 
 namespace {

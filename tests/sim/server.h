@@ -56,7 +56,7 @@ class Server final : public Host, public DiskOwner {
   void post(Micros delay, std::function<void()> action) override;
   server::Replica& replica() override;
   void crash_point_reached() override;
-  void write_ordered(const consensus::LogWrite& write) override { ordered_.apply(write); }
+  void write_ordered(const consensus::LogWrite& write) override;
   void installed(Zxid zxid) override { ordered_.install(zxid); }
 
  private:

@@ -173,8 +173,9 @@ int sweep(const SweepOptions& options) {
   std::vector<Child> children;
   std::uint64_t next = options.first;
   bool broken = false;
-  while (!children.empty() || (next <= options.last && !broken)) {
-    while (static_cast<int>(children.size()) < options.jobs && next <= options.last && !broken) {
+  while (!children.empty() || (next <= options.last && (!broken || options.keep_going))) {
+    while (static_cast<int>(children.size()) < options.jobs && next <= options.last &&
+           (!broken || options.keep_going)) {
       children.push_back(begin(options, next++));
     }
     read_some(children);

@@ -18,6 +18,7 @@ struct SweepOptions {
   Mutant mutant = Mutant::None;
   bool trace = false;
   bool list_reached = false;
+  bool keep_going = false;  ///< Do not stop at the first broken seed.
   std::string must_reach;   ///< File with one name of a situation per line.
 };
 
