@@ -108,9 +108,13 @@ std::optional<std::vector<WireId>> read_ids(Cursor& in, std::size_t max_field) {
   return ids;
 }
 
-Bytes copy_of(ByteView view) { return Bytes(view.begin(), view.end()); }
+Bytes copy_of(ByteView view) {
+  return Bytes(view.begin(), view.end());
+}
 
-bool known_state(std::int32_t state) { return state >= 0 && state <= 3; }
+bool known_state(std::int32_t state) {
+  return state >= 0 && state <= 3;
+}
 
 }  // namespace
 
@@ -121,25 +125,44 @@ ErrorCode make_error_code(CodecError error) {
 
 const char* name_of(PacketType type) {
   switch (type) {
-    case PacketType::Request: return "REQUEST";
-    case PacketType::Proposal: return "PROPOSAL";
-    case PacketType::Ack: return "ACK";
-    case PacketType::Commit: return "COMMIT";
-    case PacketType::Ping: return "PING";
-    case PacketType::Revalidate: return "REVALIDATE";
-    case PacketType::Sync: return "SYNC";
-    case PacketType::Inform: return "INFORM";
-    case PacketType::CommitAndActivate: return "COMMITANDACTIVATE";
-    case PacketType::NewLeader: return "NEWLEADER";
-    case PacketType::FollowerInfo: return "FOLLOWERINFO";
-    case PacketType::UpToDate: return "UPTODATE";
-    case PacketType::Diff: return "DIFF";
-    case PacketType::Trunc: return "TRUNC";
-    case PacketType::Snap: return "SNAP";
-    case PacketType::ObserverInfo: return "OBSERVERINFO";
-    case PacketType::LeaderInfo: return "LEADERINFO";
-    case PacketType::AckEpoch: return "ACKEPOCH";
-    case PacketType::InformAndActivate: return "INFORMANDACTIVATE";
+    case PacketType::Request:
+      return "REQUEST";
+    case PacketType::Proposal:
+      return "PROPOSAL";
+    case PacketType::Ack:
+      return "ACK";
+    case PacketType::Commit:
+      return "COMMIT";
+    case PacketType::Ping:
+      return "PING";
+    case PacketType::Revalidate:
+      return "REVALIDATE";
+    case PacketType::Sync:
+      return "SYNC";
+    case PacketType::Inform:
+      return "INFORM";
+    case PacketType::CommitAndActivate:
+      return "COMMITANDACTIVATE";
+    case PacketType::NewLeader:
+      return "NEWLEADER";
+    case PacketType::FollowerInfo:
+      return "FOLLOWERINFO";
+    case PacketType::UpToDate:
+      return "UPTODATE";
+    case PacketType::Diff:
+      return "DIFF";
+    case PacketType::Trunc:
+      return "TRUNC";
+    case PacketType::Snap:
+      return "SNAP";
+    case PacketType::ObserverInfo:
+      return "OBSERVERINFO";
+    case PacketType::LeaderInfo:
+      return "LEADERINFO";
+    case PacketType::AckEpoch:
+      return "ACKEPOCH";
+    case PacketType::InformAndActivate:
+      return "INFORMANDACTIVATE";
   }
   return "UNKNOWN";
 }

@@ -50,7 +50,8 @@ void Core::close(LinkId link) {
   ready.links.push_back(CloseLink{link});
   // Commands to links are carried out before sends: what was still to go out is lost with the link.
   std::erase_if(ready.sends, [link](const Envelope& send) { return send.link == link; });
-  std::erase_if(ready.transfers, [link](const Transfer& transfer) { return transfer.link == link; });
+  std::erase_if(ready.transfers,
+                [link](const Transfer& transfer) { return transfer.link == link; });
 }
 
 void Core::tell(EventKind kind, ServerId peer, Zxid zxid, std::string detail) {

@@ -1,4 +1,5 @@
-// What every role works on and what outlives a change of role: log, epochs, open writes, the output.
+// What every role works on and what outlives a change of role: log, epochs, open writes, the
+// output.
 #pragma once
 
 #include <cstdint>
@@ -55,11 +56,11 @@ class Core {
   std::optional<std::int64_t> started;  ///< Nothing moves before the first Tick.
   std::int64_t now = 0;
   bool blank = false;
-  bool snapshot_needed = false;   ///< Own log cannot be joined: report no zxid, so that SNAP comes.
-  std::uint32_t accepted = 0;     ///< Durable, as is `current`.
+  bool snapshot_needed = false;  ///< Own log cannot be joined: report no zxid, so that SNAP comes.
+  std::uint32_t accepted = 0;    ///< Durable, as is `current`.
   std::uint32_t current = 0;
-  std::int64_t round = 0;         ///< Logical clock of the election; in memory only.
-  Vote vote;                      ///< Final vote while following or leading.
+  std::int64_t round = 0;  ///< Logical clock of the election; in memory only.
+  Vote vote;               ///< Final vote while following or leading.
   bool serving = false;
   Zxid fuzzy_until;
   std::optional<LinkId> installing;  ///< A SNAP has begun; SnapshotInstalled has not come yet.

@@ -84,10 +84,13 @@ void Election::handle(ServerId from, const Notification& n) {
   note_fresh(from, n);
   if (decision_ || !core_->ensemble.is_voter(n.leader)) return;
   switch (n.state) {
-    case PeerState::Looking: return on_looking(from, vote_of(n));
+    case PeerState::Looking:
+      return on_looking(from, vote_of(n));
     case PeerState::Following:
-    case PeerState::Leading: return on_established(from, n);
-    case PeerState::Observing: return;
+    case PeerState::Leading:
+      return on_established(from, n);
+    case PeerState::Observing:
+      return;
   }
 }
 

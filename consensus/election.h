@@ -14,8 +14,8 @@ namespace quorate::consensus {
 
 class Election {
  public:
-  /// Sends nothing before `not_before` and before all own writes are durable (R17): a vote speaks of
-  /// the log, and what is not on disk is not in it.
+  /// Sends nothing before `not_before` and before all own writes are durable (R17): a vote speaks
+  /// of the log, and what is not on disk is not in it.
   Election(Core& core, std::int64_t not_before) : core_(&core), not_before_(not_before) {}
 
   void on_tick();
@@ -51,8 +51,8 @@ class Election {
   std::int64_t not_before_;
   bool active_ = false;
   Vote vote_;
-  Votes received_;          ///< This round.
-  Votes out_of_election_;   ///< From servers that follow or lead.
+  Votes received_;                         ///< This round.
+  Votes out_of_election_;                  ///< From servers that follow or lead.
   std::map<ServerId, Notification> held_;  ///< The newest of each voter while we cannot vote yet.
   std::set<ServerId> unreachable_;
   std::set<ServerId> fresh_;  ///< Voters that have never been part of anything.

@@ -15,8 +15,7 @@ constexpr std::uint32_t kCounterEnd = 0xffffffff;  // R50: never used.
 
 Leader::Leader(Core& core)
     : core_(&core),
-      discovery_(core.ensemble,
-                 {core.options.self, core.accepted, core.current, core.log.last()}),
+      discovery_(core.ensemble, {core.options.self, core.accepted, core.current, core.log.last()}),
       tracker_(core.ensemble) {
   deadline_ = core.now + core.ticks(core.options.init_limit);
   next_ping_ = core.now;
@@ -229,10 +228,9 @@ void Leader::leave() {
 }
 
 std::size_t Leader::synced_followers() const {
-  return static_cast<std::size_t>(
-      std::count_if(learners_.begin(), learners_.end(), [this](const auto& item) {
-        return established() && item.second.stage == Stage::Synced;
-      }));
+  return static_cast<std::size_t>(std::count_if(
+      learners_.begin(), learners_.end(),
+      [this](const auto& item) { return established() && item.second.stage == Stage::Synced; }));
 }
 
 void Leader::check() const {

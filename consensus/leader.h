@@ -113,9 +113,9 @@ class Leader {
   std::int64_t next_ping_ = 0;
   std::int64_t next_check_ = 0;
   Zxid self_acked_;
-  std::deque<Request> waiting_;      ///< Arrival order; syncs keep their place in it.
+  std::deque<Request> waiting_;  ///< Arrival order; syncs keep their place in it.
   std::deque<PendingSync> syncs_;
-  std::size_t unproposed_ = 0;       ///< Requests handed out whose Propose may still come.
+  std::size_t unproposed_ = 0;  ///< Requests handed out whose Propose may still come.
 };
 
 }  // namespace quorate::consensus

@@ -54,7 +54,8 @@ void Leader::on_packet(LinkId link, const QuorumPacket& packet) {
     case PacketType::FollowerInfo:
       if (entry.stage == Stage::Connected) return on_info(link, entry, packet);
       break;
-    case PacketType::ObserverInfo: return drop(link, "observers are not served", true);
+    case PacketType::ObserverInfo:
+      return drop(link, "observers are not served", true);
     case PacketType::AckEpoch:
       if (entry.stage == Stage::Informed) return on_ack_epoch(link, entry, packet);
       break;

@@ -76,13 +76,20 @@ void Learner::handle(QuorumPacket& packet) {
   if (!known) return;
   if (!plan_stage()) return misbehaved(std::string(name_of(packet.type)) + " before a plan");
   switch (packet.type) {
-    case PacketType::Proposal: return on_proposal(packet);
-    case PacketType::Commit: return on_commit(packet.zxid);
-    case PacketType::NewLeader: return on_new_leader(packet.zxid);
-    case PacketType::UpToDate: return on_up_to_date();
-    case PacketType::Sync: return on_sync();
-    case PacketType::Revalidate: return on_answer(packet);
-    default: return misbehaved(std::string("unexpected ") + name_of(packet.type));
+    case PacketType::Proposal:
+      return on_proposal(packet);
+    case PacketType::Commit:
+      return on_commit(packet.zxid);
+    case PacketType::NewLeader:
+      return on_new_leader(packet.zxid);
+    case PacketType::UpToDate:
+      return on_up_to_date();
+    case PacketType::Sync:
+      return on_sync();
+    case PacketType::Revalidate:
+      return on_answer(packet);
+    default:
+      return misbehaved(std::string("unexpected ") + name_of(packet.type));
   }
 }
 
@@ -93,10 +100,17 @@ bool Learner::handle_handshake(const QuorumPacket& packet) {
   }
   if (stage_ != Stage::AwaitPlan) return false;
   switch (packet.type) {
-    case PacketType::Diff: on_diff(packet.zxid); return true;
-    case PacketType::Trunc: on_trunc(packet.zxid); return true;
-    case PacketType::Snap: on_snap(); return true;
-    default: return false;
+    case PacketType::Diff:
+      on_diff(packet.zxid);
+      return true;
+    case PacketType::Trunc:
+      on_trunc(packet.zxid);
+      return true;
+    case PacketType::Snap:
+      on_snap();
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -129,9 +143,9 @@ void Learner::send_ack_epoch(bool promised_before) {
   const Zxid last = core_->snapshot_needed ? kBlankZxid : core_->reported_zxid();
   reported_blank_ = last < Zxid{0};
   const auto current = static_cast<std::int32_t>(core_->current);
-  core_->send(*link_, {PacketType::AckEpoch, last,
-                       encode_int(promised_before || reported_blank_ ? -1 : current),
-                       std::nullopt});
+  core_->send(*link_,
+              {PacketType::AckEpoch, last,
+               encode_int(promised_before || reported_blank_ ? -1 : current), std::nullopt});
 }
 
 void Learner::on_diff(Zxid zxid) {

@@ -30,13 +30,13 @@ class Learner {
  private:
   enum class Stage {
     Connecting,
-    AwaitEpoch,   ///< FOLLOWERINFO sent.
-    StoreEpoch,   ///< LEADERINFO came; acceptedEpoch is on its way to the disk.
-    AwaitPlan,    ///< ACKEPOCH sent.
-    Installing,   ///< SNAP: the driver has the stream.
-    Plan,         ///< Between DIFF, TRUNC or SNAP and NEWLEADER.
-    StorePlan,    ///< NEWLEADER came; its ACK waits for the disk.
-    AwaitServing, ///< Acknowledged; UPTODATE is due.
+    AwaitEpoch,    ///< FOLLOWERINFO sent.
+    StoreEpoch,    ///< LEADERINFO came; acceptedEpoch is on its way to the disk.
+    AwaitPlan,     ///< ACKEPOCH sent.
+    Installing,    ///< SNAP: the driver has the stream.
+    Plan,          ///< Between DIFF, TRUNC or SNAP and NEWLEADER.
+    StorePlan,     ///< NEWLEADER came; its ACK waits for the disk.
+    AwaitServing,  ///< Acknowledged; UPTODATE is due.
     UpToDate,
   };
 
@@ -70,19 +70,19 @@ class Learner {
   std::uint32_t epoch_ = 0;
   bool leader_quorate_ = false;
   bool reported_blank_ = false;
-  std::uint64_t barrier_ = 0;       ///< The write that must be durable before the next word.
-  std::optional<Zxid> diff_to_;     ///< What DIFF said the plan would reach.
-  bool cut_ = false;                ///< TRUNC shortened the log.
+  std::uint64_t barrier_ = 0;    ///< The write that must be durable before the next word.
+  std::optional<Zxid> diff_to_;  ///< What DIFF said the plan would reach.
+  bool cut_ = false;             ///< TRUNC shortened the log.
   bool plan_records_ = false;
-  Zxid snapshot_;                   ///< Of the SNAP of this sync; records up to it are in the tree.
+  Zxid snapshot_;  ///< Of the SNAP of this sync; records up to it are in the tree.
   bool snapshot_taken_ = false;
-  Zxid marked_;                     ///< Committed as far as this stream says; effective at UPTODATE.
-  Zxid acked_;                      ///< Proposals up to here need no ACK of ours any more.
+  Zxid marked_;  ///< Committed as far as this stream says; effective at UPTODATE.
+  Zxid acked_;   ///< Proposals up to here need no ACK of ours any more.
   bool up_to_date_ = false;
   Zxid serve_from_;
-  std::deque<QuorumPacket> held_;   ///< Packets that came while the stream is being installed.
+  std::deque<QuorumPacket> held_;  ///< Packets that came while the stream is being installed.
   std::size_t syncs_asked_ = 0;
-  std::deque<Zxid> syncs_;          ///< Answered ones, each waiting until this is applied.
+  std::deque<Zxid> syncs_;  ///< Answered ones, each waiting until this is applied.
 };
 
 }  // namespace quorate::consensus

@@ -22,7 +22,9 @@ LogView::LogView(Limits limits, Zxid base, std::vector<LogRecord> records, Zxid 
   evict();
 }
 
-bool LogView::follows(Zxid zxid) const { return continues(last(), zxid); }
+bool LogView::follows(Zxid zxid) const {
+  return continues(last(), zxid);
+}
 
 void LogView::append(LogRecord record) {
   ENSURE(follows(record.zxid));

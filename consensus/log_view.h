@@ -22,7 +22,7 @@ class LogView {
   /// What recovery found; all of it is durable. `applied` is the zxid of the rebuilt tree.
   LogView(Limits limits, Zxid base, std::vector<LogRecord> records, Zxid applied);
 
-  Zxid base() const { return base_; }      ///< The zxid just before the first record held.
+  Zxid base() const { return base_; }  ///< The zxid just before the first record held.
   Zxid last() const { return records_.empty() ? base_ : records_.back().zxid; }
   Zxid synced() const { return synced_; }
   Zxid committed() const { return committed_; }

@@ -17,9 +17,12 @@ constexpr std::int64_t kPenaltyMaxMs = 5000;
 
 const char* name_of(Role role) {
   switch (role) {
-    case Role::Looking: return "looking";
-    case Role::Following: return "following";
-    case Role::Leading: return "leading";
+    case Role::Looking:
+      return "looking";
+    case Role::Following:
+      return "following";
+    case Role::Leading:
+      return "leading";
   }
   return "?";
 }
@@ -168,7 +171,9 @@ void Peer::Impl::on(Propose& propose) {
   if (auto* leader = as<Leader>()) leader->on_propose(std::move(propose.record));
 }
 
-void Peer::Impl::on(const LogSynced& synced) { core.synced(synced.write); }
+void Peer::Impl::on(const LogSynced& synced) {
+  core.synced(synced.write);
+}
 
 void Peer::Impl::on(const TransferDone& done) {
   if (auto* leader = as<Leader>()) leader->on_transfer_done(done);
@@ -197,7 +202,9 @@ Peer::Peer(PeerOptions options, DurableState state, Random random)
 
 Peer::~Peer() = default;
 
-void Peer::step(Input input) { impl_->step(std::move(input)); }
+void Peer::step(Input input) {
+  impl_->step(std::move(input));
+}
 
 bool Peer::has_ready() const {
   const Ready& r = impl_->core.ready;
@@ -220,7 +227,9 @@ Role Peer::role() const {
   return impl_->as<Learner>() ? Role::Following : Role::Looking;
 }
 
-bool Peer::serving() const { return impl_->core.serving; }
+bool Peer::serving() const {
+  return impl_->core.serving;
+}
 
 std::optional<ServerId> Peer::leader() const {
   if (impl_->as<Leader>()) return impl_->core.options.self;
@@ -240,11 +249,21 @@ bool Peer::may_propose() const {
   return leader != nullptr && leader->may_propose();
 }
 
-Zxid Peer::applied() const { return impl_->core.log.applied(); }
-Zxid Peer::committed() const { return impl_->core.log.committed(); }
-Zxid Peer::last_logged() const { return impl_->core.log.last(); }
-std::uint32_t Peer::accepted_epoch() const { return impl_->core.accepted; }
-std::uint32_t Peer::current_epoch() const { return impl_->core.current; }
+Zxid Peer::applied() const {
+  return impl_->core.log.applied();
+}
+Zxid Peer::committed() const {
+  return impl_->core.log.committed();
+}
+Zxid Peer::last_logged() const {
+  return impl_->core.log.last();
+}
+std::uint32_t Peer::accepted_epoch() const {
+  return impl_->core.accepted;
+}
+std::uint32_t Peer::current_epoch() const {
+  return impl_->core.current;
+}
 
 std::size_t Peer::outstanding() const {
   const auto* leader = impl_->as<Leader>();
@@ -261,8 +280,12 @@ std::size_t Peer::learners() const {
   return leader ? leader->learners() : 0;
 }
 
-Zxid Peer::fuzzy_until() const { return impl_->core.fuzzy_until; }
+Zxid Peer::fuzzy_until() const {
+  return impl_->core.fuzzy_until;
+}
 
-void Peer::checkpointed(Zxid zxid) { ENSURE(zxid <= impl_->core.log.applied()); }
+void Peer::checkpointed(Zxid zxid) {
+  ENSURE(zxid <= impl_->core.log.applied());
+}
 
 }  // namespace quorate::consensus

@@ -20,9 +20,9 @@ SyncPlan inside_window(const PlanInput& input) {
   if (previous == input.peer) return diff;
   // Nothing was logged in the epoch which this zxid only marks.
   if (input.peer.counter() == 0) return diff;
-  const auto next = std::upper_bound(
-      input.records.begin(), input.records.end(), input.peer,
-      [](Zxid wanted, const LogRecord& record) { return wanted < record.zxid; });
+  const auto next =
+      std::upper_bound(input.records.begin(), input.records.end(), input.peer,
+                       [](Zxid wanted, const LogRecord& record) { return wanted < record.zxid; });
   if (next != input.records.end() && next->zxid.epoch() == input.peer.epoch()) return cut;
   // Across epochs ZooKeeper sends SNAP. But our SNAP ends at `applied`: while this leader is not
   // established, the learner would throw away records behind it that it has acknowledged to an
@@ -35,9 +35,12 @@ SyncPlan inside_window(const PlanInput& input) {
 
 const char* name_of(SyncPlan::Kind kind) {
   switch (kind) {
-    case SyncPlan::Kind::Diff: return "DIFF";
-    case SyncPlan::Kind::Trunc: return "TRUNC";
-    case SyncPlan::Kind::Snap: return "SNAP";
+    case SyncPlan::Kind::Diff:
+      return "DIFF";
+    case SyncPlan::Kind::Trunc:
+      return "TRUNC";
+    case SyncPlan::Kind::Snap:
+      return "SNAP";
   }
   return "?";
 }

@@ -17,7 +17,9 @@ struct Vote {
   friend bool operator==(const Vote&, const Vote&) = default;
 };
 
-inline Vote vote_of(const Notification& n) { return {n.leader, n.zxid, n.peer_epoch, n.round}; }
+inline Vote vote_of(const Notification& n) {
+  return {n.leader, n.zxid, n.peer_epoch, n.round};
+}
 
 /// Greater currentEpoch, then greater (signed) zxid, then greater id (zab-protocol section 4.2).
 inline bool beats(const Vote& a, const Vote& b) {

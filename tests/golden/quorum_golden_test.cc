@@ -85,7 +85,8 @@ void check_inside(const QuorumPacket& packet, bool from_learner) {
         CHECK(encode_answer(*decode_answer(packet)) == packet);
       }
       break;
-    default: break;
+    default:
+      break;
   }
 }
 

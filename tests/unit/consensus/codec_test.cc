@@ -42,7 +42,9 @@ Bytes bytes_of(const QuorumPacket& packet) {
   return out;
 }
 
-SharedBytes shared(std::string_view hex_text) { return SharedBytes(from_hex(hex_text)); }
+SharedBytes shared(std::string_view hex_text) {
+  return SharedBytes(from_hex(hex_text));
+}
 
 Notification first_vote_of_3() {
   Notification vote;
@@ -70,26 +72,33 @@ std::vector<Golden> golden_packets() {
   return {
       {"FOLLOWERINFO of server 2",
        "0000000b 0000000000000000 00000014 0000000000000002 00010000 0000000000000000 ffffffff",
-       {PacketType::FollowerInfo, Zxid{0},
-        encode_learner_info({.sid = {2}}), std::nullopt}},
-      {"LEADERINFO of epoch 1", "00000011 0000000100000000 00000004 00010000 ffffffff",
+       {PacketType::FollowerInfo, Zxid{0}, encode_learner_info({.sid = {2}}), std::nullopt}},
+      {"LEADERINFO of epoch 1",
+       "00000011 0000000100000000 00000004 00010000 ffffffff",
        {PacketType::LeaderInfo, epoch_one, encode_int(0x10000), std::nullopt}},
-      {"ACKEPOCH with an empty log", "00000012 0000000000000000 00000004 00000000 ffffffff",
+      {"ACKEPOCH with an empty log",
+       "00000012 0000000000000000 00000004 00000000 ffffffff",
        {PacketType::AckEpoch, Zxid{0}, encode_int(0), std::nullopt}},
-      {"ACK of NEWLEADER", "00000003 0000000100000000 ffffffff ffffffff",
+      {"ACK of NEWLEADER",
+       "00000003 0000000100000000 ffffffff ffffffff",
        {PacketType::Ack, epoch_one, std::nullopt, std::nullopt}},
-      {"UPTODATE", "0000000c ffffffffffffffff ffffffff ffffffff",
+      {"UPTODATE",
+       "0000000c ffffffffffffffff ffffffff ffffffff",
        {PacketType::UpToDate, kBlankZxid, std::nullopt, std::nullopt}},
-      {"PING of the leader", "00000005 0000000100000000 ffffffff ffffffff",
+      {"PING of the leader",
+       "00000005 0000000100000000 ffffffff ffffffff",
        {PacketType::Ping, epoch_one, std::nullopt, std::nullopt}},
-      {"PING reply without sessions", "00000005 0000000100000000 00000000 ffffffff",
+      {"PING reply without sessions",
+       "00000005 0000000100000000 00000000 ffffffff",
        {PacketType::Ping, epoch_one, encode_touches({}), std::nullopt}},
-      {"SYNC reply", "00000007 0000000000000000 ffffffff ffffffff",
+      {"SYNC reply",
+       "00000007 0000000000000000 ffffffff ffffffff",
        {PacketType::Sync, Zxid{0}, std::nullopt, std::nullopt}},
       {"REVALIDATE question",
        "00000006 ffffffffffffffff 0000000c 01000014791e0000 00009c40 ffffffff",
        encode_question({{0x01000014791e0000}, 40000})},
-      {"COMMITANDACTIVATE for leader 3", "00000009 0000000100000002 00000008 0000000000000003 ffffffff",
+      {"COMMITANDACTIVATE for leader 3",
+       "00000009 0000000100000002 00000008 0000000000000003 ffffffff",
        {PacketType::CommitAndActivate, Zxid::make(1, 2), shared("0000000000000003"), std::nullopt}},
       {"REQUEST createSession",
        "00000001 ffffffffffffffff 00000014 01000014791e0000 00000000 fffffff6 00009c40 ffffffff",
@@ -220,8 +229,8 @@ TEST_CASE("requests, revalidations and touches: both ways, and never from cut by
   CHECK(*decode_request(packet) == request);
   for (std::size_t cut = 0; cut < 16; ++cut) {
     QuorumPacket part = packet;
-    part.data = SharedBytes(Bytes(packet.data->view().begin(),
-                                  packet.data->view().begin() + static_cast<long>(cut)));
+    part.data = SharedBytes(
+        Bytes(packet.data->view().begin(), packet.data->view().begin() + static_cast<long>(cut)));
     CHECK(decode_request(part).has_error());
   }
   CHECK(decode_request({PacketType::Request, kBlankZxid, std::nullopt, std::nullopt}).has_error());
@@ -262,7 +271,8 @@ TEST_CASE("old notifications of 28, 40 and 44 bytes are understood") {
   const auto one = decode_notification(from_hex(votes + "0000000000000006 00000001 00000000"));
   CHECK(one->version == 1);
   for (const Notification& notification : {*old, *one}) {
-    if (notification.version == 1) CHECK(*decode_notification(encode(notification)) == notification);
+    if (notification.version == 1)
+      CHECK(*decode_notification(encode(notification)) == notification);
   }
 }
 
@@ -271,7 +281,8 @@ TEST_CASE("malformed notifications cost the message only") {
   for (std::size_t size = 0; size < body.size(); ++size) {
     CAPTURE(size);
     // 28 and 40 bytes are the older forms.
-    CHECK(decode_notification(ByteView(body).first(size)).has_value() == (size == 28 || size == 40));
+    CHECK(decode_notification(ByteView(body).first(size)).has_value() ==
+          (size == 28 || size == 40));
   }
   Bytes bad_state = body;
   bad_state[3] = std::byte{4};
@@ -282,8 +293,8 @@ TEST_CASE("malformed notifications cost the message only") {
 }
 
 TEST_CASE("initial message: V1 out; V1, V2 and a bare sid in") {
-  const Bytes v1 = from_hex(
-      "ffffffffffff0000 0000000000000003 0000000f 3132372e37372e302e333a33383838");
+  const Bytes v1 =
+      from_hex("ffffffffffff0000 0000000000000003 0000000f 3132372e37372e302e333a33383838");
   CHECK(encode(InitialMessage{{3}, "127.77.0.3:3888"}) == v1);
   for (std::size_t size = 0; size < v1.size(); ++size) {
     CAPTURE(size);
@@ -309,10 +320,10 @@ TEST_CASE("initial message: V1 out; V1, V2 and a bare sid in") {
 }
 
 TEST_CASE("initial message: other versions and impossible address lengths are refused") {
-  for (const char* text : {"ffffffffffff0002", "ffffffffffffffff",
-                           "ffffffffffff0000 0000000000000003 00000000",
-                           "ffffffffffff0000 0000000000000003 ffffffff",
-                           "ffffffffffff0000 0000000000000003 00000801"}) {
+  for (const char* text :
+       {"ffffffffffff0002", "ffffffffffffffff", "ffffffffffff0000 0000000000000003 00000000",
+        "ffffffffffff0000 0000000000000003 ffffffff",
+        "ffffffffffff0000 0000000000000003 00000801"}) {
     CAPTURE(text);
     const Bytes bytes = from_hex(text);
     ByteView view(bytes);

@@ -63,7 +63,7 @@ struct Wire {
 struct End {
   ServerId server;
   LinkId link;
-  bool closed = false;            ///< This side has been told, or has closed.
+  bool closed = false;  ///< This side has been told, or has closed.
   std::deque<Wire> inbox;
 };
 
@@ -93,7 +93,8 @@ class World {
  public:
   World(int servers, bool blank, std::uint64_t seed = 1) : random_(seed) {
     std::vector<Member> members;
-    for (int i = 1; i <= servers; ++i) members.push_back({{i}, "h" + std::to_string(i), 1, 2, false, ""});
+    for (int i = 1; i <= servers; ++i)
+      members.push_back({{i}, "h" + std::to_string(i), 1, 2, false, ""});
     ensemble = Ensemble(members);
     for (int i = 1; i <= servers; ++i) {
       servers_[{i}].disk.has_current = !blank;
@@ -116,7 +117,7 @@ class World {
     options.window_records = window_records;
     options.outstanding_max = 50;
     DurableState state{!server.disk.has_current, server.disk.accepted, server.disk.current,
-                       server.disk.checkpoint, server.disk.base, server.disk.log};
+                       server.disk.checkpoint,   server.disk.base,     server.disk.log};
     server.tree = server.disk.tree;
     server.peer = std::make_unique<Peer>(options, state, random_.fork());
     pump(id);
@@ -369,7 +370,7 @@ class World {
   }
 
   Ensemble ensemble;
-  History chosen;          ///< What has been applied anywhere, in order.
+  History chosen;  ///< What has been applied anywhere, in order.
   std::size_t window_records = 4;
   bool faults = true;
   int wipes_left = 0;
@@ -405,7 +406,8 @@ class World {
     }
     for (const LinkCommand& command : ready.links) {
       if (const auto* open = std::get_if<OpenLink>(&command)) server.opening.insert(open->peer);
-      if (const auto* cancel = std::get_if<CancelOpen>(&command)) server.opening.erase(cancel->peer);
+      if (const auto* cancel = std::get_if<CancelOpen>(&command))
+        server.opening.erase(cancel->peer);
       if (const auto* close = std::get_if<CloseLink>(&command)) close_end(id, close->link);
     }
     for (VoteEnvelope& vote : ready.votes) votes_[{id, vote.to}] = vote.notification;
@@ -461,7 +463,8 @@ class World {
   }
 
   void forget_dead() {
-    std::erase_if(connections_, [](const Connection& c) { return c.ends[0].closed && c.ends[1].closed; });
+    std::erase_if(connections_,
+                  [](const Connection& c) { return c.ends[0].closed && c.ends[1].closed; });
   }
 
   void fault(ServerId id);
@@ -479,14 +482,22 @@ class World {
 inline void World::fault(ServerId id) {
   const ServerId other{random_.between(1, static_cast<std::int64_t>(servers_.size()))};
   switch (random_.below(7)) {
-    case 0: crash(id, random_.below(4)); break;
-    case 1: drop_links(id, other); break;
+    case 0:
+      crash(id, random_.below(4));
+      break;
+    case 1:
+      drop_links(id, other);
+      break;
     case 2:
       if (id != other) cuts.insert({std::min(id, other), std::max(id, other)});
       break;
     case 3:
-    case 4: cuts.clear(); break;
-    case 5: checkpoint(id, random_.percent(50)); break;
+    case 4:
+      cuts.clear();
+      break;
+    case 5:
+      checkpoint(id, random_.percent(50));
+      break;
     case 6:
       // A second server without data would leave too few for a quorum: that needs an operator.
       if (wipes_left > 0 && random_.percent(20) && nobody_blank()) {
@@ -498,27 +509,43 @@ inline void World::fault(ServerId id) {
 }
 
 inline void World::random_step() {
-  const auto any = [&] { return ServerId{random_.between(1, static_cast<std::int64_t>(servers_.size()))}; };
+  const auto any = [&] {
+    return ServerId{random_.between(1, static_cast<std::int64_t>(servers_.size()))};
+  };
   const ServerId id = any();
   switch (random_.below(20)) {
     case 0:
       if (faults && random_.percent(8)) fault(id);
       break;
-    case 1: tick_all(random_.between(1, 30)); break;
+    case 1:
+      tick_all(random_.between(1, 30));
+      break;
     case 2:
       if (!up(id) && random_.percent(20)) start(id);
       break;
-    case 3: finish_transfer(id); break;
-    case 4: finish_install(id, random_.percent(90)); break;
+    case 3:
+      finish_transfer(id);
+      break;
+    case 4:
+      finish_install(id, random_.percent(90));
+      break;
     case 5:
-    case 6: connect(id, any()); break;
+    case 6:
+      connect(id, any());
+      break;
     case 7:
     case 8:
-    case 9: deliver_vote(id, any()); break;
+    case 9:
+      deliver_vote(id, any());
+      break;
     case 10:
     case 11:
-    case 12: sync_disk(id, random_.between(1, 4)); break;
-    case 13: propose(id); break;
+    case 12:
+      sync_disk(id, random_.between(1, 4));
+      break;
+    case 13:
+      propose(id);
+      break;
     case 14: {
       Request request;
       request.op = random_.percent(30) ? kSyncOp : 1;

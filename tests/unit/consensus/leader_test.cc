@@ -10,14 +10,16 @@ namespace {
 using Sent = std::vector<std::string>;
 constexpr LinkId kOther{8};
 
-Zxid z(std::uint32_t epoch, std::uint32_t counter) { return Zxid::make(epoch, counter); }
+Zxid z(std::uint32_t epoch, std::uint32_t counter) {
+  return Zxid::make(epoch, counter);
+}
 
 /// Log 1.1 1.2 (1.3 not applied).
 DurableState with_tail() {
   DurableState state;
   state.accepted_epoch = state.current_epoch = 1;
-  state.records = {{z(1, 1), bytes_of_text("a")}, {z(1, 2), bytes_of_text("b")},
-                   {z(1, 3), bytes_of_text("c")}};
+  state.records = {
+      {z(1, 1), bytes_of_text("a")}, {z(1, 2), bytes_of_text("b")}, {z(1, 3), bytes_of_text("c")}};
   state.checkpoint = z(1, 2);
   return state;
 }

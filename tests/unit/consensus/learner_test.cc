@@ -9,14 +9,16 @@ namespace {
 
 using Sent = std::vector<std::string>;
 
-Zxid z(std::uint32_t epoch, std::uint32_t counter) { return Zxid::make(epoch, counter); }
+Zxid z(std::uint32_t epoch, std::uint32_t counter) {
+  return Zxid::make(epoch, counter);
+}
 
 /// Log 1.1 1.2 (1.3 not applied).
 DurableState with_tail() {
   DurableState state;
   state.accepted_epoch = state.current_epoch = 1;
-  state.records = {{z(1, 1), bytes_of_text("a")}, {z(1, 2), bytes_of_text("b")},
-                   {z(1, 3), bytes_of_text("c")}};
+  state.records = {
+      {z(1, 1), bytes_of_text("a")}, {z(1, 2), bytes_of_text("b")}, {z(1, 3), bytes_of_text("c")}};
   state.checkpoint = z(1, 2);
   return state;
 }
@@ -136,25 +138,35 @@ TEST_CASE("4925: a hole, a foreign packet or a plan that ends early ends the lin
   };
   for (const Row& row : {
            Row{"hole in the plan", {{PacketType::Diff, z(1, 5)}, {PacketType::Proposal, z(1, 5)}}},
-           Row{"hole at the next epoch", {{PacketType::Diff, z(2, 2)}, {PacketType::Proposal, z(2, 2)}}},
-           Row{"same zxid, other bytes", {{PacketType::Diff, z(1, 3)}, {PacketType::Proposal, z(1, 3)}}},
+           Row{"hole at the next epoch",
+               {{PacketType::Diff, z(2, 2)}, {PacketType::Proposal, z(2, 2)}}},
+           Row{"same zxid, other bytes",
+               {{PacketType::Diff, z(1, 3)}, {PacketType::Proposal, z(1, 3)}}},
            Row{"commit of nothing", {{PacketType::Diff, z(1, 3)}, {PacketType::Commit, z(1, 4)}}},
            Row{"commit out of order",
-               {{PacketType::Diff, z(1, 5)}, {PacketType::Proposal, z(1, 4)},
-                {PacketType::Proposal, z(1, 5)}, {PacketType::Commit, z(1, 5)}}},
+               {{PacketType::Diff, z(1, 5)},
+                {PacketType::Proposal, z(1, 4)},
+                {PacketType::Proposal, z(1, 5)},
+                {PacketType::Commit, z(1, 5)}}},
            Row{"plan ends early", {{PacketType::Diff, z(1, 5)}, {PacketType::NewLeader, z(2, 0)}}},
-           Row{"NEWLEADER of another epoch", {{PacketType::Diff, z(1, 3)}, {PacketType::NewLeader, z(3, 0)}}},
+           Row{"NEWLEADER of another epoch",
+               {{PacketType::Diff, z(1, 3)}, {PacketType::NewLeader, z(3, 0)}}},
            Row{"UPTODATE before the ACK",
-               {{PacketType::Diff, z(1, 3)}, {PacketType::NewLeader, z(2, 0)}, {PacketType::UpToDate, kBlankZxid}}},
+               {{PacketType::Diff, z(1, 3)},
+                {PacketType::NewLeader, z(2, 0)},
+                {PacketType::UpToDate, kBlankZxid}}},
            Row{"proposal before a plan", {{PacketType::Proposal, z(1, 4)}}},
-           Row{"INFORM to a follower", {{PacketType::Diff, z(1, 3)}, {PacketType::Inform, z(1, 4)}}},
-           Row{"COMMITANDACTIVATE", {{PacketType::Diff, z(1, 3)}, {PacketType::CommitAndActivate, z(1, 4)}}},
+           Row{"INFORM to a follower",
+               {{PacketType::Diff, z(1, 3)}, {PacketType::Inform, z(1, 4)}}},
+           Row{"COMMITANDACTIVATE",
+               {{PacketType::Diff, z(1, 3)}, {PacketType::CommitAndActivate, z(1, 4)}}},
            Row{"SYNC not asked for", {{PacketType::Diff, z(1, 3)}, {PacketType::Sync, Zxid{0}}}},
        }) {
     CAPTURE(row.name);
     Following one;
     for (const auto& [type, zxid] : row.packets) {
-      one.packet(type, zxid, type == PacketType::Proposal ? std::optional(bytes_of_text("x")) : std::nullopt);
+      one.packet(type, zxid,
+                 type == PacketType::Proposal ? std::optional(bytes_of_text("x")) : std::nullopt);
     }
     CHECK(one.happened(EventKind::PeerMisbehaved));
     CHECK(one.peer.role() == Role::Looking);
@@ -184,7 +196,8 @@ TEST_CASE("an exact repeat of a proposal is harmless (R15); unknown packet types
   CHECK(one.peer.role() == Role::Following);
 }
 
-TEST_CASE("TRUNC cuts the unapplied tail; a cut that cannot end there asks for a whole tree (R20)") {
+TEST_CASE(
+    "TRUNC cuts the unapplied tail; a cut that cannot end there asks for a whole tree (R20)") {
   Following cut;
   cut.packet(PacketType::Trunc, z(1, 2));
   CHECK(cut.happened(EventKind::Truncated));
@@ -207,7 +220,8 @@ TEST_CASE("TRUNC cuts the unapplied tail; a cut that cannot end there asks for a
   }
 }
 
-TEST_CASE("SNAP from ZooKeeper: repeats up to its zxid are skipped, the rest is fuzzy until UPTODATE") {
+TEST_CASE(
+    "SNAP from ZooKeeper: repeats up to its zxid are skipped, the rest is fuzzy until UPTODATE") {
   OnePeer one(with_tail());
   one.vote({2}, PeerState::Following, {3}, Zxid{0}, 1, 2);
   one.vote({3}, PeerState::Leading, {3}, Zxid{0}, 1, 2);
@@ -284,7 +298,8 @@ TEST_CASE("R17: after leaving a role nobody is voted for before own writes are d
   CHECK(one.votes[0].notification.zxid == z(2, 1));
 }
 
-TEST_CASE("a silent leader is left after syncLimit ticks; PING is answered with empty, never null") {
+TEST_CASE(
+    "a silent leader is left after syncLimit ticks; PING is answered with empty, never null") {
   Following one;
   one.packet(PacketType::Diff, z(1, 3));
   one.packet(PacketType::NewLeader, z(2, 0));

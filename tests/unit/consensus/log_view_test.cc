@@ -5,7 +5,9 @@
 namespace quorate::consensus {
 namespace {
 
-Zxid z(std::uint32_t epoch, std::uint32_t counter) { return Zxid::make(epoch, counter); }
+Zxid z(std::uint32_t epoch, std::uint32_t counter) {
+  return Zxid::make(epoch, counter);
+}
 LogRecord record(std::uint32_t epoch, std::uint32_t counter) {
   return {z(epoch, counter), SharedBytes(Bytes(10))};
 }
@@ -20,11 +22,11 @@ TEST_CASE("a log goes on by one, or with the first txn of a higher epoch (R6)") 
     Zxid last, next;
     bool continues;
   };
-  for (const Row& row : {Row{z(1, 1), z(1, 2), true}, Row{z(1, 1), z(1, 3), false},
-                         Row{z(1, 1), z(1, 1), false}, Row{z(1, 9), z(2, 1), true},
-                         Row{z(1, 9), z(3, 1), true}, Row{z(1, 9), z(2, 2), false},
-                         Row{z(2, 0), z(2, 1), true}, Row{z(2, 1), z(1, 2), false},
-                         Row{Zxid{0}, z(0, 1), true}, Row{z(1, 0xffffffff), z(2, 0), false}}) {
+  for (const Row& row :
+       {Row{z(1, 1), z(1, 2), true}, Row{z(1, 1), z(1, 3), false}, Row{z(1, 1), z(1, 1), false},
+        Row{z(1, 9), z(2, 1), true}, Row{z(1, 9), z(3, 1), true}, Row{z(1, 9), z(2, 2), false},
+        Row{z(2, 0), z(2, 1), true}, Row{z(2, 1), z(1, 2), false}, Row{Zxid{0}, z(0, 1), true},
+        Row{z(1, 0xffffffff), z(2, 0), false}}) {
     CHECK(continues(row.last, row.next) == row.continues);
   }
 }

@@ -47,7 +47,8 @@ class OnePeer {
             std::int64_t epoch) {
     step(ElectionMessage{from, {state, leader, zxid, round, epoch, 2, ""}});
   }
-  void packet(PacketType type, Zxid zxid, std::optional<SharedBytes> data = {}, LinkId link = kLink) {
+  void packet(PacketType type, Zxid zxid, std::optional<SharedBytes> data = {},
+              LinkId link = kLink) {
     step(QuorumMessage{link, {type, zxid, std::move(data), std::nullopt}});
   }
   void proposal(Zxid zxid, std::string_view text = "x") {

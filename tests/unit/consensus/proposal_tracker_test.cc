@@ -11,7 +11,9 @@ Ensemble three_and_an_observer() {
                    {{3}, "", 0, 0, false, ""},
                    {{4}, "", 0, 0, true, ""}});
 }
-constexpr Zxid z(std::uint32_t counter) { return Zxid::make(5, counter); }
+constexpr Zxid z(std::uint32_t counter) {
+  return Zxid::make(5, counter);
+}
 
 }  // namespace
 

@@ -17,7 +17,8 @@ TEST_CASE("random schedules: agreement, order, nothing committed is lost, and it
   std::size_t applied = 0;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     CAPTURE(seed);
-    if (std::getenv("QUORATE_SEEDS")) std::fprintf(stderr, "seed %lu\n", static_cast<unsigned long>(seed));
+    if (std::getenv("QUORATE_SEEDS"))
+      std::fprintf(stderr, "seed %lu\n", static_cast<unsigned long>(seed));
     const int servers = 3 + static_cast<int>(seed % 3);
     world::World world(servers, /*blank=*/seed % 2 == 0, seed);
     world.wipes_left = seed % 4 == 0 ? 1 : 0;

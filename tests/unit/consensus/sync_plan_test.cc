@@ -5,7 +5,9 @@
 namespace quorate::consensus {
 namespace {
 
-Zxid z(std::uint32_t epoch, std::uint32_t counter) { return Zxid::make(epoch, counter); }
+Zxid z(std::uint32_t epoch, std::uint32_t counter) {
+  return Zxid::make(epoch, counter);
+}
 
 // History: base 1.3 | 1.4 1.5 3.1 3.2 3.3
 std::deque<LogRecord> history() {
@@ -36,14 +38,26 @@ TEST_CASE("the plan for a learner (zab-protocol section 8, window only)") {
            Row{"ahead in a later epoch", z(4, 7), end, end, {Kind::Trunc, end, end}},
            Row{"ahead, only marks a later epoch", z(4, 0), end, end, {Kind::Snap, {}, {}}},
            Row{"only marks an epoch", z(2, 0), end, end, {Kind::Diff, end, z(1, 5)}},
-           Row{"only marks an epoch that has records", z(3, 0), end, end,
+           Row{"only marks an epoch that has records",
+               z(3, 0),
+               end,
+               end,
                {Kind::Diff, end, z(1, 5)}},
            Row{"another tail across an epoch", z(2, 1), end, end, {Kind::Snap, {}, {}}},
-           Row{"another tail behind what a SNAP would hold", z(2, 1), end, z(1, 4),
+           Row{"another tail behind what a SNAP would hold",
+               z(2, 1),
+               end,
+               z(1, 4),
                {Kind::Trunc, z(1, 5), z(1, 5)}},
-           Row{"behind the commit point of the leader", z(3, 3), z(3, 2), z(3, 2),
+           Row{"behind the commit point of the leader",
+               z(3, 3),
+               z(3, 2),
+               z(3, 2),
                {Kind::Trunc, z(3, 2), z(3, 2)}},
-           Row{"never beyond the commit point", z(3, 1), z(3, 2), z(3, 2),
+           Row{"never beyond the commit point",
+               z(3, 1),
+               z(3, 2),
+               z(3, 2),
                {Kind::Diff, z(3, 2), z(3, 1)}},
        }) {
     CAPTURE(row.name);
