@@ -48,7 +48,8 @@ const std::vector<Command>& command_table() {
 }
 
 std::string usage_list() {
-  std::string text = "quorate-shell -server host:port[,host:port...][/chroot] -timeout ms command args\n";
+  std::string text =
+      "quorate-shell -server host:port[,host:port...][/chroot] -timeout ms command args\n";
   for (const Command& command : command_table()) {
     text += std::string("\t") + command.name;
     if (*command.arguments != '\0') text += std::string(" ") + command.arguments;
@@ -70,9 +71,8 @@ Exit usage_error(Session& session, const Command& command) {
 Exit run_command(Session& session, const std::vector<std::string>& words) {
   if (words.empty()) return Exit::Ok;
   const auto& table = command_table();
-  const auto command = std::find_if(table.begin(), table.end(), [&](const Command& each) {
-    return words.front() == each.name;
-  });
+  const auto command = std::find_if(
+      table.begin(), table.end(), [&](const Command& each) { return words.front() == each.name; });
   if (command == table.end()) {
     session.output.err(usage_list() + "Command not found: Command not found " + words.front());
     return Exit::Usage;

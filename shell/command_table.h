@@ -49,7 +49,7 @@ struct Command {
   std::vector<OptionSpec> options;
   std::size_t words_min;
   std::size_t words_max;
-  bool path_first;        ///< The first word is a path and must begin with '/'.
+  bool path_first;  ///< The first word is a path and must begin with '/'.
   Exit (*run)(Session&, const Arguments&);
 };
 

@@ -72,13 +72,31 @@ Exit run_deleteall(Session& session, const Arguments& arguments) {
 
 std::vector<Command> write_commands() {
   return {
-      {"create", "[-s] [-e] path [data]", "create a node; -s numbered by the server; -e ephemeral",
-       {{'s'}, {'e'}}, 1, 2, true, run_create},
-      {"delete", "[-v version] path", "delete a node without children", {{'v', true}}, 1, 1, true,
+      {"create",
+       "[-s] [-e] path [data]",
+       "create a node; -s numbered by the server; -e ephemeral",
+       {{'s'}, {'e'}},
+       1,
+       2,
+       true,
+       run_create},
+      {"delete",
+       "[-v version] path",
+       "delete a node without children",
+       {{'v', true}},
+       1,
+       1,
+       true,
        run_delete},
       {"deleteall", "path", "delete a node and all below it", {}, 1, 1, true, run_deleteall},
-      {"set", "path data [-s] [-v version]", "replace the data of a node; -s print its new Stat",
-       {{'s'}, {'v', true}}, 2, 2, true, run_set},
+      {"set",
+       "path data [-s] [-v version]",
+       "replace the data of a node; -s print its new Stat",
+       {{'s'}, {'v', true}},
+       2,
+       2,
+       true,
+       run_set},
   };
 }
 

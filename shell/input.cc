@@ -21,10 +21,13 @@ struct FreeLine {
 const char* prompt_state(client::SessionState state) {
   switch (state) {
     case client::SessionState::Connected:
-    case client::SessionState::Reconnected: return "CONNECTED";
+    case client::SessionState::Reconnected:
+      return "CONNECTED";
     case client::SessionState::Expired:
-    case client::SessionState::Closed: return "CLOSED";
-    default: return "CONNECTING";
+    case client::SessionState::Closed:
+      return "CLOSED";
+    default:
+      return "CONNECTING";
   }
 }
 
@@ -109,9 +112,8 @@ Exit run_shell(const ShellOptions& options) {
   client::SyncClient client(std::move(connect));
   if (interactive) {
     output.out("Connecting to " + options.servers + "\nWelcome to Quorate!\n");
-    client.add_session_listener([&output](const client::SessionEvent& event) {
-      output.out(session_block(event));
-    });
+    client.add_session_listener(
+        [&output](const client::SessionEvent& event) { output.out(session_block(event)); });
   }
   const auto connected = client.connect();
   if (!connected) return tell_no_connection(output, options, connected);

@@ -13,8 +13,8 @@ std::vector<std::string> split_words(std::string_view line) {
     while (at < line.size() && blank(line[at])) ++at;
     if (at == line.size()) return words;
     const char quote = line[at];
-    const std::size_t close = quote == '"' || quote == '\'' ? line.find(quote, at + 1)
-                                                            : std::string_view::npos;
+    const std::size_t close =
+        quote == '"' || quote == '\'' ? line.find(quote, at + 1) : std::string_view::npos;
     if (close != std::string_view::npos) {
       words.emplace_back(line.substr(at + 1, close - at - 1));
       at = close + 1;

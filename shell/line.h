@@ -9,8 +9,8 @@
 
 namespace quorate::shell {
 
-/// Splits at blanks; words may stand in "..." or '...', which are taken off; no escapes. A quote that
-/// is not closed is an ordinary character.
+/// Splits at blanks; words may stand in "..." or '...', which are taken off; no escapes. A quote
+/// that is not closed is an ordinary character.
 std::vector<std::string> split_words(std::string_view line);
 
 /// An option of a command: "-s", or "-v n" when it takes a value.
@@ -27,7 +27,8 @@ struct Arguments {
 };
 
 /// Sorts `words` (without the command's name) into options, which may stand anywhere, and the rest;
-/// "--" ends the options, "-" alone is a word. Nothing when an option is unknown or lacks its value.
+/// "--" ends the options, "-" alone is a word. Nothing when an option is unknown or lacks its
+/// value.
 std::optional<Arguments> parse_arguments(const std::vector<std::string>& words,
                                          const std::vector<OptionSpec>& options);
 

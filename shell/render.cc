@@ -24,7 +24,9 @@ std::string java_date(std::int64_t ms) {
   return std::string(text, size);
 }
 
-std::string watcher(const std::string& event) { return "\nWATCHER::\n\nWatchedEvent " + event + "\n"; }
+std::string watcher(const std::string& event) {
+  return "\nWATCHER::\n\nWatchedEvent " + event + "\n";
+}
 
 }  // namespace
 
@@ -68,12 +70,21 @@ std::string watch_block(const client::WatchEvent& event) {
 std::string session_block(const client::SessionEvent& event) {
   const char* state = nullptr;
   switch (event.state) {
-    case client::SessionState::Connecting: return "";
+    case client::SessionState::Connecting:
+      return "";
     case client::SessionState::Connected:
-    case client::SessionState::Reconnected: state = "SyncConnected"; break;
-    case client::SessionState::Suspended: state = "Disconnected"; break;
-    case client::SessionState::Expired: state = "Expired"; break;
-    case client::SessionState::Closed: state = "Closed"; break;
+    case client::SessionState::Reconnected:
+      state = "SyncConnected";
+      break;
+    case client::SessionState::Suspended:
+      state = "Disconnected";
+      break;
+    case client::SessionState::Expired:
+      state = "Expired";
+      break;
+    case client::SessionState::Closed:
+      state = "Closed";
+      break;
   }
   return watcher(std::string("state:") + state + " type:None path:null");
 }
@@ -81,18 +92,30 @@ std::string session_block(const client::SessionEvent& event) {
 std::string error_line(client::Code code, const std::string& message, const std::string& path) {
   using client::Code;
   switch (code) {
-    case Code::NoNode: return "Node does not exist: " + path;
-    case Code::NodeExists: return "Node already exists: " + path;
-    case Code::NotEmpty: return "Node not empty: " + path;
-    case Code::NoChildrenForEphemerals: return "Ephemerals cannot have children: " + path;
-    case Code::BadVersion: return "version No is not valid : " + path;
-    case Code::NoAuth: return "Insufficient permission : " + path;
-    case Code::InvalidAcl: return "Acl is not valid : " + path;
-    case Code::BadArguments: return "Arguments are not valid : " + path;
-    case Code::NotReadOnly: return "Not a read-only call: " + path;
-    case Code::QuotaExceeded: return "Quota has exceeded : " + path;
-    case Code::SystemError: return message;  // Found by our client, which says it in words.
-    default: return "KeeperErrorCode = " + std::string(keeper_name(code)) + " for " + path;
+    case Code::NoNode:
+      return "Node does not exist: " + path;
+    case Code::NodeExists:
+      return "Node already exists: " + path;
+    case Code::NotEmpty:
+      return "Node not empty: " + path;
+    case Code::NoChildrenForEphemerals:
+      return "Ephemerals cannot have children: " + path;
+    case Code::BadVersion:
+      return "version No is not valid : " + path;
+    case Code::NoAuth:
+      return "Insufficient permission : " + path;
+    case Code::InvalidAcl:
+      return "Acl is not valid : " + path;
+    case Code::BadArguments:
+      return "Arguments are not valid : " + path;
+    case Code::NotReadOnly:
+      return "Not a read-only call: " + path;
+    case Code::QuotaExceeded:
+      return "Quota has exceeded : " + path;
+    case Code::SystemError:
+      return message;  // Found by our client, which says it in words.
+    default:
+      return "KeeperErrorCode = " + std::string(keeper_name(code)) + " for " + path;
   }
 }
 

@@ -14,8 +14,8 @@ std::string stat_block(const client::Stat& stat);
 /// "[a, b]", sorted.
 std::string list_line(std::vector<std::string> names);
 
-/// Empty line, "WATCHER::", empty line, "WatchedEvent state:... type:... path:...". The zxid is left
-/// out where the server sent none (ZooKeeper before 3.9).
+/// Empty line, "WATCHER::", empty line, "WatchedEvent state:... type:... path:...". The zxid is
+/// left out where the server sent none (ZooKeeper before 3.9).
 std::string watch_block(const client::WatchEvent& event);
 
 /// The same block for a change of the session; "" for changes that zkCli does not tell.

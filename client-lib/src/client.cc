@@ -54,8 +54,8 @@ ErrorCode read_record(const Bytes& body, Record& record) {
   return in.finish();
 }
 
-/// Lets the handler's cancellation slot forget the reply. Cancelling an answered request is a no-op,
-/// so the slot may stay assigned.
+/// Lets the handler's cancellation slot forget the reply. Cancelling an answered request is a
+/// no-op, so the slot may stay assigned.
 template <class Handler>
 std::shared_ptr<RequestId> arm_cancel(Handler& handler, const std::shared_ptr<Connection>& to) {
   auto slot = asio::get_associated_cancellation_slot(handler);
@@ -145,9 +145,15 @@ Client::~Client() {
   if (owner_) connection_->abandon();
 }
 
-asio::any_io_executor Client::get_executor() const { return connection_->strand(); }
-SessionState Client::state() const { return connection_->state(); }
-SessionId Client::session_id() const { return connection_->session_id(); }
+asio::any_io_executor Client::get_executor() const {
+  return connection_->strand();
+}
+SessionState Client::state() const {
+  return connection_->state();
+}
+SessionId Client::session_id() const {
+  return connection_->session_id();
+}
 
 std::uint64_t Client::add_session_listener(std::function<void(const SessionEvent&)> listener) {
   const std::uint64_t id = connection_->next_listener_id();
@@ -155,7 +161,9 @@ std::uint64_t Client::add_session_listener(std::function<void(const SessionEvent
   return id;
 }
 
-void Client::remove_session_listener(std::uint64_t id) { connection_->remove_listener(id); }
+void Client::remove_session_listener(std::uint64_t id) {
+  connection_->remove_listener(id);
+}
 
 void Client::start_connect(ConnectHandler handler) {
   auto slot = asio::get_associated_cancellation_slot(handler);
@@ -167,7 +175,9 @@ void Client::start_connect(ConnectHandler handler) {
   connection_->connect(std::move(handler));
 }
 
-void Client::start_close(DoneHandler handler) { connection_->close(std::move(handler)); }
+void Client::start_close(DoneHandler handler) {
+  connection_->close(std::move(handler));
+}
 
 void Client::start_create(std::string path, Buffer data, CreateOptions options,
                           CreateHandler handler) {

@@ -10,9 +10,9 @@
 
 namespace quorate::client {
 
-/// Calls `handler(args...)` on its associated executor, else on `strand`; always from a fresh turn of
-/// the strand, so that no user code runs under the feet of the state machine. (An executor behind
-/// any_completion_handler can only be dispatched to, hence the two steps.)
+/// Calls `handler(args...)` on its associated executor, else on `strand`; always from a fresh turn
+/// of the strand, so that no user code runs under the feet of the state machine. (An executor
+/// behind any_completion_handler can only be dispatched to, hence the two steps.)
 template <class Handler, class Executor, class... Args>
 void post_completion(Handler handler, const Executor& strand, Args... args) {
   boost::asio::post(strand, [strand, h = std::move(handler),

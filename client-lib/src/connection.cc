@@ -53,7 +53,8 @@ std::int64_t Connection::now_ms() {
       .count();
 }
 
-// ---- From the client -----------------------------------------------------------------------------
+// ---- From the client
+// -----------------------------------------------------------------------------
 
 void Connection::connect(Client::ConnectHandler handler) {
   asio::post(strand_, [self = shared_from_this(), handler = std::move(handler)]() mutable {
@@ -113,22 +114,22 @@ void Connection::abandon_connect() {
 
 void Connection::submit(CoreRequest request, std::shared_ptr<WatchSink> sink,
                         std::unique_ptr<PendingCall> call, std::shared_ptr<RequestId> ticket) {
-  asio::post(strand_, [self = shared_from_this(), request = std::move(request),
-                       sink = std::move(sink), call = std::move(call),
-                       ticket = std::move(ticket)]() mutable {
-    if (!self->core_) {
-      call->done(self->bad_servers_, {});
-      return;
-    }
-    if (request.watch) {
-      request.watch->id = self->next_watch_id_++;
-      self->sinks_.emplace(request.watch->id, std::move(sink));
-    }
-    const RequestId id = self->core_->submit(now_ms(), std::move(request));
-    if (ticket) *ticket = id;
-    self->calls_.emplace(id, std::move(call));
-    self->pump();
-  });
+  asio::post(strand_,
+             [self = shared_from_this(), request = std::move(request), sink = std::move(sink),
+              call = std::move(call), ticket = std::move(ticket)]() mutable {
+               if (!self->core_) {
+                 call->done(self->bad_servers_, {});
+                 return;
+               }
+               if (request.watch) {
+                 request.watch->id = self->next_watch_id_++;
+                 self->sinks_.emplace(request.watch->id, std::move(sink));
+               }
+               const RequestId id = self->core_->submit(now_ms(), std::move(request));
+               if (ticket) *ticket = id;
+               self->calls_.emplace(id, std::move(call));
+               self->pump();
+             });
 }
 
 void Connection::cancel(std::shared_ptr<RequestId> ticket) {
@@ -140,8 +141,7 @@ void Connection::cancel(std::shared_ptr<RequestId> ticket) {
   });
 }
 
-void Connection::add_listener(std::uint64_t id,
-                              std::function<void(const SessionEvent&)> listener) {
+void Connection::add_listener(std::uint64_t id, std::function<void(const SessionEvent&)> listener) {
   asio::post(strand_, [self = shared_from_this(), id, listener = std::move(listener)]() mutable {
     self->listeners_.emplace(id, std::move(listener));
   });
@@ -151,7 +151,8 @@ void Connection::remove_listener(std::uint64_t id) {
   asio::post(strand_, [self = shared_from_this(), id] { self->listeners_.erase(id); });
 }
 
-// ---- What the core asks for ------------------------------------------------------------------------
+// ---- What the core asks for
+// ------------------------------------------------------------------------
 
 void Connection::pump() {
   for (std::vector<CoreEvent> events = core_->take_events(); !events.empty();
@@ -169,13 +170,13 @@ void Connection::handle(ConnectTo& wish) {
   link_->host = wish.host;
   const Host& host = servers_.hosts[wish.host];
   // Resolved anew each time: an ensemble may have moved.
-  link_->resolver.async_resolve(
-      host.name, std::to_string(host.port),
-      [self = shared_from_this(), link = link_](ErrorCode error, Tcp::resolver::results_type found) {
-        if (link != self->link_) return;
-        if (error) return self->link_failed(link, error);
-        self->on_resolved(link, found);
-      });
+  link_->resolver.async_resolve(host.name, std::to_string(host.port),
+                                [self = shared_from_this(), link = link_](
+                                    ErrorCode error, Tcp::resolver::results_type found) {
+                                  if (link != self->link_) return;
+                                  if (error) return self->link_failed(link, error);
+                                  self->on_resolved(link, found);
+                                });
 }
 
 void Connection::on_resolved(const LinkPtr& link, const Tcp::resolver::results_type& found) {
@@ -212,15 +213,14 @@ void Connection::handle(Disconnect& wish) {
 }
 
 void Connection::read_some(const LinkPtr& link) {
-  link->socket.async_read_some(
-      asio::buffer(link->input),
-      [self = shared_from_this(), link](ErrorCode error, std::size_t count) {
-        if (link != self->link_) return;
-        if (error) return self->link_failed(link, error);
-        self->core_->bytes(now_ms(), ByteView(link->input.data(), count));
-        self->pump();
-        if (link == self->link_) self->read_some(link);
-      });
+  link->socket.async_read_some(asio::buffer(link->input), [self = shared_from_this(), link](
+                                                              ErrorCode error, std::size_t count) {
+    if (link != self->link_) return;
+    if (error) return self->link_failed(link, error);
+    self->core_->bytes(now_ms(), ByteView(link->input.data(), count));
+    self->pump();
+    if (link == self->link_) self->read_some(link);
+  });
 }
 
 /// One write at a time; what gathers meanwhile goes out together with the next.
@@ -321,7 +321,8 @@ void Connection::end_all_watches(SessionState state) {
   for (const auto& sink : told) sink->deliver(event);
 }
 
-// ---- The first connection ---------------------------------------------------------------------------
+// ---- The first connection
+// ---------------------------------------------------------------------------
 
 void Connection::note_failure(std::size_t host, ErrorCode reason) {
   if (!connect_handler_) return;

@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "client-lib/src/host_list.h"
+#include "client-lib/src/session_core.h"
 #include "quorate/client.h"
 #include "quorate/options.h"
-#include "client-lib/src/session_core.h"
 
 namespace quorate::client {
 

@@ -16,18 +16,30 @@ class ClientCategory final : public boost::system::error_category {
   const char* name() const noexcept override { return "quorate.client"; }
   std::string message(int value) const override {
     switch (static_cast<ClientErrc>(value)) {
-      case ClientErrc::Ok: return "ok";
-      case ClientErrc::QueueFull: return "too many requests pending";
-      case ClientErrc::Closed: return "the client is closed";
-      case ClientErrc::RequestTooLarge: return "request larger than jute.maxbuffer";
-      case ClientErrc::NoServer: return "no server answered in time";
-      case ClientErrc::EmptyConnectString: return "connect string names no host";
-      case ClientErrc::BadHost: return "bad host in connect string";
-      case ClientErrc::BadPort: return "bad port in connect string (1 to 65535)";
-      case ClientErrc::BadChroot: return "bad chroot in connect string";
-      case ClientErrc::WatchOverflow: return "watch events lost, read the state anew";
-      case ClientErrc::ProtocolFault: return "the server does not speak ZooKeeper's protocol";
-      case ClientErrc::NodeLost: return "own znode is gone";
+      case ClientErrc::Ok:
+        return "ok";
+      case ClientErrc::QueueFull:
+        return "too many requests pending";
+      case ClientErrc::Closed:
+        return "the client is closed";
+      case ClientErrc::RequestTooLarge:
+        return "request larger than jute.maxbuffer";
+      case ClientErrc::NoServer:
+        return "no server answered in time";
+      case ClientErrc::EmptyConnectString:
+        return "connect string names no host";
+      case ClientErrc::BadHost:
+        return "bad host in connect string";
+      case ClientErrc::BadPort:
+        return "bad port in connect string (1 to 65535)";
+      case ClientErrc::BadChroot:
+        return "bad chroot in connect string";
+      case ClientErrc::WatchOverflow:
+        return "watch events lost, read the state anew";
+      case ClientErrc::ProtocolFault:
+        return "the server does not speak ZooKeeper's protocol";
+      case ClientErrc::NodeLost:
+        return "own znode is gone";
     }
     return "unknown";
   }
@@ -43,12 +55,18 @@ const boost::system::error_category& client_category() {
 
 const char* name_of(SessionState state) {
   switch (state) {
-    case SessionState::Connecting: return "connecting";
-    case SessionState::Connected: return "connected";
-    case SessionState::Suspended: return "suspended";
-    case SessionState::Reconnected: return "reconnected";
-    case SessionState::Expired: return "expired";
-    case SessionState::Closed: return "closed";
+    case SessionState::Connecting:
+      return "connecting";
+    case SessionState::Connected:
+      return "connected";
+    case SessionState::Suspended:
+      return "suspended";
+    case SessionState::Reconnected:
+      return "reconnected";
+    case SessionState::Expired:
+      return "expired";
+    case SessionState::Closed:
+      return "closed";
   }
   return "unknown";
 }

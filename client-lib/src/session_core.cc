@@ -16,8 +16,12 @@ constexpr std::size_t kHeaderBytes = 12;  // Length, xid, op code.
 /// A link that lived this long was a good one: the next search starts without a pause.
 constexpr std::int64_t kGoodLinkMs = 1'000;
 
-ErrorCode cancelled() { return {ECANCELED, boost::system::system_category()}; }
-ErrorCode timed_out() { return {ETIMEDOUT, boost::system::system_category()}; }
+ErrorCode cancelled() {
+  return {ECANCELED, boost::system::system_category()};
+}
+ErrorCode timed_out() {
+  return {ETIMEDOUT, boost::system::system_category()};
+}
 
 bool is_final(SessionState state) {
   return state == SessionState::Expired || state == SessionState::Closed;
@@ -395,7 +399,9 @@ void SessionCore::on_event(std::int64_t now_ms, const ReplyHeader& header, ByteV
   }
 }
 
-void SessionCore::see(Zxid zxid) { last_zxid_ = std::max(last_zxid_, zxid); }
+void SessionCore::see(Zxid zxid) {
+  last_zxid_ = std::max(last_zxid_, zxid);
+}
 
 // ---- Time --------------------------------------------------------------------------------------
 
@@ -432,8 +438,12 @@ std::int64_t SessionCore::next_deadline_ms() const {
 
 // ---- Output ------------------------------------------------------------------------------------
 
-std::vector<CoreEvent> SessionCore::take_events() { return std::exchange(events_, {}); }
+std::vector<CoreEvent> SessionCore::take_events() {
+  return std::exchange(events_, {});
+}
 
-Bytes SessionCore::take_output() { return std::exchange(output_, {}); }
+Bytes SessionCore::take_output() {
+  return std::exchange(output_, {});
+}
 
 }  // namespace quorate::client

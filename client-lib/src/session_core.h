@@ -36,8 +36,8 @@
 #include "base/ids.h"
 #include "base/random.h"
 #include "base/result.h"
-#include "quorate/types.h"
 #include "client-lib/src/watches.h"
+#include "quorate/types.h"
 #include "znode/proto/frame.h"
 #include "znode/proto/op_code.h"
 #include "znode/proto/records.h"
@@ -47,14 +47,14 @@ namespace quorate::client {
 using RequestId = std::uint64_t;
 
 struct CoreOptions {
-  std::size_t hosts = 1;                   ///< Hosts are numbered 0..hosts-1; order is shuffled.
+  std::size_t hosts = 1;  ///< Hosts are numbered 0..hosts-1; order is shuffled.
   std::int32_t session_timeout_ms = 30'000;
   std::size_t pending_max = 100'000;
   std::size_t pending_bytes_max = 64u << 20;
   std::int32_t request_bytes_max = kDefaultMaxBuffer;
   std::int32_t reply_bytes_max = 64 << 20;
   std::size_t set_watches_bytes_max = 128u << 10;  ///< Per SetWatches2 request (spec: pitfall 36).
-  std::int64_t backoff_first_ms = 50;      ///< Pause after all hosts failed once; doubles, jittered.
+  std::int64_t backoff_first_ms = 50;  ///< Pause after all hosts failed once; doubles, jittered.
   std::int64_t backoff_max_ms = 1'000;
 };
 
@@ -144,12 +144,12 @@ class SessionCore {
   struct Entry {
     RequestId id = 0;
     OpCode op = OpCode::Notification;
-    Bytes body;               ///< Released once sent.
-    std::size_t cost = 0;     ///< What it counts against pending_bytes_max.
+    Bytes body;            ///< Released once sent.
+    std::size_t cost = 0;  ///< What it counts against pending_bytes_max.
     std::optional<WatchRequest> watch;
-    std::int32_t xid = 0;     ///< Given when sent.
+    std::int32_t xid = 0;  ///< Given when sent.
     std::int64_t deadline_ms = kNever;
-    bool answered = false;    ///< Timed out or cancelled: its place in the order is kept, no more.
+    bool answered = false;  ///< Timed out or cancelled: its place in the order is kept, no more.
   };
 
   void connect_next(std::int64_t now_ms);
@@ -177,8 +177,8 @@ class SessionCore {
 
   CoreOptions options_;
   Random random_;
-  std::vector<std::size_t> order_;   ///< Shuffled host numbers.
-  std::size_t next_host_ = 0;        ///< Index into order_.
+  std::vector<std::size_t> order_;  ///< Shuffled host numbers.
+  std::size_t next_host_ = 0;       ///< Index into order_.
   std::size_t failures_in_round_ = 0;
   std::int64_t backoff_ms_ = 0;
 
@@ -187,11 +187,11 @@ class SessionCore {
   bool closing_ = false;
   SessionId session_id_;
   std::string password_;
-  std::int32_t timeout_ms_;          ///< Wanted before, negotiated after the first handshake.
+  std::int32_t timeout_ms_;  ///< Wanted before, negotiated after the first handshake.
   Zxid last_zxid_;
-  std::size_t restoring_ = 0;        ///< SetWatches2 requests whose reply is still out.
+  std::size_t restoring_ = 0;  ///< SetWatches2 requests whose reply is still out.
 
-  std::int64_t now_ms_ = 0;          ///< Of the latest call; only to stamp what is sent.
+  std::int64_t now_ms_ = 0;  ///< Of the latest call; only to stamp what is sent.
   std::int64_t retry_at_ms_ = kNever;
   std::int64_t link_deadline_ms_ = kNever;  ///< Connect and handshake must be done by then.
   std::int64_t last_sent_ms_ = 0;
@@ -206,7 +206,7 @@ class SessionCore {
   RequestId next_id_ = 1;
   std::int32_t next_xid_ = 1;
   std::size_t pending_bytes_ = 0;
-  std::deque<Entry> queued_;         ///< Ids ascend in both; all of in_flight_ before all of queued_.
+  std::deque<Entry> queued_;  ///< Ids ascend in both; all of in_flight_ before all of queued_.
   std::deque<Entry> in_flight_;
   std::set<std::pair<std::int64_t, RequestId>> deadlines_;
 };

@@ -14,7 +14,8 @@ namespace quorate::client {
 
 struct SyncClient::Io {
   explicit Io(ConnectOptions options)
-      : context(1), work(context.get_executor()),
+      : context(1),
+        work(context.get_executor()),
         client(std::in_place, context.get_executor(), std::move(options)),
         thread([this] { context.run(); }) {}
 
@@ -51,9 +52,8 @@ SyncClient::~SyncClient() = default;
 
 Reply<Connected> SyncClient::connect() {
   Client& client = io_->from_outside();
-  auto report = wait_for<ConnectReport>("connect", [&](auto handler) {
-    client.start_connect(std::move(handler));
-  });
+  auto report = wait_for<ConnectReport>(
+      "connect", [&](auto handler) { client.start_connect(std::move(handler)); });
   Reply<Connected> reply;
   reply.code = report.code;
   reply.message = std::move(report.message);
@@ -71,11 +71,14 @@ void SyncClient::close() {
   wait_done("close", [&](auto handler) { client.start_close(std::move(handler)); });
 }
 
-SessionState SyncClient::state() const { return io_->client->state(); }
-SessionId SyncClient::session_id() const { return io_->client->session_id(); }
+SessionState SyncClient::state() const {
+  return io_->client->state();
+}
+SessionId SyncClient::session_id() const {
+  return io_->client->session_id();
+}
 
-std::uint64_t SyncClient::add_session_listener(
-    std::function<void(const SessionEvent&)> listener) {
+std::uint64_t SyncClient::add_session_listener(std::function<void(const SessionEvent&)> listener) {
   return io_->client->add_session_listener(std::move(listener));
 }
 
@@ -83,8 +86,7 @@ void SyncClient::remove_session_listener(std::uint64_t id) {
   io_->client->remove_session_listener(id);
 }
 
-Reply<CreateReply> SyncClient::create(const std::string& path, Buffer data,
-                                      CreateOptions options) {
+Reply<CreateReply> SyncClient::create(const std::string& path, Buffer data, CreateOptions options) {
   Client& client = io_->from_outside();
   return wait_for<CreateReply>("create " + path, [&](auto handler) {
     client.start_create(path, std::move(data), std::move(options), std::move(handler));
@@ -114,9 +116,8 @@ Reply<Stat> SyncClient::exists(const std::string& path, WatchCallback watch) {
 
 Status SyncClient::remove(const std::string& path, std::int32_t version) {
   Client& client = io_->from_outside();
-  return wait_done("delete " + path, [&](auto handler) {
-    client.start_remove(path, version, std::move(handler));
-  });
+  return wait_done("delete " + path,
+                   [&](auto handler) { client.start_remove(path, version, std::move(handler)); });
 }
 
 Reply<GetChildrenReply> SyncClient::get_children(const std::string& path, WatchCallback watch) {
@@ -132,6 +133,8 @@ Status SyncClient::sync(const std::string& path) {
                    [&](auto handler) { client.start_sync(path, std::move(handler)); });
 }
 
-Client& SyncClient::async_face() { return io_->from_outside(); }
+Client& SyncClient::async_face() {
+  return io_->from_outside();
+}
 
 }  // namespace quorate::client

@@ -45,8 +45,8 @@ class WatchStream::Queue final : public WatchSink, public std::enable_shared_fro
 
   void next(NextHandler handler) {
     if (waiting_) {
-      post_completion(std::move(handler), strand_,
-                      ErrorCode(asio::error::already_started), WatchEvent());
+      post_completion(std::move(handler), strand_, ErrorCode(asio::error::already_started),
+                      WatchEvent());
       return;
     }
     // Not by assignment: any_completion_handler's calls itself for ever in Boost 1.81.

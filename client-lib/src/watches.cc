@@ -39,7 +39,7 @@ std::vector<SetWatches2Request> WatchBook::portions(Zxid relative_zxid,
                                                     std::size_t bytes_max) const {
   std::vector<SetWatches2Request> out;
   std::size_t used = 0;
-  auto put = [&](const Table& table, std::vector<std::string> SetWatchesRequest::* list) {
+  auto put = [&](const Table& table, std::vector<std::string> SetWatchesRequest::*list) {
     for (const auto& [path, ids] : table) {
       const std::size_t cost = path.size() + 4;
       if (out.empty() || used + cost > bytes_max) {

@@ -19,8 +19,7 @@ int main(int argc, char** argv) {
   }
 
   // Ephemeral: it goes with this session, whatever happens to the program.
-  auto created = client.create("/hello-", "good morning",
-                               quorate::CreateMode::EphemeralSequential);
+  auto created = client.create("/hello-", "good morning", quorate::CreateMode::EphemeralSequential);
   if (!created) return std::fprintf(stderr, "%s\n", created.message.c_str()), 1;
   std::promise<std::string> changed;
   auto node = client.get_data(created.value.path, [&](const quorate::client::WatchEvent& event) {

@@ -9,7 +9,9 @@ namespace leader_follower {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /// Takes the text up to `stop` off the front of `rest`; the whole of it when there is no `stop`.
 std::string_view take_until(std::string_view& rest, char stop) {
@@ -32,7 +34,8 @@ std::optional<std::string_view> page_of(std::string_view line) {
   const std::size_t close = line.find('"', open + 1);
   if (close == std::string_view::npos) return std::nullopt;
   const std::string_view status = line.substr(close + 1, 4);
-  if (status.size() < 4 || status[0] != ' ' || !std::all_of(status.begin() + 1, status.end(), is_digit)) {
+  if (status.size() < 4 || status[0] != ' ' ||
+      !std::all_of(status.begin() + 1, status.end(), is_digit)) {
     return std::nullopt;
   }
   std::string_view request = line.substr(open + 1, close - open - 1);
@@ -87,7 +90,8 @@ void merge(Counts& into, const Counts& from) {
 }
 
 std::string encode(const Counts& counts) {
-  std::string text = "lines " + std::to_string(counts.lines) + " bad " + std::to_string(counts.bad) + "\n";
+  std::string text =
+      "lines " + std::to_string(counts.lines) + " bad " + std::to_string(counts.bad) + "\n";
   for (const auto& [page, hits] : counts.pages) text += std::to_string(hits) + "\t" + page + "\n";
   return text;
 }
@@ -108,12 +112,14 @@ std::optional<Counts> decode(std::string_view text) {
 }
 
 std::string final_text(const Counts& counts) {
-  std::vector<std::pair<std::string_view, std::uint64_t>> rows(counts.pages.begin(), counts.pages.end());
+  std::vector<std::pair<std::string_view, std::uint64_t>> rows(counts.pages.begin(),
+                                                               counts.pages.end());
   // The map already orders by page; a stable sort keeps that among equal counts.
   std::stable_sort(rows.begin(), rows.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   std::string text;
-  for (const auto& [page, hits] : rows) text += std::to_string(hits) + "\t" + std::string(page) + "\n";
+  for (const auto& [page, hits] : rows)
+    text += std::to_string(hits) + "\t" + std::string(page) + "\n";
   return text;
 }
 
@@ -145,7 +151,8 @@ std::string generate_log(std::uint64_t lines, std::uint64_t seed) {
   std::string text;
   for (std::uint64_t i = 0; i < lines; ++i) {
     if (draw(200) == 0) {
-      text += draw(2) == 0 ? "garbage without a request\n" : "1.2.3.4 - - [x] \"-\" 408 0 \"-\" \"-\"\n";
+      text += draw(2) == 0 ? "garbage without a request\n"
+                           : "1.2.3.4 - - [x] \"-\" 408 0 \"-\" \"-\"\n";
       continue;
     }
     // The product of two draws makes few pages popular and many rare, as in real logs.

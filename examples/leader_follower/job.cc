@@ -9,7 +9,9 @@ namespace leader_follower {
 
 namespace {
 
-bool lost(Code code) { return code == Code::ConnectionLoss || code == Code::OperationTimeout; }
+bool lost(Code code) {
+  return code == Code::ConnectionLoss || code == Code::OperationTimeout;
+}
 
 /// Repeats `ask` until it has an answer. Ends with the session at the latest.
 template <class Ask>

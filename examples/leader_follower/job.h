@@ -26,8 +26,8 @@ namespace leader_follower {
 namespace qc = quorate::client;
 using qc::Code;
 
-/// Rung by watches and session events, waited for by worker and leader. A ring while nobody waits is
-/// kept: the next wait returns at once. Must outlive the client whose watches ring it.
+/// Rung by watches and session events, waited for by worker and leader. A ring while nobody waits
+/// is kept: the next wait returns at once. Must outlive the client whose watches ring it.
 class Bell {
  public:
   void ring();

@@ -54,8 +54,8 @@ Code Leader::lead(const qc::Hold& hold) {
 Code Leader::make_plan() {
   const std::vector<Shard> shards = cut_into_shards(log_, lines_per_shard_);
   shards_ = shards.size();
-  const std::string plan = std::to_string(shards_) + " " + std::to_string(log_.size()) + " " +
-                           digest(log_);
+  const std::string plan =
+      std::to_string(shards_) + " " + std::to_string(log_.size()) + " " + digest(log_);
   if (const auto known = job_.read("plan"); known) {
     return known.value == plan ? Code::Ok : Code::NodeExists;
   } else if (known.code != Code::NoNode) {

@@ -22,9 +22,12 @@ int generate(const Options& options) {
 
 int exit_code(Outcome outcome) {
   switch (outcome) {
-    case Outcome::Done: return 0;
-    case Outcome::NoConnection: return 3;
-    default: return 1;
+    case Outcome::Done:
+      return 0;
+    case Outcome::NoConnection:
+      return 3;
+    default:
+      return 1;
   }
 }
 

@@ -10,7 +10,8 @@ namespace leader_follower {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: leader_follower --connect HOSTS --log FILE --id NAME [--job NAME] [--lines-per-shard N]\n"
+    "usage: leader_follower --connect HOSTS --log FILE --id NAME [--job NAME] [--lines-per-shard "
+    "N]\n"
     "                       [--out FILE] [--session-timeout-ms N] [--delay-ms-per-shard N]\n"
     "       leader_follower --connect HOSTS [--job NAME] --print\n"
     "       leader_follower --generate LINES [--seed N] FILE\n";

@@ -12,10 +12,10 @@ enum class Task { Work, Print, Generate };
 struct Options {
   Task task = Task::Work;
   std::string connect = "127.0.0.1:2181";
-  std::string job = "default";     ///< Processes with one job name work together.
-  std::string log;                 ///< Also the file to write with --generate.
+  std::string job = "default";  ///< Processes with one job name work together.
+  std::string log;              ///< Also the file to write with --generate.
   std::string id = "worker";
-  std::string out;                 ///< Where to write the final counts; "" nowhere.
+  std::string out;  ///< Where to write the final counts; "" nowhere.
   std::uint64_t lines_per_shard = 500;
   std::uint64_t generate_lines = 0;
   std::uint64_t seed = 1;

@@ -66,8 +66,11 @@ qc::ConnectOptions connect_options(const Options& options) {
 class Worker {
  public:
   Worker(const Options& options, const std::string& log)
-      : options_(options), log_(log), member_(new_member_name(options.id)),
-        client_(connect_options(options)), job_(client_, options.job) {}
+      : options_(options),
+        log_(log),
+        member_(new_member_name(options.id)),
+        client_(connect_options(options)),
+        job_(client_, options.job) {}
 
   Outcome run() {
     if (!connect(options_, client_)) return Outcome::NoConnection;
@@ -76,7 +79,8 @@ class Worker {
       leader_bell_.ring();
     });
     if (const Code code = job_.make_folders(); code != Code::Ok) return end(code);
-    const Code joined = job_.create_once("members/" + member_, options_.id, qc::CreateMode::Ephemeral);
+    const Code joined =
+        job_.create_once("members/" + member_, options_.id, qc::CreateMode::Ephemeral);
     if (joined != Code::Ok) return end(joined);
     std::thread candidate([this] { stand_for_election(); });
     const Outcome outcome = count_until_done();
@@ -158,21 +162,21 @@ class Worker {
     std::istringstream words(text.value);
     words >> shard.begin >> shard.end;
     if (!words || shard.begin > shard.end || shard.end > log_.size()) return Code::NodeExists;
-    const std::string result = encode(
-        count_hits(std::string_view(log_).substr(shard.begin, shard.end - shard.begin)));
+    const std::string result =
+        encode(count_hits(std::string_view(log_).substr(shard.begin, shard.end - shard.begin)));
     if (result.size() > kZnodeBytesMax) return Code::BadArguments;
     if (options_.delay_per_shard > 0ms) std::this_thread::sleep_for(options_.delay_per_shard);
     // The commit: the first to create the node has counted the shard, at once and for good. Whoever
     // comes late (a member taken for dead, or one whose reply was lost) finds the same bytes.
-    const Code code = job_.create_once("results/" + number_name(number), result,
-                                       qc::CreateMode::Persistent);
+    const Code code =
+        job_.create_once("results/" + number_name(number), result, qc::CreateMode::Persistent);
     if (code == Code::Ok) counted_.insert(number);
     return code;
   }
 
   Outcome deliver(const Done& mark) {
-    say(options_, "done: " + std::to_string(mark.lines) + " lines, " + std::to_string(mark.bad) +
-                      " bad");
+    say(options_,
+        "done: " + std::to_string(mark.lines) + " lines, " + std::to_string(mark.bad) + " bad");
     if (options_.out.empty()) return Outcome::Done;
     const auto text = job_.final_counts(mark);
     if (!text) return end(text.code);
@@ -190,7 +194,8 @@ class Worker {
   Job job_;
   std::set<std::uint64_t> counted_;
   std::atomic<bool> finished_{false};
-  std::atomic<Code> leader_failure_{Code::Ok};  ///< From the candidate's thread to the counting one.
+  std::atomic<Code> leader_failure_{
+      Code::Ok};  ///< From the candidate's thread to the counting one.
 };
 
 }  // namespace
@@ -206,7 +211,8 @@ Outcome print_result(const Options& options) {
   Job job(client, options.job);
   const auto mark = job.done();
   if (!mark) {
-    say(options, mark.code == Code::NoNode ? "job '" + options.job + "' is not done" : mark.message);
+    say(options,
+        mark.code == Code::NoNode ? "job '" + options.job + "' is not done" : mark.message);
     return Outcome::Failed;
   }
   const auto text = job.final_counts(mark.value);
@@ -215,7 +221,8 @@ Outcome print_result(const Options& options) {
     return Outcome::Failed;
   }
   client.close();
-  if (!options.out.empty()) return write_file(options.out, text.value) ? Outcome::Done : Outcome::Failed;
+  if (!options.out.empty())
+    return write_file(options.out, text.value) ? Outcome::Done : Outcome::Failed;
   std::fwrite(text.value.data(), 1, text.value.size(), stdout);
   return Outcome::Done;
 }

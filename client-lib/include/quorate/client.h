@@ -26,10 +26,11 @@ struct ConnectReport {
     std::string server;  ///< "host:port".
     ErrorCode reason;    ///< Of its latest attempt.
   };
-  std::string server;    ///< The one connected to; "" on failure.
+  std::string server;  ///< The one connected to; "" on failure.
   SessionId session_id;
   std::int64_t timeout_ms = 0;
-  std::vector<Failure> failures;  ///< One per host that was tried and failed, in order of first trial.
+  std::vector<Failure>
+      failures;  ///< One per host that was tried and failed, in order of first trial.
 };
 
 /// One session. Reconnects by itself to any host of the connect string, keeping the session and
@@ -40,7 +41,8 @@ struct ConnectReport {
 /// Handlers run on their associated executor, else on the client's strand (get_executor()).
 ///
 /// Errors of every operation besides its own:
-///  - Code::ConnectionLoss    the link broke before the reply: a write may or may not have happened;
+///  - Code::ConnectionLoss    the link broke before the reply: a write may or may not have
+///  happened;
 ///  - Code::OperationTimeout  no reply within ConnectOptions::operation_timeout; same doubt;
 ///  - Code::SessionExpired, ClientErrc::Closed   the session is over;
 ///  - ClientErrc::QueueFull, RequestTooLarge     refused, nothing was sent;
@@ -57,11 +59,12 @@ class Client {
   /// The strand on which everything of this client happens.
   asio::any_io_executor get_executor() const;
 
-  SessionState state() const;      ///< Any thread; may be stale by the time it is looked at.
-  SessionId session_id() const;    ///< Any thread; 0 before the first connection.
+  SessionState state() const;    ///< Any thread; may be stale by the time it is looked at.
+  SessionId session_id() const;  ///< Any thread; 0 before the first connection.
 
   /// Tells `listener` every change of state, on the strand, before the operations it makes fail.
-  /// Returns a number for remove_session_listener(). Any thread; takes effect in the order of calls.
+  /// Returns a number for remove_session_listener(). Any thread; takes effect in the order of
+  /// calls.
   std::uint64_t add_session_listener(std::function<void(const SessionEvent&)> listener);
   void remove_session_listener(std::uint64_t id);
 
@@ -70,7 +73,8 @@ class Client {
   /// Completes with:
   ///  - no error      the session stands;
   ///  - EmptyConnectString, BadHost, BadPort, BadChroot   nothing was tried;
-  ///  - NoServer      connect_timeout passed; the report names each host and reason; client is closed.
+  ///  - NoServer      connect_timeout passed; the report names each host and reason; client is
+  ///  closed.
   template <asio::completion_token_for<void(ErrorCode, ConnectReport)> Token>
   auto async_connect(Token&& token) {
     return asio::async_initiate<Token, void(ErrorCode, ConnectReport)>(

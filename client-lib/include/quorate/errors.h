@@ -9,17 +9,17 @@ using quorate::ErrorCode;
 
 enum class ClientErrc {
   Ok = 0,
-  QueueFull,           ///< ConnectOptions::pending_max or pending_bytes_max reached; nothing was sent.
-  Closed,              ///< The client is closing or closed; nothing was sent.
-  RequestTooLarge,     ///< Above jute.maxbuffer: a server would cut the connection. Nothing was sent.
-  NoServer,            ///< No server answered within ConnectOptions::connect_timeout.
+  QueueFull,        ///< ConnectOptions::pending_max or pending_bytes_max reached; nothing was sent.
+  Closed,           ///< The client is closing or closed; nothing was sent.
+  RequestTooLarge,  ///< Above jute.maxbuffer: a server would cut the connection. Nothing was sent.
+  NoServer,         ///< No server answered within ConnectOptions::connect_timeout.
   EmptyConnectString,
   BadHost,
   BadPort,
   BadChroot,
-  WatchOverflow,       ///< Events were lost because nobody took them; read the state anew.
-  ProtocolFault,       ///< The server sent bytes that are not ZooKeeper's protocol.
-  NodeLost,            ///< The recipe's own znode is gone although the session lives.
+  WatchOverflow,  ///< Events were lost because nobody took them; read the state anew.
+  ProtocolFault,  ///< The server sent bytes that are not ZooKeeper's protocol.
+  NodeLost,       ///< The recipe's own znode is gone although the session lives.
 };
 
 const boost::system::error_category& client_category();

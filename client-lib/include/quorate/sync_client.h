@@ -19,8 +19,8 @@ class Client;
 /// An answer: the value, or why there is none.
 template <class T>
 struct Reply {
-  Code code = Code::Ok;   ///< The server's or ZooKeeper's client code; SystemError for all others.
-  std::string message;    ///< Operation, path and reason in words; empty when ok.
+  Code code = Code::Ok;  ///< The server's or ZooKeeper's client code; SystemError for all others.
+  std::string message;   ///< Operation, path and reason in words; empty when ok.
   T value{};
 
   bool ok() const { return code == Code::Ok; }

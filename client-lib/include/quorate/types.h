@@ -43,8 +43,9 @@ struct SessionEvent {
 struct WatchEvent {
   EventType type = EventType::None;
   KeeperState state = KeeperState::SyncConnected;
-  std::string path;         ///< As the client names it, without the chroot; "" with type None.
-  std::int64_t zxid = -1;   ///< Txn that fired it; -1 from ZooKeeper before 3.9 and after reconnects.
+  std::string path;  ///< As the client names it, without the chroot; "" with type None.
+  std::int64_t zxid =
+      -1;  ///< Txn that fired it; -1 from ZooKeeper before 3.9 and after reconnects.
 };
 
 /// "/a/b": answers to create.

@@ -51,7 +51,8 @@ asio::awaitable<ErrorCode> create_parents(Client& client, std::string path) {
   for (std::size_t end = path.find('/', 1); true; end = path.find('/', end + 1)) {
     std::string part = path.substr(0, end);
     CreateOptions options;
-    auto [error, reply] = co_await client.async_create(part, Buffer(""), std::move(options), kAwait);
+    auto [error, reply] =
+        co_await client.async_create(part, Buffer(""), std::move(options), kAwait);
     const bool there = !error || error == ErrorCode(Code::NodeExists);
     // NoAuth on an ancestor says nothing about the rest of the way.
     if (!there && error != ErrorCode(Code::NoAuth) && !again(error)) co_return error;
@@ -67,7 +68,8 @@ std::vector<Place> places_in_line(const std::vector<std::string>& children) {
     if (std::optional<Place> place = place_of(name)) line.push_back(std::move(*place));
   }
   std::sort(line.begin(), line.end(), [](const Place& a, const Place& b) {
-    const auto ahead = static_cast<std::uint32_t>(a.sequence) - static_cast<std::uint32_t>(b.sequence);
+    const auto ahead =
+        static_cast<std::uint32_t>(a.sequence) - static_cast<std::uint32_t>(b.sequence);
     return static_cast<std::int32_t>(ahead) < 0;
   });
   return line;
@@ -82,10 +84,9 @@ Contender::Contender(const Client& client, std::string path, std::string id)
 
 void Contender::start(std::chrono::milliseconds limit, Lock::AcquireHandler handler) {
   auto self = shared_from_this();
-  listener_ = client_.add_session_listener(
-      [weak = weak_from_this()](const SessionEvent& event) {
-        if (auto contender = weak.lock()) contender->on_session(event);
-      });
+  listener_ = client_.add_session_listener([weak = weak_from_this()](const SessionEvent& event) {
+    if (auto contender = weak.lock()) contender->on_session(event);
+  });
   auto slot = asio::get_associated_cancellation_slot(handler);
   if (slot.is_connected()) {
     slot.assign([weak = weak_from_this()](asio::cancellation_type) {
@@ -141,7 +142,8 @@ asio::awaitable<ErrorCode> Contender::enter() {
   const std::string wanted = path_ + "/" + prefix_;
   while (true) {
     CreateOptions options(CreateMode::EphemeralSequential);
-    auto [error, reply] = co_await client_.async_create(wanted, Buffer(id_), std::move(options), kAwait);
+    auto [error, reply] =
+        co_await client_.async_create(wanted, Buffer(id_), std::move(options), kAwait);
     if (!error) {
       node_ = reply.path;
       czxid_ = reply.stat.czxid;
@@ -270,11 +272,14 @@ asio::awaitable<void> Contender::leave(std::shared_ptr<Contender> self) {
   }
 }
 
-// ---- Public faces --------------------------------------------------------------------------------
+// ---- Public faces
+// --------------------------------------------------------------------------------
 
 Hold::Hold(std::shared_ptr<Contender> contender) : contender_(std::move(contender)) {}
 
-Hold::~Hold() { release(); }
+Hold::~Hold() {
+  release();
+}
 
 Hold& Hold::operator=(Hold&& other) noexcept {
   if (this != &other) {
@@ -284,8 +289,12 @@ Hold& Hold::operator=(Hold&& other) noexcept {
   return *this;
 }
 
-bool Hold::valid() const { return contender_ && contender_->valid(); }
-std::int64_t Hold::token() const { return contender_ ? contender_->token() : 0; }
+bool Hold::valid() const {
+  return contender_ && contender_->valid();
+}
+std::int64_t Hold::token() const {
+  return contender_ ? contender_->token() : 0;
+}
 
 const std::string& Hold::node() const {
   static const std::string none;

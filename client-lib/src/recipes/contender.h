@@ -52,15 +52,15 @@ class Contender : public std::enable_shared_from_this<Contender> {
   ErrorCode stopped(ErrorCode error) const { return stop_ ? stop_ : error; }
   void on_session(const SessionEvent& event);
 
-  Client client_;               ///< Own face: leaving may take longer than the caller's client lives.
+  Client client_;  ///< Own face: leaving may take longer than the caller's client lives.
   const std::string path_;
   const std::string id_;
-  const std::string prefix_;    ///< Name of our znode before its sequence number; unique to us.
+  const std::string prefix_;  ///< Name of our znode before its sequence number; unique to us.
   std::uint64_t listener_ = 0;
-  std::string node_;            ///< Path of our znode once known. Not changed after winning.
+  std::string node_;  ///< Path of our znode once known. Not changed after winning.
   std::int64_t czxid_ = 0;
   std::uint64_t suspensions_ = 0;
-  ErrorCode stop_;              ///< Why not to go on: cancelled, limit passed.
+  ErrorCode stop_;  ///< Why not to go on: cancelled, limit passed.
   asio::cancellation_signal signal_;
   asio::steady_timer limit_;
   std::atomic<bool> valid_{false};  ///< Written on the strand; the promise of Hold::valid().

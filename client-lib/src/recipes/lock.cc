@@ -7,8 +7,8 @@
 
 #include "client-lib/src/blocking.h"
 #include "client-lib/src/completion.h"
-#include "quorate/recipes/sync_lock.h"
 #include "client-lib/src/recipes/contender.h"
+#include "quorate/recipes/sync_lock.h"
 
 namespace quorate::client {
 
@@ -67,16 +67,14 @@ void Lock::start_holder(HolderHandler handler) {
 
 Reply<Hold> SyncLock::acquire(std::chrono::milliseconds limit) {
   Lock lock(client_.async_face(), path_, id_);
-  return wait_for<Hold>("lock " + path_, [&](auto handler) {
-    lock.start_acquire(limit, std::move(handler));
-  });
+  return wait_for<Hold>("lock " + path_,
+                        [&](auto handler) { lock.start_acquire(limit, std::move(handler)); });
 }
 
 Reply<std::string> SyncLock::holder() {
   Lock lock(client_.async_face(), path_, id_);
-  return wait_for<std::string>("holder of " + path_, [&](auto handler) {
-    lock.start_holder(std::move(handler));
-  });
+  return wait_for<std::string>("holder of " + path_,
+                               [&](auto handler) { lock.start_holder(std::move(handler)); });
 }
 
 }  // namespace quorate::client

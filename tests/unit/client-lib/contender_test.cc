@@ -22,8 +22,8 @@ TEST_CASE("line: ordered by sequence number, not by name; nodes of other kinds a
 }
 
 TEST_CASE("line: the order holds when the counter overflows (pitfall 49)") {
-  CHECK(names(places_in_line({"a__lock__-2147483648", "b__lock__2147483647",
-                              "c__lock__-2147483647", "d__lock__2147483646"})) ==
+  CHECK(names(places_in_line({"a__lock__-2147483648", "b__lock__2147483647", "c__lock__-2147483647",
+                              "d__lock__2147483646"})) ==
         std::vector<std::string>{"d__lock__2147483646", "b__lock__2147483647",
                                  "a__lock__-2147483648", "c__lock__-2147483647"});
 }

@@ -124,12 +124,13 @@ class CoreFixture {
       }
       if (auto* cut = std::get_if<Disconnect>(&event)) disconnects.push_back(cut->why);
       if (auto* done = std::get_if<Completed>(&event)) {
-        log.push_back("done " + std::to_string(done->id) + " " + std::to_string(done->error.value()));
+        log.push_back("done " + std::to_string(done->id) + " " +
+                      std::to_string(done->error.value()));
         completed.push_back(std::move(*done));
       }
       if (auto* fired = std::get_if<WatchFired>(&event)) {
-        std::string line = std::string("fired ") + name_of(fired->event.type) + " " +
-                           fired->event.path;
+        std::string line =
+            std::string("fired ") + name_of(fired->event.type) + " " + fired->event.path;
         for (WatchId id : fired->watches) line += " " + std::to_string(id);
         log.push_back(line);
       }

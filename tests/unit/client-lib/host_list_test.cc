@@ -13,8 +13,7 @@ TEST_CASE("connect string: hosts, ports, brackets and chroot are told apart") {
     std::vector<Host> hosts;
     const char* chroot;
   };
-  for (const Row& row : {Row{"a", {{"a", 2181}}, ""},
-                         Row{"a:1", {{"a", 1}}, ""},
+  for (const Row& row : {Row{"a", {{"a", 2181}}, ""}, Row{"a:1", {{"a", 1}}, ""},
                          Row{"a:65535,b:2,c", {{"a", 65535}, {"b", 2}, {"c", 2181}}, ""},
                          Row{" a:1 , b:2 ", {{"a", 1}, {"b", 2}}, ""},
                          Row{"127.0.0.1:2181/app", {{"127.0.0.1", 2181}}, "/app"},

@@ -157,7 +157,8 @@ TEST_CASE("lost reply: suspended comes first, then ConnectionLoss for all that w
   CHECK(f.log == Lines{"connected", "suspended", "done 1 -4", "done 2 -4"});
 }
 
-TEST_CASE("reconnect: same session, password and last zxid, on another host; waiting requests go out") {
+TEST_CASE(
+    "reconnect: same session, password and last zxid, on another host; waiting requests go out") {
   CoreFixture f;
   f.up();
   f.submit(OpCode::GetData, "/a");
@@ -199,7 +200,8 @@ TEST_CASE("expiry: timeOut 0 or less, or another session id, ends everything wit
   }
 }
 
-TEST_CASE("heartbeat: a ping after a third of the timeout without sending, none while requests flow") {
+TEST_CASE(
+    "heartbeat: a ping after a third of the timeout without sending, none while requests flow") {
   CoreFixture f;
   f.up();
   f.advance(999);

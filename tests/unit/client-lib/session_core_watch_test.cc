@@ -36,8 +36,8 @@ TEST_CASE("watch: which read is told of which event (tree-semantics §7)") {
         Row{"exists of nothing, created", OpCode::Exists, Code::NoNode, EventType::NodeCreated,
             true},
         Row{"exists refused", OpCode::Exists, Code::NoAuth, EventType::NodeCreated, false},
-        Row{"getChildren, children", OpCode::GetChildren2, Code::Ok,
-            EventType::NodeChildrenChanged, true},
+        Row{"getChildren, children", OpCode::GetChildren2, Code::Ok, EventType::NodeChildrenChanged,
+            true},
         Row{"getChildren, deleted", OpCode::GetChildren2, Code::Ok, EventType::NodeDeleted, true},
         Row{"getChildren, changed", OpCode::GetChildren2, Code::Ok, EventType::NodeDataChanged,
             false}}) {
@@ -138,7 +138,8 @@ TEST_CASE("watch: many are restored in portions that all name the zxid seen befo
   CHECK(paths == 100);
 }
 
-TEST_CASE("watch: an event during restoration does not move the zxid from which the rest is asked") {
+TEST_CASE(
+    "watch: an event during restoration does not move the zxid from which the rest is asked") {
   CoreFixture f;
   f.up();
   f.submit(OpCode::GetData, "/a", 1);

@@ -9,21 +9,18 @@ TEST_CASE("page: the request's target up to '?', of lines in Combined Log Format
     const char* line;
     const char* page;  // nullptr: a bad line.
   };
-  for (const Row& row :
-       {Row{"1.2.3.4 - - [t] \"GET /a HTTP/1.1\" 200 5 \"-\" \"x\"", "/a"},
-        Row{"1.2.3.4 - - [t] \"GET /a?b=c?d HTTP/1.1\" 200 5", "/a"},
-        Row{"h - - [t] \"HEAD / HTTP/1.0\" 304 -", "/"},
-        Row{"h - - [t] \"OPTIONS * HTTP/1.0\" 200 -", "*"},
-        Row{"", nullptr},
-        Row{"garbage", nullptr},
-        Row{"h - - [t] \"-\" 408 0", nullptr},
-        Row{"h - - [t] \"GET /a\" 200 0", nullptr},
-        Row{"h - - [t] \"GET  HTTP/1.1\" 200 0", nullptr},
-        Row{"h - - [t] \"GET ?q HTTP/1.1\" 200 0", nullptr},
-        Row{"h - - [t] \"GET /a HTTP/1.1\" abc 0", nullptr},
-        Row{"h - - [t] \"GET /a HTTP/1.1\"", nullptr},
-        Row{"h - - [t] \"GET /a\tb HTTP/1.1\" 200 0", nullptr},
-        Row{"h - - [t] \"GET /a HTTP/1.1", nullptr}}) {
+  for (const Row& row : {Row{"1.2.3.4 - - [t] \"GET /a HTTP/1.1\" 200 5 \"-\" \"x\"", "/a"},
+                         Row{"1.2.3.4 - - [t] \"GET /a?b=c?d HTTP/1.1\" 200 5", "/a"},
+                         Row{"h - - [t] \"HEAD / HTTP/1.0\" 304 -", "/"},
+                         Row{"h - - [t] \"OPTIONS * HTTP/1.0\" 200 -", "*"}, Row{"", nullptr},
+                         Row{"garbage", nullptr}, Row{"h - - [t] \"-\" 408 0", nullptr},
+                         Row{"h - - [t] \"GET /a\" 200 0", nullptr},
+                         Row{"h - - [t] \"GET  HTTP/1.1\" 200 0", nullptr},
+                         Row{"h - - [t] \"GET ?q HTTP/1.1\" 200 0", nullptr},
+                         Row{"h - - [t] \"GET /a HTTP/1.1\" abc 0", nullptr},
+                         Row{"h - - [t] \"GET /a HTTP/1.1\"", nullptr},
+                         Row{"h - - [t] \"GET /a\tb HTTP/1.1\" 200 0", nullptr},
+                         Row{"h - - [t] \"GET /a HTTP/1.1", nullptr}}) {
     CAPTURE(row.line);
     const auto page = page_of(row.line);
     REQUIRE(page.has_value() == (row.page != nullptr));
@@ -77,7 +74,8 @@ TEST_CASE("counts: of the parts add up to those of the whole, whatever the shard
 }
 
 TEST_CASE("result text: damaged ones are refused") {
-  for (const char* bad : {"", "x", "lines 1", "lines 1 bad", "lines 1 bad 0\nx\t/a\n", "lines a bad 0\n"}) {
+  for (const char* bad :
+       {"", "x", "lines 1", "lines 1 bad", "lines 1 bad 0\nx\t/a\n", "lines a bad 0\n"}) {
     CAPTURE(bad);
     CHECK_FALSE(decode(bad).has_value());
   }

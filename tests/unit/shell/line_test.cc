@@ -10,13 +10,13 @@ TEST_CASE("words: split at blanks, quotes taken off, no escapes (shell-commands 
     const char* line;
     Words expected;
   };
-  for (const Row& row : {Row{"", {}}, Row{"   ", {}}, Row{"ls /", {"ls", "/"}},
-                         Row{"  get\t-s  /a \r", {"get", "-s", "/a"}},
-                         Row{"set /a \"two words\"", {"set", "/a", "two words"}},
-                         Row{"set /a 'it is \"so\"'", {"set", "/a", "it is \"so\""}},
-                         Row{"set /a \"\"", {"set", "/a", ""}},
-                         Row{"set /a \"open", {"set", "/a", "\"open"}},
-                         Row{"set /a back\\slash", {"set", "/a", "back\\slash"}}}) {
+  for (const Row& row :
+       {Row{"", {}}, Row{"   ", {}}, Row{"ls /", {"ls", "/"}},
+        Row{"  get\t-s  /a \r", {"get", "-s", "/a"}},
+        Row{"set /a \"two words\"", {"set", "/a", "two words"}},
+        Row{"set /a 'it is \"so\"'", {"set", "/a", "it is \"so\""}},
+        Row{"set /a \"\"", {"set", "/a", ""}}, Row{"set /a \"open", {"set", "/a", "\"open"}},
+        Row{"set /a back\\slash", {"set", "/a", "back\\slash"}}}) {
     CAPTURE(row.line);
     CHECK(split_words(row.line) == row.expected);
   }

@@ -48,8 +48,9 @@ TEST_CASE("watch events: zkCli's block, with the zxid where the server sent one"
   event.type = EventType::NodeDataChanged;
   event.path = "/cli";
   event.zxid = 87;
-  CHECK(watch_block(event) ==
-        "\nWATCHER::\n\nWatchedEvent state:SyncConnected type:NodeDataChanged path:/cli zxid: 87\n");
+  CHECK(
+      watch_block(event) ==
+      "\nWATCHER::\n\nWatchedEvent state:SyncConnected type:NodeDataChanged path:/cli zxid: 87\n");
   event.zxid = -1;
   CHECK(watch_block(event) ==
         "\nWATCHER::\n\nWatchedEvent state:SyncConnected type:NodeDataChanged path:/cli\n");
@@ -70,19 +71,19 @@ TEST_CASE("error answers: the sentences that scripts look for (shell-commands §
     Code code;
     const char* expected;
   };
-  for (const Row& row : {Row{Code::NoNode, "Node does not exist: /a"},
-                         Row{Code::NodeExists, "Node already exists: /a"},
-                         Row{Code::NotEmpty, "Node not empty: /a"},
-                         Row{Code::NoChildrenForEphemerals, "Ephemerals cannot have children: /a"},
-                         Row{Code::BadVersion, "version No is not valid : /a"},
-                         Row{Code::NoAuth, "Insufficient permission : /a"},
-                         Row{Code::InvalidAcl, "Acl is not valid : /a"},
-                         Row{Code::BadArguments, "Arguments are not valid : /a"},
-                         Row{Code::NotReadOnly, "Not a read-only call: /a"},
-                         Row{Code::QuotaExceeded, "Quota has exceeded : /a"},
-                         Row{Code::ConnectionLoss, "KeeperErrorCode = ConnectionLoss for /a"},
-                         Row{Code::SessionExpired, "KeeperErrorCode = Session expired for /a"},
-                         Row{Code::SystemError, "in words"}}) {
+  for (const Row& row :
+       {Row{Code::NoNode, "Node does not exist: /a"},
+        Row{Code::NodeExists, "Node already exists: /a"}, Row{Code::NotEmpty, "Node not empty: /a"},
+        Row{Code::NoChildrenForEphemerals, "Ephemerals cannot have children: /a"},
+        Row{Code::BadVersion, "version No is not valid : /a"},
+        Row{Code::NoAuth, "Insufficient permission : /a"},
+        Row{Code::InvalidAcl, "Acl is not valid : /a"},
+        Row{Code::BadArguments, "Arguments are not valid : /a"},
+        Row{Code::NotReadOnly, "Not a read-only call: /a"},
+        Row{Code::QuotaExceeded, "Quota has exceeded : /a"},
+        Row{Code::ConnectionLoss, "KeeperErrorCode = ConnectionLoss for /a"},
+        Row{Code::SessionExpired, "KeeperErrorCode = Session expired for /a"},
+        Row{Code::SystemError, "in words"}}) {
     CHECK(error_line(row.code, "in words", "/a") == row.expected);
   }
 }

@@ -12,8 +12,8 @@
 
 namespace quorate::client {
 
-/// The lock at the znode `path`; each async_acquire() is one contender, a child of it. The names are
-/// kazoo's, so that C++ and Python processes may contend for one lock. `id` is the data of the
+/// The lock at the znode `path`; each async_acquire() is one contender, a child of it. The names
+/// are kazoo's, so that C++ and Python processes may contend for one lock. `id` is the data of the
 /// contender's znode, for whoever looks.
 class Lock {
  public:

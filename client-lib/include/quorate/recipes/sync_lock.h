@@ -10,7 +10,8 @@
 
 namespace quorate::client {
 
-/// Lock (recipes/lock.h) for a SyncClient. acquire() answers Code::RequestTimeout when `limit` passed.
+/// Lock (recipes/lock.h) for a SyncClient. acquire() answers Code::RequestTimeout when `limit`
+/// passed.
 class SyncLock {
  public:
   SyncLock(SyncClient& client, std::string path, std::string id = "")
