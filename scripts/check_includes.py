@@ -29,7 +29,7 @@ ALLOWED = {
     "server/app": ["base", "znode", "znode/proto", "consensus", "server/replica",
                    "server/storage", "server/storage/real", "server/config", "server/admin",
                    "server/net", "server/log"],
-    "server": ["base", "server/app", "server/config", "server/log"],
+    "server": ["base", "server/app", "server/config", "server/admin", "server/log"],
     "client-lib": ["base", "znode/proto", "cmake"],
     "shell": ["client-lib/include"],
     "examples": ["client-lib/include"],
