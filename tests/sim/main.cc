@@ -63,6 +63,9 @@ bool parse(int argc, char** argv, SweepOptions& options, bool& single) {
       return false;
     }
   }
+  // A sweep this long must pass every situation that matters; a shorter one may miss some.
+  bool long_sweep = !single && options.last - options.first >= 99 && options.mutant == Mutant::None;
+  if (long_sweep && options.must_reach.empty()) options.must_reach = QUORATE_SIM_MUST_REACH;
   return options.last != 0 || single;
 }
 
