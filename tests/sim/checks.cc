@@ -5,7 +5,9 @@
 
 namespace quorate::sim {
 
-void Checks::broken(const std::string& what) const { throw Violation(what); }
+void Checks::broken(const std::string& what) const {
+  throw Violation(what);
+}
 
 void Checks::disturbed(const std::string& what) {
   if (!world_.plan.faults.any() && world_.plan.mutant == Mutant::None) {
@@ -13,7 +15,8 @@ void Checks::disturbed(const std::string& what) {
   }
 }
 
-// ---- Servers -------------------------------------------------------------------------------------
+// ---- Servers
+// -------------------------------------------------------------------------------------
 
 void Checks::on_start(const Server& server, const server::Recovered& recovered) {
   Seen& seen = seen_[server.id()];
@@ -143,7 +146,8 @@ void Checks::commit(const Server& server, Zxid zxid, const SharedBytes& bytes) {
   decode(in, header);
   world_.trace.event("commit", {server.id(), zxid.value, header.client_id.value, header.cxid,
                                 static_cast<std::int64_t>(header.type)});
-  if (header.zxid != zxid) broken("record " + to_string(zxid) + " calls itself " + to_string(header.zxid));
+  if (header.zxid != zxid)
+    broken("record " + to_string(zxid) + " calls itself " + to_string(header.zxid));
   judge_commit(header, in);
 }
 
@@ -158,7 +162,8 @@ void Checks::check_durable(Zxid zxid, const SharedBytes& bytes) const {
          std::to_string(world_.plan.servers) + " servers have it on disk");
 }
 
-// ---- The committed history -----------------------------------------------------------------------
+// ---- The committed history
+// -----------------------------------------------------------------------
 
 void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
   std::string where = "txn " + to_string(header.zxid) + " (session " + to_string(header.client_id) +

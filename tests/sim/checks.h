@@ -25,12 +25,12 @@ struct Operation {
   int client = 0;
   SessionId session;
   std::int32_t cxid = 0;
-  WriteIntent intent;      ///< Reads use op and path only.
+  WriteIntent intent;  ///< Reads use op and path only.
   bool write = false;
   bool watch = false;
   Micros invoked = 0;
-  Micros returned = -1;    ///< -1: no answer (yet); the outcome is unknown.
-  Code code = Code::Ok;    ///< Of the answer.
+  Micros returned = -1;  ///< -1: no answer (yet); the outcome is unknown.
+  Code code = Code::Ok;  ///< Of the answer.
   Zxid reply_zxid;
   // What became of a write.
   int commits = 0;
@@ -43,7 +43,8 @@ class Checks {
  public:
   explicit Checks(World& world) : world_(world) {}
 
-  // ---- Servers -----------------------------------------------------------------------------------
+  // ---- Servers
+  // -----------------------------------------------------------------------------------
   void on_start(const Server& server, const server::Recovered& recovered);
   void on_crash(const Server& server);
   void on_event(int server, const consensus::Event& event);
@@ -53,22 +54,26 @@ class Checks {
   /// After each step of a server: everything that can be seen of it.
   void observe(const Server& server);
 
-  // ---- Clients -----------------------------------------------------------------------------------
+  // ---- Clients
+  // -----------------------------------------------------------------------------------
   /// Returns the number of the operation.
   std::size_t invoked(Operation operation);
   /// A reply arrived: judges it against the model at its zxid.
   void answered(std::size_t number, Code code, Zxid zxid, ByteView body);
   void session_refused(int client, SessionId session);
-  void disturbed(const std::string& what);   ///< Something a healthy world never shows.
+  void disturbed(const std::string& what);  ///< Something a healthy world never shows.
 
   const Model& model() const { return model_; }
-  Zxid last_committed() const { return committed_.empty() ? Zxid{} : Zxid{committed_.rbegin()->first}; }
+  Zxid last_committed() const {
+    return committed_.empty() ? Zxid{} : Zxid{committed_.rbegin()->first};
+  }
   std::size_t committed_count() const { return committed_.size(); }
   std::size_t acknowledged() const { return acknowledged_; }
   /// The last acknowledged write of each client; liveness asks for progress.
   const std::map<int, Micros>& last_progress() const { return last_progress_; }
 
-  // ---- End ---------------------------------------------------------------------------------------
+  // ---- End
+  // ---------------------------------------------------------------------------------------
   void finish();
 
  private:
@@ -93,16 +98,16 @@ class Checks {
   World& world_;
   Model model_;
   std::map<int, Seen> seen_;
-  std::map<std::int64_t, SharedBytes> committed_;   ///< By zxid: the one committed history.
+  std::map<std::int64_t, SharedBytes> committed_;  ///< By zxid: the one committed history.
   std::map<std::int64_t, Micros> committed_at_;
   std::map<std::int64_t, std::uint64_t> digests_;
-  std::map<std::uint32_t, int> leaders_;            ///< Established, by epoch.
+  std::map<std::uint32_t, int> leaders_;  ///< Established, by epoch.
   std::vector<Operation> operations_;
   std::map<std::pair<SessionId, std::int32_t>, std::size_t> by_cxid_;
   std::map<SessionId, std::int32_t> last_ok_cxid_;
-  std::map<SessionId, Micros> last_touch_;          ///< A moment not after the last sure touch.
-  std::map<SessionId, Zxid> session_zxid_;          ///< The last a session has been shown.
-  std::set<SessionId> closing_;                     ///< Their end was proposed; perhaps never committed.
+  std::map<SessionId, Micros> last_touch_;  ///< A moment not after the last sure touch.
+  std::map<SessionId, Zxid> session_zxid_;  ///< The last a session has been shown.
+  std::set<SessionId> closing_;             ///< Their end was proposed; perhaps never committed.
   std::map<int, Micros> last_progress_;
   std::size_t acknowledged_ = 0;
 };

@@ -6,11 +6,14 @@ namespace quorate::sim {
 namespace {
 
 std::string name_of(const Operation& operation) {
-  return "client " + std::to_string(operation.client) + ", session " + to_string(operation.session) +
-         ", cxid " + std::to_string(operation.cxid) + " on " + operation.intent.path + ": ";
+  return "client " + std::to_string(operation.client) + ", session " +
+         to_string(operation.session) + ", cxid " + std::to_string(operation.cxid) + " on " +
+         operation.intent.path + ": ";
 }
 
-std::string code_text(Code code) { return std::to_string(static_cast<int>(code)); }
+std::string code_text(Code code) {
+  return std::to_string(static_cast<int>(code));
+}
 
 }  // namespace
 
@@ -71,14 +74,14 @@ void Checks::judge_stat(const Operation& operation, const ModelNode& node, const
   Stat expected = node.stat(stat.ctime, stat.mtime);
   if (parent_of(operation.intent.path) == operation.intent.path) return;
   if (stat == expected) return;
-  throw Violation(name_of(operation) + "Stat at " + to_string(operation.reply_zxid) + " has version " +
-                  std::to_string(stat.version) + " mzxid " + to_string(Zxid{stat.mzxid}) + " pzxid " +
-                  to_string(Zxid{stat.pzxid}) + " cversion " + std::to_string(stat.cversion) +
-                  " children " + std::to_string(stat.num_children) + ", the history has version " +
-                  std::to_string(expected.version) + " mzxid " + to_string(Zxid{expected.mzxid}) +
-                  " pzxid " + to_string(Zxid{expected.pzxid}) + " cversion " +
-                  std::to_string(expected.cversion) + " children " +
-                  std::to_string(expected.num_children));
+  throw Violation(
+      name_of(operation) + "Stat at " + to_string(operation.reply_zxid) + " has version " +
+      std::to_string(stat.version) + " mzxid " + to_string(Zxid{stat.mzxid}) + " pzxid " +
+      to_string(Zxid{stat.pzxid}) + " cversion " + std::to_string(stat.cversion) + " children " +
+      std::to_string(stat.num_children) + ", the history has version " +
+      std::to_string(expected.version) + " mzxid " + to_string(Zxid{expected.mzxid}) + " pzxid " +
+      to_string(Zxid{expected.pzxid}) + " cversion " + std::to_string(expected.cversion) +
+      " children " + std::to_string(expected.num_children));
 }
 
 /// Sequential reads: exactly the state that the committed history has at the reply's zxid.

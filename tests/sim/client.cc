@@ -25,7 +25,8 @@ void Client::fresh_session() {
   watches_.clear();
 }
 
-// ---- Connection ----------------------------------------------------------------------------------
+// ---- Connection
+// ----------------------------------------------------------------------------------
 
 void Client::connect() {
   auto server = static_cast<HostId>(random_.between(1, world_.plan.servers));
@@ -38,7 +39,8 @@ void Client::lose() {
   if (state_ == State::Idle) return;
   if (state_ == State::Up) {
     world_.trace.event("client-lost", {number_, session_.value, conn_});
-    if (!closing_) world_.checks.disturbed("client " + std::to_string(number_) + " lost its connection");
+    if (!closing_)
+      world_.checks.disturbed("client " + std::to_string(number_) + " lost its connection");
   }
   state_ = State::Idle;
   world_.network.close(conn_, host());
@@ -83,7 +85,8 @@ void Client::on_end(ConnId conn) {
 void Client::on_bytes(ConnId conn, ByteView bytes) {
   if (conn != conn_) return;
   last_heard_ = world_.scheduler.now();
-  ErrorCode fault = frames_.feed(bytes, [this, conn](ByteView body) { return frame(body) && conn == conn_; });
+  ErrorCode fault =
+      frames_.feed(bytes, [this, conn](ByteView body) { return frame(body) && conn == conn_; });
   if (fault) throw Violation("client " + std::to_string(number_) + ": a frame that cannot be");
 }
 
@@ -99,7 +102,9 @@ void Client::beat() {
   if (state_ != State::Idle && now - last_heard_ > timeout * 2 / 3) lose();
   if (state_ == State::Up && now - last_sent_ > timeout / 4) {
     Bytes frame;
-    append_frame(frame, [](JuteWriter& out) { encode(out, RequestHeader{xid::kPing, OpCode::Ping}); });
+    append_frame(frame, [](JuteWriter& out) {
+      encode(out, RequestHeader{xid::kPing, OpCode::Ping});
+    });
     pending_.push_back({xid::kPing, std::nullopt, OpCode::Ping, "", false});
     send(std::move(frame));
   }
@@ -128,7 +133,8 @@ bool Client::frame(ByteView body) {
 
 void Client::handshake_done(ByteView body) {
   auto response = decode_all<ConnectResponse>(body);
-  if (!response) throw Violation("client " + std::to_string(number_) + ": a broken connect response");
+  if (!response)
+    throw Violation("client " + std::to_string(number_) + ": a broken connect response");
   if (response->timeout_ms <= 0) {
     world_.trace.event("session-refused", {number_, session_.value});
     world_.checks.session_refused(number_, session_);
@@ -154,8 +160,10 @@ void Client::reply(const ReplyHeader& header, ByteView body) {
   }
   Pending pending = pending_.front();
   pending_.pop_front();
-  world_.trace.event("reply", {number_, header.xid, static_cast<int>(header.err), header.zxid.value});
-  if (header.zxid < last_zxid_) throw Violation("client " + std::to_string(number_) + ": zxid went back");
+  world_.trace.event("reply",
+                     {number_, header.xid, static_cast<int>(header.err), header.zxid.value});
+  if (header.zxid < last_zxid_)
+    throw Violation("client " + std::to_string(number_) + ": zxid went back");
   last_zxid_ = header.zxid;
   if (pending.op == OpCode::SetWatches) return watches_restored(header.zxid);
   check_missed(header.zxid);

@@ -51,8 +51,8 @@ class Client final : public Host {
     auto operator<=>(const WatchKey&) const = default;
   };
   struct Watch {
-    Zxid since;      ///< No change of interest up to here.
-    bool exists;     ///< The node was there (getData, exists); false: waits for its creation.
+    Zxid since;   ///< No change of interest up to here.
+    bool exists;  ///< The node was there (getData, exists); false: waits for its creation.
   };
 
   HostId host() const { return kFirstClient + number_; }
@@ -96,7 +96,7 @@ class Client final : public Host {
   std::deque<Pending> pending_;
   bool closing_ = false;
   bool restoring_ = false;
-  Zxid relative_;                     ///< Of the setWatches under way.
+  Zxid relative_;  ///< Of the setWatches under way.
   std::map<WatchKey, Watch> watches_;
   std::map<std::string, std::int32_t> versions_;  ///< Last seen, for compare-and-set.
   std::vector<std::string> listed_;               ///< Children seen, to delete some.

@@ -115,7 +115,8 @@ void Client::issue_read() {
   request(op, record, number, record.path, watch);
 }
 
-// ---- Watches -------------------------------------------------------------------------------------
+// ---- Watches
+// -------------------------------------------------------------------------------------
 
 void Client::restore_watches() {
   if (watches_.empty()) return;
@@ -141,7 +142,8 @@ void Client::watches_restored(Zxid zxid) {
                                  : node != nullptr;
     if (missed) {
       throw Violation("client " + std::to_string(number_) + ": setWatches at " + to_string(zxid) +
-                      " told nothing of a change of " + key.path + " after " + to_string(relative_));
+                      " told nothing of a change of " + key.path + " after " +
+                      to_string(relative_));
     }
     watch.since = zxid;
   }
@@ -156,8 +158,8 @@ void Client::take_watch(const Pending& pending, const ReplyHeader& header) {
 
 void Client::event(const ReplyHeader& header, const WatcherEvent& told) {
   world_.trace.event("event", {number_, static_cast<int>(told.type), header.zxid.value});
-  std::string what = "client " + std::to_string(number_) + ": event " + name_of(told.type) + " of " +
-                     told.path + " at " + to_string(header.zxid);
+  std::string what = "client " + std::to_string(number_) + ": event " + name_of(told.type) +
+                     " of " + told.path + " at " + to_string(header.zxid);
   bool data = watches_.contains({false, told.path}), child = watches_.contains({true, told.path});
   bool wanted = told.type == EventType::NodeChildrenChanged ? child
                 : told.type == EventType::NodeDeleted       ? data || child
@@ -167,12 +169,13 @@ void Client::event(const ReplyHeader& header, const WatcherEvent& told) {
   // setWatches tells of each list by itself, data watches first.
   bool of_one_list = told.type == EventType::NodeDeleted && restoring_ && header.zxid.value < 0;
   if (of_one_list && data) return;
-  bool child_too = told.type == EventType::NodeChildrenChanged ||
-                   (told.type == EventType::NodeDeleted && child);
+  bool child_too =
+      told.type == EventType::NodeChildrenChanged || (told.type == EventType::NodeDeleted && child);
   if (child_too) consume({true, told.path}, header);
 }
 
-/// An event comes from the first change after the watch was set, and before any reply that shows it.
+/// An event comes from the first change after the watch was set, and before any reply that shows
+/// it.
 void Client::consume(const WatchKey& key, const ReplyHeader& header) {
   Watch watch = watches_.at(key);
   watches_.erase(key);

@@ -29,8 +29,14 @@ bool LogState::holds(Zxid zxid, const SharedBytes& bytes) const {
 
 SimDisk::SimDisk(const Plan& plan, int id, DiskOwner& owner, Trace& trace, test::SimFiles& files,
                  std::unique_ptr<server::DiskWorker> worker, LogState& durable, Random random)
-    : plan_(plan), id_(id), owner_(owner), trace_(trace), files_(files), worker_(std::move(worker)),
-      durable_(durable), random_(random) {}
+    : plan_(plan),
+      id_(id),
+      owner_(owner),
+      trace_(trace),
+      files_(files),
+      worker_(std::move(worker)),
+      durable_(durable),
+      random_(random) {}
 
 Micros SimDisk::latency() {
   Micros base = plan_.sync_min + random_.between(0, 2 * plan_.sync_mean);
@@ -91,7 +97,9 @@ void SimDisk::read_snapshot(LinkId link) {
   });
 }
 
-void SimDisk::drop_snapshot(LinkId link) { readers_.erase(link); }
+void SimDisk::drop_snapshot(LinkId link) {
+  readers_.erase(link);
+}
 
 void SimDisk::install(LinkId link, znode::CheckpointBatch whole) {
   Zxid zxid = whole.zxid;
@@ -101,14 +109,16 @@ void SimDisk::install(LinkId link, znode::CheckpointBatch whole) {
   start();
 }
 
-// ---- The disk thread -----------------------------------------------------------------------------
+// ---- The disk thread
+// -----------------------------------------------------------------------------
 
 /// Takes what waits: all writes up to the first other job, as one group.
 void SimDisk::start() {
   if (current_ != nullptr || waiting_.empty()) return;
   current_ = std::make_unique<Job>(std::move(waiting_.front()));
   waiting_.pop_front();
-  while (current_->kind == Kind::Write && !waiting_.empty() && waiting_.front().kind == Kind::Write) {
+  while (current_->kind == Kind::Write && !waiting_.empty() &&
+         waiting_.front().kind == Kind::Write) {
     for (auto& write : waiting_.front().writes) current_->writes.push_back(std::move(write));
     current_->last = waiting_.front().last;
     waiting_.pop_front();

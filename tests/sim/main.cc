@@ -18,13 +18,14 @@ namespace {
 constexpr int kUsage = 2;
 
 void usage() {
-  std::fprintf(stderr,
-               "usage: quorate-sim --seeds A..B [--jobs N] [--seconds-virtual S] [--mutant NAME]\n"
-               "                   [--list-reached] [--must-reach FILE] [--keep-going]\n"
-               "       quorate-sim --seed N [--trace] [--seconds-virtual S] [--mutant NAME]\n"
-               "mutants: ack-before-sync, lose-truncate, stale-link, forget-epoch\n"
-               "exit code: 0 all promises kept, 1 one broken (with --mutant: the mutant was found), "
-               "2 usage\n");
+  std::fprintf(
+      stderr,
+      "usage: quorate-sim --seeds A..B [--jobs N] [--seconds-virtual S] [--mutant NAME]\n"
+      "                   [--list-reached] [--must-reach FILE] [--keep-going]\n"
+      "       quorate-sim --seed N [--trace] [--seconds-virtual S] [--mutant NAME]\n"
+      "mutants: ack-before-sync, lose-truncate, stale-link, forget-epoch\n"
+      "exit code: 0 all promises kept, 1 one broken (with --mutant: the mutant was found), "
+      "2 usage\n");
 }
 
 bool parse_range(const std::string& text, SweepOptions& options) {
@@ -79,13 +80,15 @@ void on_abort(int) {
 }
 
 int run_single(const SweepOptions& options) {
-  std::string words = "VIOLATION seed " + std::to_string(options.first) +
-                      ": the process aborted (text above)\nreplay: " +
-                      replay_command(options, options.first) + "\n";
+  std::string words =
+      "VIOLATION seed " + std::to_string(options.first) +
+      ": the process aborted (text above)\nreplay: " + replay_command(options, options.first) +
+      "\n";
   std::snprintf(last_words, sizeof last_words, "%s", words.c_str());
   std::signal(SIGABRT, on_abort);
   Plan plan = make_plan(options.first, options.seconds, options.mutant);
-  std::printf("seed %llu: %s\n", static_cast<unsigned long long>(options.first), describe(plan).c_str());
+  std::printf("seed %llu: %s\n", static_cast<unsigned long long>(options.first),
+              describe(plan).c_str());
   std::fflush(stdout);
   World world(plan, options.trace);
   Outcome outcome = world.run();
@@ -93,11 +96,12 @@ int run_single(const SweepOptions& options) {
   std::printf("seed %llu: %.3f s, %llu events, %zu commits, %zu acknowledged, hash %016llx\n",
               static_cast<unsigned long long>(options.first),
               static_cast<double>(outcome.when) / static_cast<double>(kSecond),
-              static_cast<unsigned long long>(outcome.events), outcome.commits, outcome.acknowledged,
-              static_cast<unsigned long long>(outcome.hash));
+              static_cast<unsigned long long>(outcome.events), outcome.commits,
+              outcome.acknowledged, static_cast<unsigned long long>(outcome.hash));
   if (outcome.violation.empty()) return 0;
-  std::printf("VIOLATION seed %llu: %s\nreplay: %s\n", static_cast<unsigned long long>(options.first),
-              outcome.violation.c_str(), replay_command(options, options.first).c_str());
+  std::printf("VIOLATION seed %llu: %s\nreplay: %s\n",
+              static_cast<unsigned long long>(options.first), outcome.violation.c_str(),
+              replay_command(options, options.first).c_str());
   return 1;
 }
 

@@ -6,7 +6,9 @@
 namespace quorate::sim {
 namespace {
 
-std::string last_element(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string last_element(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 std::shared_ptr<const std::set<std::string>> with(const ModelNode& parent, const std::string& child,
                                                   bool present) {
@@ -107,7 +109,8 @@ std::set<std::string> Model::ephemerals(SessionId session) const {
   return at == ephemerals_.end() ? std::set<std::string>() : at->second;
 }
 
-// ---- Judging a write -----------------------------------------------------------------------------
+// ---- Judging a write
+// -----------------------------------------------------------------------------
 
 Code Model::expect(const WriteIntent& intent, SessionId session, std::string& path) const {
   path = intent.path;
@@ -131,7 +134,8 @@ Code Model::expect(const WriteIntent& intent, SessionId session, std::string& pa
   return Code::Ok;
 }
 
-// ---- Applying ------------------------------------------------------------------------------------
+// ---- Applying
+// ------------------------------------------------------------------------------------
 
 std::string Model::create(const TxnHeader& header, const CreateTxn& txn) {
   std::string parent_path = parent_of(txn.path);
@@ -140,8 +144,8 @@ std::string Model::create(const TxnHeader& header, const CreateTxn& txn) {
   if (now(txn.path) != nullptr) return "create of " + txn.path + ", which is there";
   if (txn.ephemeral && !session_alive(header.client_id)) return "ephemeral of a dead session";
   if (parent_path != "/" && txn.parent_cversion != parent->creates + 1) {
-    return "create of " + txn.path + " with parent cversion " + std::to_string(txn.parent_cversion) +
-           ", not " + std::to_string(parent->creates + 1);
+    return "create of " + txn.path + " with parent cversion " +
+           std::to_string(txn.parent_cversion) + ", not " + std::to_string(parent->creates + 1);
   }
   ModelNode changed = *parent;
   changed.children = with(*parent, last_element(txn.path), true);

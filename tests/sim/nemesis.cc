@@ -68,8 +68,9 @@ Micros Nemesis::span() {
 }
 
 void Nemesis::crash() {
-  static constexpr CrashPoint kPoints[] = {CrashPoint::None, CrashPoint::Queued, CrashPoint::InGroup,
-                                           CrashPoint::InGroup, CrashPoint::Synced, CrashPoint::Told};
+  static constexpr CrashPoint kPoints[] = {CrashPoint::None,    CrashPoint::Queued,
+                                           CrashPoint::InGroup, CrashPoint::InGroup,
+                                           CrashPoint::Synced,  CrashPoint::Told};
   Server& server = target();
   CrashPoint point = kPoints[random_.below(std::size(kPoints))];
   if (point != CrashPoint::None) return server.crash_at(point, down_time());
@@ -118,7 +119,8 @@ void Nemesis::slow_link() {
   for (int other = 1; other <= world_.plan.servers; ++other) {
     if (other != one && random_.percent(60)) {
       world_.network.slow(one, other, static_cast<int>(random_.between(5, 100)));
-      if (random_.percent(50)) world_.network.slow(other, one, static_cast<int>(random_.between(5, 100)));
+      if (random_.percent(50))
+        world_.network.slow(other, one, static_cast<int>(random_.between(5, 100)));
     }
   }
   world_.scheduler.after(span(), [this] { world_.network.heal(); });

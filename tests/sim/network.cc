@@ -54,7 +54,8 @@ void Network::detach(HostId id, bool silent) {
   }
 }
 
-// ---- Connections ---------------------------------------------------------------------------------
+// ---- Connections
+// ---------------------------------------------------------------------------------
 
 ConnId Network::connect(HostId from, HostId to, Port port) {
   ConnId id = next_conn_++;
@@ -116,8 +117,8 @@ void Network::move(ConnId id, int side) {
   Direction& direction = conn.direction[side];
   if (direction.moving || (direction.waiting.empty() && !direction.end)) return;
   direction.moving = true;
-  Micros when = std::max(scheduler_.now() + delay(conn.host[side], conn.host[1 - side]),
-                         direction.earliest);
+  Micros when =
+      std::max(scheduler_.now() + delay(conn.host[side], conn.host[1 - side]), direction.earliest);
   direction.earliest = when;
   scheduler_.after(when - scheduler_.now(), [this, id, side] { deliver(id, side); });
 }
@@ -129,7 +130,8 @@ void Network::deliver(ConnId id, int side) {
   Direction& direction = conn.direction[side];
   HostId from = conn.host[side], to = conn.host[1 - side];
   if (is_cut(from, to)) {  // The kernel sends again and again.
-    scheduler_.after(random_.between(20, 300) * kMillisecond, [this, id, side] { deliver(id, side); });
+    scheduler_.after(random_.between(20, 300) * kMillisecond,
+                     [this, id, side] { deliver(id, side); });
     return;
   }
   direction.moving = false;
@@ -148,7 +150,8 @@ void Network::deliver(ConnId id, int side) {
   }
   std::size_t size = direction.waiting.size();
   if (random_.percent(plan_.chunk_percent)) size = 1 + random_.below(size);
-  Bytes piece(direction.waiting.begin(), direction.waiting.begin() + static_cast<std::ptrdiff_t>(size));
+  Bytes piece(direction.waiting.begin(),
+              direction.waiting.begin() + static_cast<std::ptrdiff_t>(size));
   direction.waiting.erase(direction.waiting.begin(),
                           direction.waiting.begin() + static_cast<std::ptrdiff_t>(size));
   trace_.event("bytes", {from, to, id, static_cast<std::int64_t>(size)});
@@ -171,13 +174,15 @@ void Network::deliver_stale(const Conn& old, int side, ByteView bytes) {
   }
 }
 
-/// The end at `side` will hear that the connection is gone, as soon as the other's packets get there.
+/// The end at `side` will hear that the connection is gone, as soon as the other's packets get
+/// there.
 void Network::tell_end(ConnId id, int side) {
   auto at = conns_.find(id);
   if (at == conns_.end() || !at->second.open[side]) return;
   HostId from = at->second.host[1 - side], to = at->second.host[side];
   if (is_cut(from, to)) {
-    scheduler_.after(random_.between(20, 300) * kMillisecond, [this, id, side] { tell_end(id, side); });
+    scheduler_.after(random_.between(20, 300) * kMillisecond,
+                     [this, id, side] { tell_end(id, side); });
     return;
   }
   scheduler_.after(delay(from, to), [this, id, side] { end_arrives(id, side); });
@@ -215,7 +220,8 @@ void Network::break_connection(ConnId id) {
   at->second.broken = true;
   for (int side : {0, 1}) {
     at->second.direction[side].waiting.clear();
-    scheduler_.after(random_.between(0, 5) * kMillisecond, [this, id, side] { end_arrives(id, side); });
+    scheduler_.after(random_.between(0, 5) * kMillisecond,
+                     [this, id, side] { end_arrives(id, side); });
   }
 }
 
@@ -229,7 +235,8 @@ std::vector<ConnId> Network::connections(HostId wanted) const {
   return found;
 }
 
-// ---- Election ------------------------------------------------------------------------------------
+// ---- Election
+// ------------------------------------------------------------------------------------
 
 void Network::vote(HostId from, HostId to, consensus::Notification notification) {
   votes_[{from, to}].waiting = std::move(notification);
@@ -273,8 +280,8 @@ void Network::deliver_vote(Pair pair) {
 void Network::tell_link(HostId to, HostId peer, bool reachable) {
   scheduler_.after(delay(peer, to), [this, to, peer, reachable] {
     if (host(to) == nullptr || is_cut(peer, to)) return;
-    bool changed = reachable ? unreachable_.erase({to, peer}) != 0
-                             : unreachable_.insert({to, peer}).second;
+    bool changed =
+        reachable ? unreachable_.erase({to, peer}) != 0 : unreachable_.insert({to, peer}).second;
     if (changed) host(to)->on_election_link(peer, reachable);
   });
 }

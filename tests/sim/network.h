@@ -1,8 +1,8 @@
 // Virtual TCP and the election links.
 //
 // Inside a connection bytes are FIFO, split anywhere, and lost only as a suffix, together with the
-// connection. Between connections nothing is ordered. A cut path delays (the kernel sends again), it
-// does not lose. Ends of a connection may disagree: half-open after a silent death.
+// connection. Between connections nothing is ordered. A cut path delays (the kernel sends again),
+// it does not lose. Ends of a connection may disagree: half-open after a silent death.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@
 
 namespace quorate::sim {
 
-using HostId = int;            ///< Servers 1..n, clients from kFirstClient on.
-using ConnId = std::int64_t;   ///< Never used twice in a run.
+using HostId = int;           ///< Servers 1..n, clients from kFirstClient on.
+using ConnId = std::int64_t;  ///< Never used twice in a run.
 inline constexpr HostId kFirstClient = 100;
 
 enum class Port { Quorum, Client };
@@ -45,13 +45,15 @@ class Network {
  public:
   Network(const Plan& plan, Scheduler& scheduler, Trace& trace, Random random);
 
-  // ---- Hosts -------------------------------------------------------------------------------------
+  // ---- Hosts
+  // -------------------------------------------------------------------------------------
   void attach(HostId id, Host& host);
   /// The host's process is gone. `silent`: the machine died too, so nobody is told; otherwise its
   /// kernel resets all connections.
   void detach(HostId id, bool silent);
 
-  // ---- Connections -------------------------------------------------------------------------------
+  // ---- Connections
+  // -------------------------------------------------------------------------------
   /// Answered by on_connected() of `from`, unless that host goes away.
   ConnId connect(HostId from, HostId to, Port port);
   void send(ConnId conn, HostId from, Bytes bytes);
@@ -62,12 +64,17 @@ class Network {
   void break_connection(ConnId conn);
   std::vector<ConnId> connections(HostId host) const;
 
-  // ---- Election ----------------------------------------------------------------------------------
+  // ---- Election
+  // ----------------------------------------------------------------------------------
   void vote(HostId from, HostId to, consensus::Notification notification);
 
-  // ---- Faults ------------------------------------------------------------------------------------
+  // ---- Faults
+  // ------------------------------------------------------------------------------------
   void cut(HostId from, HostId to) { cuts_.insert({from, to}); }
-  void heal() { cuts_.clear(); slow_.clear(); }
+  void heal() {
+    cuts_.clear();
+    slow_.clear();
+  }
   bool is_cut(HostId from, HostId to) const { return cuts_.contains({from, to}); }
   /// All delays from `from` to `to` times `factor`.
   void slow(HostId from, HostId to, int factor) { slow_[{from, to}] = factor; }
@@ -75,13 +82,13 @@ class Network {
 
  private:
   struct Direction {
-    Bytes waiting;          ///< Sent, not delivered.
+    Bytes waiting;  ///< Sent, not delivered.
     Micros earliest = 0;
-    bool moving = false;    ///< A delivery event exists.
-    bool end = false;       ///< The sender has closed: the end follows the bytes.
+    bool moving = false;  ///< A delivery event exists.
+    bool end = false;     ///< The sender has closed: the end follows the bytes.
   };
   struct Conn {
-    HostId host[2];         ///< [0] connected to [1].
+    HostId host[2];  ///< [0] connected to [1].
     Port port;
     bool broken = false;            ///< Bytes are lost from here on: never a hole, always a suffix.
     bool open[2] = {false, false};  ///< Whether the process at that end still has it.
@@ -112,11 +119,11 @@ class Network {
   Trace& trace_;
   Random random_;
   std::map<HostId, Host*> hosts_;
-  std::set<HostId> silent_;             ///< Machine is down: connects to it get no answer.
+  std::set<HostId> silent_;  ///< Machine is down: connects to it get no answer.
   std::map<ConnId, Conn> conns_;
   ConnId next_conn_ = 1;
   std::map<Pair, VoteSlot> votes_;
-  std::set<Pair> unreachable_;          ///< {a, b}: a was told that b is gone.
+  std::set<Pair> unreachable_;  ///< {a, b}: a was told that b is gone.
   std::set<Pair> cuts_;
   std::map<Pair, int> slow_;
 };

@@ -50,8 +50,8 @@ void choose_world(Plan& plan, Random random) {
   plan.pipeline = static_cast<int>(random.between(1, 8));
   plan.think_mean = one_of<Micros>(random, {20, 50, 100}) * kMillisecond;
   auto ticks = static_cast<std::int32_t>(random.between(8, 20));
-  plan.session_timeout_ms = std::max<std::int32_t>(
-      800, ticks * static_cast<std::int32_t>(plan.tick_time_ms));
+  plan.session_timeout_ms =
+      std::max<std::int32_t>(800, ticks * static_cast<std::int32_t>(plan.tick_time_ms));
 }
 
 struct MutantName {
@@ -91,9 +91,10 @@ std::string describe(const Plan& plan) {
   const struct {
     bool on;
     const char* name;
-  } all[] = {{f.crash, "crash"},           {f.crash_all, "crash-all"}, {f.partition, "partition"},
-             {f.one_way, "one-way"},       {f.slow_link, "slow-link"}, {f.reset, "reset"},
-             {f.slow_disk, "slow-disk"},   {f.freeze, "freeze"},       {f.client_drop, "client-drop"}};
+  } all[] = {
+      {f.crash, "crash"},         {f.crash_all, "crash-all"}, {f.partition, "partition"},
+      {f.one_way, "one-way"},     {f.slow_link, "slow-link"}, {f.reset, "reset"},
+      {f.slow_disk, "slow-disk"}, {f.freeze, "freeze"},       {f.client_drop, "client-drop"}};
   bool first = true;
   for (const auto& fault : all) {
     if (!fault.on) continue;

@@ -13,10 +13,10 @@ namespace quorate::sim {
 /// blind to the rule that it breaks.
 enum class Mutant {
   None,
-  AckBeforeSync,   ///< The disk answers before the group is durable (hazards 3911, 4646).
-  LoseTruncate,    ///< A cut of the log is acknowledged, not carried out (hazard 3701).
-  StaleLink,       ///< Bytes of a closed link arrive on its successor.
-  ForgetEpoch,     ///< Epochs are acknowledged, not stored (hazard 2307).
+  AckBeforeSync,  ///< The disk answers before the group is durable (hazards 3911, 4646).
+  LoseTruncate,   ///< A cut of the log is acknowledged, not carried out (hazard 3701).
+  StaleLink,      ///< Bytes of a closed link arrive on its successor.
+  ForgetEpoch,    ///< Epochs are acknowledged, not stored (hazard 2307).
 };
 
 struct Faults {
@@ -31,8 +31,8 @@ struct Faults {
   bool client_drop = false;
 
   bool any() const {
-    return crash || crash_all || partition || one_way || slow_link || reset || slow_disk || freeze ||
-           client_drop;
+    return crash || crash_all || partition || one_way || slow_link || reset || slow_disk ||
+           freeze || client_drop;
   }
 };
 
@@ -41,8 +41,8 @@ struct Plan {
   Mutant mutant = Mutant::None;
   int servers = 3;
   int clients = 4;
-  Micros faults_end = 0;   ///< Everything is healed here.
-  Micros load_end = 0;     ///< Clients stop issuing.
+  Micros faults_end = 0;  ///< Everything is healed here.
+  Micros load_end = 0;    ///< Clients stop issuing.
   Micros end = 0;
   Faults faults;
   Micros fault_interval = kSecond;  ///< Mean time between two faults.
@@ -61,10 +61,10 @@ struct Plan {
   std::size_t link_queue_max = 8u << 20;
 
   // The world.
-  Micros delay_min = 100, delay_mean = 300;      ///< One way between two hosts.
-  unsigned chunk_percent = 10;                   ///< How often bytes are split at a random border.
-  Micros sync_min = 100, sync_mean = 500;        ///< One group of log records.
-  int pipeline = 4;                              ///< Requests a client keeps in flight.
+  Micros delay_min = 100, delay_mean = 300;  ///< One way between two hosts.
+  unsigned chunk_percent = 10;               ///< How often bytes are split at a random border.
+  Micros sync_min = 100, sync_mean = 500;    ///< One group of log records.
+  int pipeline = 4;                          ///< Requests a client keeps in flight.
   Micros think_mean = 20 * kMillisecond;
   std::int32_t session_timeout_ms = 2000;
 };

@@ -6,11 +6,14 @@
 namespace quorate::sim {
 namespace {
 
-LinkId link_of(ConnId conn) { return LinkId{conn}; }
+LinkId link_of(ConnId conn) {
+  return LinkId{conn};
+}
 
 }  // namespace
 
-// ---- Links ---------------------------------------------------------------------------------------
+// ---- Links
+// ---------------------------------------------------------------------------------------
 
 void SimLinks::vote(ServerId to, const consensus::Notification& notification) {
   world_.network.vote(server_.id(), static_cast<HostId>(to.value), notification);
@@ -94,7 +97,8 @@ void SimLinks::limit(ConnId conn) {
 
 std::size_t SimLinks::queued_bytes(LinkId link) const {
   auto at = out_.find(link.value);
-  return world_.network.queued(link.value, server_.id()) + (at == out_.end() ? 0 : at->second.size());
+  return world_.network.queued(link.value, server_.id()) +
+         (at == out_.end() ? 0 : at->second.size());
 }
 
 void SimLinks::flush() {
@@ -102,7 +106,8 @@ void SimLinks::flush() {
   out_.clear();
 }
 
-// ---- Clients -------------------------------------------------------------------------------------
+// ---- Clients
+// -------------------------------------------------------------------------------------
 
 void SimClients::send(ConnectionId connection, ByteView frames) {
   auto at = conns_.find(connection.value);
@@ -154,14 +159,16 @@ void SimClients::drain(ConnId conn) {
   while (!state.paused && state.in.size() - used >= 4) {
     auto length = static_cast<std::size_t>(load_be<std::int32_t>(state.in.data() + used));
     if (state.in.size() - used - 4 < length) break;
-    server_.replica().on_client_frame(ConnectionId{conn}, ByteView(state.in).subspan(used + 4, length));
+    server_.replica().on_client_frame(ConnectionId{conn},
+                                      ByteView(state.in).subspan(used + 4, length));
     used += 4 + length;
     if (!conns_.contains(conn)) return;
   }
   state.in.erase(state.in.begin(), state.in.begin() + static_cast<std::ptrdiff_t>(used));
 }
 
-// ---- Clock and observer --------------------------------------------------------------------------
+// ---- Clock and observer
+// --------------------------------------------------------------------------
 
 std::int64_t SimClock::now_ms() const {
   Micros now = world_.scheduler.now();

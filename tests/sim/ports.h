@@ -39,10 +39,10 @@ class SimLinks final : public server::Links {
 
   World& world_;
   Server& server_;
-  std::map<ServerId, int> wanted_;        ///< Attempts so far.
+  std::map<ServerId, int> wanted_;  ///< Attempts so far.
   std::map<ConnId, ServerId> connecting_;
   std::set<ConnId> up_;
-  std::map<ConnId, Bytes> out_;           ///< Until flush().
+  std::map<ConnId, Bytes> out_;  ///< Until flush().
 };
 
 class SimClients final : public server::Clients {

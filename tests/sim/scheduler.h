@@ -31,7 +31,8 @@ class Scheduler {
   /// Runs `action` after `delay`. Events of one instant run in an order drawn from the seed: nobody
   /// may rely on the order in which they were asked for.
   void after(Micros delay, std::function<void()> action) {
-    queue_.push({now_ + std::max<Micros>(delay, 0), random_.next(), ++sequence_, std::move(action)});
+    queue_.push(
+        {now_ + std::max<Micros>(delay, 0), random_.next(), ++sequence_, std::move(action)});
   }
 
   /// Runs the next event if it is due no later than `until`; otherwise time moves there.

@@ -9,8 +9,10 @@ namespace quorate::sim {
 /// From start to crash. Members in the order in which they need one another.
 struct Server::Life {
   Life(World& world, Server& server)
-      : links(world, server), clients(world, server),
-        clock(world, server.clock_offset_ms_, server.drift_ppm_), observer(world, server.id_) {}
+      : links(world, server),
+        clients(world, server),
+        clock(world, server.clock_offset_ms_, server.drift_ppm_),
+        observer(world, server.id_) {}
 
   SimLinks links;
   SimClients clients;
@@ -21,13 +23,21 @@ struct Server::Life {
 };
 
 Server::Server(World& world, int id, Random random)
-    : world_(world), id_(id), random_(random), files_(random_.next()),
-      clock_offset_ms_(random_.between(1000, 1'000'000)), drift_ppm_(random_.between(-500, 500)) {}
+    : world_(world),
+      id_(id),
+      random_(random),
+      files_(random_.next()),
+      clock_offset_ms_(random_.between(1000, 1'000'000)),
+      drift_ppm_(random_.between(-500, 500)) {}
 
 Server::~Server() = default;
 
-const server::Replica& Server::replica() const { return *life_->replica; }
-server::Replica& Server::replica() { return *life_->replica; }
+const server::Replica& Server::replica() const {
+  return *life_->replica;
+}
+server::Replica& Server::replica() {
+  return *life_->replica;
+}
 
 bool Server::leading() const {
   return alive() && replica().peer().role() == consensus::Role::Leading;
@@ -95,7 +105,8 @@ void Server::start() {
   tick();
 }
 
-// ---- Crash and pause -----------------------------------------------------------------------------
+// ---- Crash and pause
+// -----------------------------------------------------------------------------
 
 void Server::crash(bool silent, test::Loss loss, Micros down) {
   if (!alive()) return;
@@ -164,7 +175,8 @@ void Server::set_disk_slow(int factor) {
   if (alive()) life_->disk->set_slow(factor);
 }
 
-// ---- Inputs --------------------------------------------------------------------------------------
+// ---- Inputs
+// --------------------------------------------------------------------------------------
 
 /// One batch of the event loop: an input, then all that follows from it, then every check.
 void Server::run(const std::function<void()>& action) {
@@ -216,7 +228,8 @@ void Server::on_connected(ConnId conn, bool ok) {
 
 void Server::on_bytes(ConnId conn, ByteView bytes) {
   if (frozen_) {
-    backlog_.push_back([this, conn, copy = Bytes(bytes.begin(), bytes.end())] { on_bytes(conn, copy); });
+    backlog_.push_back(
+        [this, conn, copy = Bytes(bytes.begin(), bytes.end())] { on_bytes(conn, copy); });
     return;
   }
   run([this, conn, bytes] {
@@ -257,7 +270,8 @@ void Server::write_ordered(const consensus::LogWrite& write) {
   }
 }
 
-// ---- Recovery ------------------------------------------------------------------------------------
+// ---- Recovery
+// ------------------------------------------------------------------------------------
 
 namespace {
 
@@ -299,7 +313,8 @@ void Server::check_recovered(const server::Recovered& recovered) {
   std::vector<consensus::LogWrite> in_doubt = std::exchange(in_doubt_, {});
   Zxid install = std::exchange(install_in_doubt_, {});
   if (world_.plan.mutant != Mutant::None) {
-    std::erase_if(durable_.records, [&](const auto& record) { return record.first > found.log_base.value; });
+    std::erase_if(durable_.records,
+                  [&](const auto& record) { return record.first > found.log_base.value; });
     for (const auto& record : found.records) durable_.records[record.zxid.value] = record.bytes;
     durable_.accepted_epoch = found.accepted_epoch;
     durable_.current_epoch = found.current_epoch;

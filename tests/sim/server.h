@@ -44,7 +44,8 @@ class Server final : public Host, public DiskOwner {
   const LogState& durable() const { return durable_; }  ///< As the disk really holds it.
   const server::Replica& replica() const;
 
-  // ---- Host --------------------------------------------------------------------------------------
+  // ---- Host
+  // --------------------------------------------------------------------------------------
   void on_accepted(ConnId conn, HostId from, Port port) override;
   void on_connected(ConnId conn, bool ok) override;
   void on_bytes(ConnId conn, ByteView bytes) override;
@@ -52,7 +53,8 @@ class Server final : public Host, public DiskOwner {
   void on_vote(HostId from, const consensus::Notification& notification) override;
   void on_election_link(HostId peer, bool reachable) override;
 
-  // ---- DiskOwner ---------------------------------------------------------------------------------
+  // ---- DiskOwner
+  // ---------------------------------------------------------------------------------
   void post(Micros delay, std::function<void()> action) override;
   server::Replica& replica() override;
   void crash_point_reached() override;

@@ -20,7 +20,7 @@ struct Child {
   pid_t pid = 0;
   std::uint64_t seed = 0;
   int out = -1;
-  std::string text;   ///< All it has printed.
+  std::string text;  ///< All it has printed.
 };
 
 struct Totals {
@@ -40,7 +40,8 @@ struct Totals {
   violation = outcome.violation;
   bool again = seed % 10 == 0 && violation.empty();
   if (again && World(plan, false).run().hash != outcome.hash) {
-    violation = "two runs of this seed differ: the order of events does not follow from the seed alone";
+    violation =
+        "two runs of this seed differ: the order of events does not follow from the seed alone";
   }
   for (const ReachedCount& count : reached_counts()) {
     if (count.count != 0) std::printf("REACHED %llu %s\n", count.count, count.name);
@@ -50,7 +51,8 @@ struct Totals {
               static_cast<double>(outcome.when) / static_cast<double>(kSecond), again ? 1 : 0);
   if (!violation.empty()) {
     std::printf("VIOLATION %.3f s: %s\n",
-                static_cast<double>(outcome.when) / static_cast<double>(kSecond), violation.c_str());
+                static_cast<double>(outcome.when) / static_cast<double>(kSecond),
+                violation.c_str());
   }
   std::fflush(stdout);
   _exit(violation.empty() ? 0 : 1);
@@ -183,19 +185,22 @@ int sweep(const SweepOptions& options) {
   }
   std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   if (options.list_reached) {
-    for (const auto& [name, count] : totals.reached) std::printf("%10llu %s\n", count, name.c_str());
+    for (const auto& [name, count] : totals.reached)
+      std::printf("%10llu %s\n", count, name.c_str());
   }
   int missing = broken ? 0 : check_must_reach(options, totals);
-  std::printf("%llu seeds (%llu run twice), %.0f virtual s in %.1f s, %llu events, %llu commits, "
-              "%llu acknowledged writes%s%s: %s\n",
-              static_cast<unsigned long long>(totals.seeds),
-              static_cast<unsigned long long>(totals.twice), totals.seconds, took.count(),
-              static_cast<unsigned long long>(totals.events),
-              static_cast<unsigned long long>(totals.commits),
-              static_cast<unsigned long long>(totals.acknowledged),
-              options.mutant == Mutant::None ? "" : ", mutant ",
-              options.mutant == Mutant::None ? "" : name_of(options.mutant),
-              broken ? "a promise was broken" : missing ? "situations missed" : "all promises kept");
+  std::printf(
+      "%llu seeds (%llu run twice), %.0f virtual s in %.1f s, %llu events, %llu commits, "
+      "%llu acknowledged writes%s%s: %s\n",
+      static_cast<unsigned long long>(totals.seeds), static_cast<unsigned long long>(totals.twice),
+      totals.seconds, took.count(), static_cast<unsigned long long>(totals.events),
+      static_cast<unsigned long long>(totals.commits),
+      static_cast<unsigned long long>(totals.acknowledged),
+      options.mutant == Mutant::None ? "" : ", mutant ",
+      options.mutant == Mutant::None ? "" : name_of(options.mutant),
+      broken    ? "a promise was broken"
+      : missing ? "situations missed"
+                : "all promises kept");
   return broken || missing != 0 ? 1 : 0;
 }
 

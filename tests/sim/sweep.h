@@ -22,8 +22,8 @@ struct SweepOptions {
   std::string must_reach;   ///< File with one name of a situation per line.
 };
 
-/// Exit code: 0 all fine, 1 a promise broken or a situation never reached. Stops at the first broken
-/// seed; seeds already begun are finished.
+/// Exit code: 0 all fine, 1 a promise broken or a situation never reached. Stops at the first
+/// broken seed; seeds already begun are finished.
 int sweep(const SweepOptions& options);
 
 std::string replay_command(const SweepOptions& options, std::uint64_t seed);

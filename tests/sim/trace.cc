@@ -38,7 +38,9 @@ void Trace::note(std::string_view what, std::string_view text) {
               static_cast<int>(text.size()), text.data());
 }
 
-void Trace::bytes(ByteView bytes) { mix(as_text(bytes)); }
+void Trace::bytes(ByteView bytes) {
+  mix(as_text(bytes));
+}
 
 void Trace::mix(std::uint64_t value) {
   hash_ = (hash_ ^ value) * 0x100000001b3ULL;

@@ -5,13 +5,20 @@
 namespace quorate::sim {
 namespace {
 
-[[noreturn]] void fatal_in_simulation(std::string_view what) { throw ServerFatal{std::string(what)}; }
+[[noreturn]] void fatal_in_simulation(std::string_view what) {
+  throw ServerFatal{std::string(what)};
+}
 
 }  // namespace
 
 World::World(const Plan& the_plan, bool print)
-    : plan(the_plan), random(the_plan.seed), scheduler(random.fork()), trace(scheduler, print),
-      checks(*this), network(plan, scheduler, trace, random.fork()), nemesis(*this, random.fork()) {
+    : plan(the_plan),
+      random(the_plan.seed),
+      scheduler(random.fork()),
+      trace(scheduler, print),
+      checks(*this),
+      network(plan, scheduler, trace, random.fork()),
+      nemesis(*this, random.fork()) {
   for (int id = 1; id <= plan.servers; ++id) {
     servers.push_back(std::make_unique<Server>(*this, id, random.fork()));
   }
@@ -45,12 +52,15 @@ Outcome World::run() {
   try {
     for (auto& server : servers) {
       Micros pause = random.between(0, 200) * kMillisecond;
-      scheduler.after(pause, [&server] { if (!server->alive()) server->start(); });
+      scheduler.after(pause, [&server] {
+        if (!server->alive()) server->start();
+      });
     }
     for (auto& client : clients) {
       scheduler.after(random.between(0, 500) * kMillisecond, [&client] { client->start(); });
     }
-    scheduler.after(plan.faults.any() ? random.between(0, 3) * kSecond : 0, [this] { nemesis.start(); });
+    scheduler.after(plan.faults.any() ? random.between(0, 3) * kSecond : 0,
+                    [this] { nemesis.start(); });
     run_until(plan.faults_end);
     nemesis.heal();
     run_until(plan.load_end);

@@ -19,7 +19,7 @@
 namespace quorate::sim {
 
 struct Outcome {
-  std::string violation;   ///< Empty: every promise was kept.
+  std::string violation;  ///< Empty: every promise was kept.
   Micros when = 0;
   std::uint64_t hash = 0;
   std::uint64_t events = 0;
@@ -34,7 +34,7 @@ struct World {
   Outcome run();
 
   Plan plan;
-  Random random;           ///< Only to fork from: each part has its own stream.
+  Random random;  ///< Only to fork from: each part has its own stream.
   Scheduler scheduler;
   Trace trace;
   Checks checks;
