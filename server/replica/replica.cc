@@ -168,6 +168,9 @@ void Replica::Impl::propose_waiting() {
   while (proposer && !waiting_requests.empty() && peer.may_propose()) {
     consensus::Request request = std::move(waiting_requests.front());
     waiting_requests.pop_front();
+    // A request is a sign of life too: its learner may die before its next PING reply (R58).
+    auto timeout_ms = tree.sessions().find(request.session);
+    if (timeout_ms) sessions.touch(request.session, *timeout_ms, ports.clock.now_ms());
     propose(proposer->prepare(request, peer.next_zxid(), ports.clock.wall_ms()));
   }
 }
