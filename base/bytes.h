@@ -25,7 +25,9 @@ inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-inline void append(Bytes& to, ByteView from) { to.insert(to.end(), from.begin(), from.end()); }
+inline void append(Bytes& to, ByteView from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
 
 /// Loads a big-endian integer from exactly sizeof(T) bytes at `from`.
 template <class T>
@@ -59,8 +61,8 @@ class SharedBytes {
   bool empty() const { return size() == 0; }
 
   friend bool operator==(const SharedBytes& a, const SharedBytes& b) {
-    return a.bytes_ == b.bytes_ || (a.size() == b.size() &&
-                                    std::equal(a.view().begin(), a.view().end(), b.view().begin()));
+    return a.bytes_ == b.bytes_ ||
+           (a.size() == b.size() && std::equal(a.view().begin(), a.view().end(), b.view().begin()));
   }
 
  private:

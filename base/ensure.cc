@@ -30,7 +30,9 @@ void fatal(std::string_view what) {
   std::_Exit(1);
 }
 
-void set_fatal_hook(void (*hook)(std::string_view)) { fatal_hook = hook; }
+void set_fatal_hook(void (*hook)(std::string_view)) {
+  fatal_hook = hook;
+}
 
 namespace detail {
 
@@ -40,7 +42,9 @@ ReachedSite::ReachedSite(const char* name) : name_(name) {
   first_site = this;
 }
 
-void ReachedSite::pass() { ++count_; }
+void ReachedSite::pass() {
+  ++count_;
+}
 
 }  // namespace detail
 

@@ -45,14 +45,14 @@ class ReachedSite {
 }  // namespace quorate
 
 /// A broken invariant is a bug of ours: print and abort, in every build.
-#define ENSURE(condition) \
+#define ENSURE(condition)                 \
   (static_cast<bool>(condition) ? void(0) \
                                 : ::quorate::ensure_failed(#condition, __FILE__, __LINE__))
 
 /// Marks a situation that tests must reach. The simulator's sweep fails if one is never visited.
 /// One thread per site only: a site belongs to code that one thread owns.
-#define REACHED(name)                                      \
-  do {                                                     \
+#define REACHED(name)                                         \
+  do {                                                        \
     static ::quorate::detail::ReachedSite reached_site{name}; \
-    reached_site.pass();                                   \
+    reached_site.pass();                                      \
   } while (false)

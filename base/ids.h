@@ -28,10 +28,13 @@ struct Zxid {
   friend constexpr auto operator<=>(const Zxid&, const Zxid&) = default;
 };
 
-/// "No data at all": the zxid that a server without data reports (design: it neither votes nor counts).
+/// "No data at all": the zxid that a server without data reports (design: it neither votes nor
+/// counts).
 inline constexpr Zxid kBlankZxid{-1};
 
-inline std::string to_string(Zxid zxid) { return hex(static_cast<std::uint64_t>(zxid.value)); }
+inline std::string to_string(Zxid zxid) {
+  return hex(static_cast<std::uint64_t>(zxid.value));
+}
 
 /// A number of one kind; kinds do not convert into one another.
 template <class Tag>
@@ -40,15 +43,23 @@ struct Id {
   friend constexpr auto operator<=>(const Id&, const Id&) = default;
 };
 
-using ServerId = Id<struct ServerTag>;          ///< `myid`: 0..255.
-using SessionId = Id<struct SessionTag>;        ///< 0 is "none"; top byte is the creating server's id.
-using LinkId = Id<struct LinkTag>;              ///< One quorum-port connection, unique in this process.
+using ServerId = Id<struct ServerTag>;    ///< `myid`: 0..255.
+using SessionId = Id<struct SessionTag>;  ///< 0 is "none"; top byte is the creating server's id.
+using LinkId = Id<struct LinkTag>;        ///< One quorum-port connection, unique in this process.
 using ConnectionId = Id<struct ConnectionTag>;  ///< One client connection, unique in this process.
 
-inline std::string to_string(ServerId id) { return std::to_string(id.value); }
-inline std::string to_string(SessionId id) { return hex(static_cast<std::uint64_t>(id.value)); }
-inline std::string to_string(LinkId id) { return std::to_string(id.value); }
-inline std::string to_string(ConnectionId id) { return std::to_string(id.value); }
+inline std::string to_string(ServerId id) {
+  return std::to_string(id.value);
+}
+inline std::string to_string(SessionId id) {
+  return hex(static_cast<std::uint64_t>(id.value));
+}
+inline std::string to_string(LinkId id) {
+  return std::to_string(id.value);
+}
+inline std::string to_string(ConnectionId id) {
+  return std::to_string(id.value);
+}
 
 }  // namespace quorate
 

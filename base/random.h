@@ -1,4 +1,5 @@
-// The one seeded generator. It is handed in wherever chance is needed, so that one seed replays all.
+// The one seeded generator. It is handed in wherever chance is needed, so that one seed replays
+// all.
 #pragma once
 
 #include <cstdint>

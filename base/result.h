@@ -6,7 +6,8 @@
 
 namespace quorate {
 
-/// An error as sockets, files, completion tokens and our own categories speak it. Allocates nothing.
+/// An error as sockets, files, completion tokens and our own categories speak it. Allocates
+/// nothing.
 using ErrorCode = boost::system::error_code;
 
 /// A value or the ErrorCode that explains its absence.

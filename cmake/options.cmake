@@ -52,7 +52,10 @@ endif()
 find_program(QUORATE_CCACHE ccache)
 if(QUORATE_CCACHE)
   # pch_defines and time_macros: what ccache asks for before it caches with precompiled headers.
-  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${QUORATE_CCACHE})
+  # Base folder and no-hash-dir: a clone elsewhere finds what this one has compiled. Debug paths may
+  # then name the clone that compiled first.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
+      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${QUORATE_CCACHE})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
 endif()

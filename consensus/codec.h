@@ -20,12 +20,14 @@ ErrorCode make_error_code(CodecError error);
 /// First bytes on an election connection, from the connector: who it is and where it listens.
 struct InitialMessage {
   ServerId sid;
-  std::string address;  ///< "host:port" of the connector's election address; may hold several by '|'.
+  std::string
+      address;  ///< "host:port" of the connector's election address; may hold several by '|'.
 };
 inline constexpr std::int64_t kInitialMessageV1 = -65536;
 inline constexpr std::int64_t kInitialMessageV2 = -65535;
 
-Bytes encode(const InitialMessage& message);  ///< V1, in one piece: ZooKeeper reads it with one call.
+Bytes encode(
+    const InitialMessage& message);  ///< V1, in one piece: ZooKeeper reads it with one call.
 
 /// Looks for a whole initial message at the front of `input` and consumes it. Nothing yet: more
 /// bytes are needed. Accepts V1, V2 and the oldest form (a bare sid).

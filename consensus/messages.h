@@ -17,12 +17,12 @@ enum class PeerState : std::int32_t { Looking = 0, Following = 1, Leading = 2, O
 /// One vote with its circumstances; the sender is known from its connection, never from the body.
 struct Notification {
   PeerState state = PeerState::Looking;
-  ServerId leader;               ///< Proposed leader.
-  Zxid zxid;                     ///< Proposed leader's last logged zxid.
-  std::int64_t round = 0;        ///< "electionEpoch": the sender's logical clock.
-  std::int64_t peer_epoch = 0;   ///< Proposed leader's currentEpoch.
-  std::int32_t version = 2;      ///< 0 and 1: no config follows; 2: config follows.
-  std::string config;            ///< Last-seen config text.
+  ServerId leader;              ///< Proposed leader.
+  Zxid zxid;                    ///< Proposed leader's last logged zxid.
+  std::int64_t round = 0;       ///< "electionEpoch": the sender's logical clock.
+  std::int64_t peer_epoch = 0;  ///< Proposed leader's currentEpoch.
+  std::int32_t version = 2;     ///< 0 and 1: no config follows; 2: config follows.
+  std::string config;           ///< Last-seen config text.
   friend bool operator==(const Notification&, const Notification&) = default;
 };
 

@@ -21,8 +21,8 @@ struct PeerOptions {
   /// that zxids run on as ZooKeeper's standalone server has them. The same pipeline otherwise.
   bool standalone = false;
   std::int64_t tick_time_ms = 2000;
-  std::int32_t init_limit = 10;   ///< Ticks to connect and sync.
-  std::int32_t sync_limit = 5;    ///< Ticks a learner may lag or be silent.
+  std::int32_t init_limit = 10;  ///< Ticks to connect and sync.
+  std::int32_t sync_limit = 5;   ///< Ticks a learner may lag or be silent.
   std::int64_t min_notification_ms = 200;
   std::int64_t max_notification_ms = 60000;
   /// The recent log kept in memory for DIFF (commitLogCount); never less than what is unapplied.
@@ -35,15 +35,15 @@ struct PeerOptions {
 
 /// What recovery found on disk.
 struct DurableState {
-  /// No data at all: reports zxid -1, neither votes nor counts until a leader has synced it. Storage
-  /// reports it until the first StoreCurrentEpoch is durable, whatever else has been written: a
-  /// server that crashed half way through its first sync is still blank (R45).
+  /// No data at all: reports zxid -1, neither votes nor counts until a leader has synced it.
+  /// Storage reports it until the first StoreCurrentEpoch is durable, whatever else has been
+  /// written: a server that crashed half way through its first sync is still blank (R45).
   bool blank = false;
   std::uint32_t accepted_epoch = 0;
   std::uint32_t current_epoch = 0;
-  Zxid checkpoint;                  ///< The tree has been rebuilt as of this zxid: "applied".
-  Zxid log_base;                    ///< The zxid just before records.front().
-  std::vector<LogRecord> records;   ///< Log, in order; those > checkpoint are not applied yet.
+  Zxid checkpoint;                 ///< The tree has been rebuilt as of this zxid: "applied".
+  Zxid log_base;                   ///< The zxid just before records.front().
+  std::vector<LogRecord> records;  ///< Log, in order; those > checkpoint are not applied yet.
 };
 
 enum class Role { Looking, Following, Leading };
@@ -51,9 +51,9 @@ const char* name_of(Role role);
 
 /// ZAB as a state machine: no clock, thread, I/O, log. Same inputs, same outputs.
 ///
-/// Promises (consensus-hazards section 8): a commit appears in Ready.commits only if it is committed
-/// and durable here; ACK and NEWLEADER's ACK are sent only after LogSynced covered what they speak of;
-/// an epoch is spoken of only after it is durable.
+/// Promises (consensus-hazards section 8): a commit appears in Ready.commits only if it is
+/// committed and durable here; ACK and NEWLEADER's ACK are sent only after LogSynced covered what
+/// they speak of; an epoch is spoken of only after it is durable.
 class Peer {
  public:
   Peer(PeerOptions options, DurableState state, Random random);
@@ -65,26 +65,26 @@ class Peer {
   Ready take_ready();
 
   Role role() const;
-  bool serving() const;                    ///< Between Serving and ServiceLost.
+  bool serving() const;  ///< Between Serving and ServiceLost.
   std::optional<ServerId> leader() const;
   /// Leader while serving only.
   Zxid next_zxid() const;
-  /// Leader: whether a Propose is allowed now; false at the outstanding limit, while not serving and
-  /// when the counter of this epoch has run out.
+  /// Leader: whether a Propose is allowed now; false at the outstanding limit, while not serving
+  /// and when the counter of this epoch has run out.
   bool may_propose() const;
   Zxid applied() const;
   Zxid committed() const;
   Zxid last_logged() const;
   std::uint32_t accepted_epoch() const;
   std::uint32_t current_epoch() const;
-  std::size_t outstanding() const;         ///< Proposals not yet committed.
-  std::size_t synced_followers() const;    ///< Leader.
-  std::size_t learners() const;            ///< Leader.
+  std::size_t outstanding() const;       ///< Proposals not yet committed.
+  std::size_t synced_followers() const;  ///< Leader.
+  std::size_t learners() const;          ///< Leader.
   /// Txns up to this zxid are applied in ReplayMode::Fuzzy: a ZooKeeper leader's SNAP may already
   /// hold their effects. Zxid{0} when none.
   Zxid fuzzy_until() const;
-  /// A new checkpoint exists as of `zxid`: a DurableState made from disk would start there. Lets the
-  /// window forget records beyond its limits.
+  /// A new checkpoint exists as of `zxid`: a DurableState made from disk would start there. Lets
+  /// the window forget records beyond its limits.
   void checkpointed(Zxid zxid);
 
   /// Checks the whole peer (invariants.cc); used after every step in tests and simulation.

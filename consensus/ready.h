@@ -44,7 +44,8 @@ struct Envelope {
   QuorumPacket packet;  ///< A learner's PING reply leaves `data` empty: the driver puts touches in.
 };
 
-/// Keep trying to connect to this server's quorum port (after 2, 5, 10, 20, 20 ... ms); LinkUp tells.
+/// Keep trying to connect to this server's quorum port (after 2, 5, 10, 20, 20 ... ms); LinkUp
+/// tells.
 struct OpenLink {
   ServerId peer;
 };
@@ -76,19 +77,20 @@ struct LearnerTouches {
 };
 
 struct Ready {
-  std::uint64_t first_write = 0;        ///< Number of writes[0]; LogSynced counts in these.
+  std::uint64_t first_write = 0;  ///< Number of writes[0]; LogSynced counts in these.
   std::vector<LogWrite> writes;
   std::vector<LinkCommand> links;
-  std::vector<VoteEnvelope> votes;      ///< One-slot queue per peer: a newer vote replaces it.
-  std::vector<Envelope> sends;          ///< Loss only together with the link; no reordering.
-  std::vector<LogRecord> commits;       ///< Apply now: zxid order, no gaps, durable here.
-  std::size_t syncs_done = 0;           ///< So many of our own Submit(sync) are complete, oldest first.
+  std::vector<VoteEnvelope> votes;  ///< One-slot queue per peer: a newer vote replaces it.
+  std::vector<Envelope> sends;      ///< Loss only together with the link; no reordering.
+  std::vector<LogRecord> commits;   ///< Apply now: zxid order, no gaps, durable here.
+  std::size_t syncs_done = 0;       ///< So many of our own Submit(sync) are complete, oldest first.
   std::vector<RevalidateAnswer> revalidated;  ///< Learner: answers to AskRevalidate.
   std::vector<Revalidation> revalidations;
   std::vector<LearnerTouches> touches;
   std::vector<Transfer> transfers;
-  std::vector<Event> events;            ///< Serving and ServiceLost matter to the driver.
-  std::vector<Request> requests;        ///< Leader: prepare under next_zxid(), then step(Propose), one by one.
+  std::vector<Event> events;  ///< Serving and ServiceLost matter to the driver.
+  std::vector<Request>
+      requests;  ///< Leader: prepare under next_zxid(), then step(Propose), one by one.
 };
 
 }  // namespace quorate::consensus

@@ -23,9 +23,9 @@ int main(int count, char** arguments) {
   using namespace quorate::server;
   const std::string argument = count == 2 ? arguments[1] : "";
   if (argument == "--help" || argument == "--version") {
-    argument == "--help" ? std::fputs(kUsage, stdout)
-                         : std::printf("quorate-server %s (ZooKeeper protocol of %s)\n", kVersion,
-                                       kVersionText);
+    argument == "--help"
+        ? std::fputs(kUsage, stdout)
+        : std::printf("quorate-server %s (ZooKeeper protocol of %s)\n", kVersion, kVersionText);
     return kExitOk;
   }
   if (argument.empty() || argument.front() == '-') {

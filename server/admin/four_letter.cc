@@ -18,7 +18,6 @@ namespace {
 
 constexpr const char* kNotServing = "This ZooKeeper instance is not currently serving requests\n";
 
-
 std::string latency_line(const ServerStatus& status) {
   return "Latency min/avg/max: " + std::to_string(status.min_latency_ms) + '/' +
          average_text(status.avg_latency_ms) + '/' + std::to_string(status.max_latency_ms) + '\n';
@@ -53,7 +52,9 @@ std::string mntr(const Config& config, AdminSource& source) {
   return out;
 }
 
-std::string ruok(const Config&, AdminSource&) { return "imok"; }
+std::string ruok(const Config&, AdminSource&) {
+  return "imok";
+}
 
 std::string isro(const Config&, AdminSource& source) {
   return source.status().serving ? "rw" : "null";
@@ -135,12 +136,24 @@ struct WordRow {
 };
 
 constexpr std::array kWords = {
-    WordRow{"ruok", ruok, true}, WordRow{"isro", isro, true}, WordRow{"srvr", srvr},
-    WordRow{"mntr", mntr},       WordRow{"conf", conf},       WordRow{"envi", envi, true},
-    WordRow{"srst", srst},       WordRow{"dirs", dirs},       WordRow{"stat"},
-    WordRow{"cons"},             WordRow{"crst"},             WordRow{"dump"},
-    WordRow{"wchs"},             WordRow{"wchc"},             WordRow{"wchp"},
-    WordRow{"gtmk"},             WordRow{"stmk"},             WordRow{"hash"},
+    WordRow{"ruok", ruok, true},
+    WordRow{"isro", isro, true},
+    WordRow{"srvr", srvr},
+    WordRow{"mntr", mntr},
+    WordRow{"conf", conf},
+    WordRow{"envi", envi, true},
+    WordRow{"srst", srst},
+    WordRow{"dirs", dirs},
+    WordRow{"stat"},
+    WordRow{"cons"},
+    WordRow{"crst"},
+    WordRow{"dump"},
+    WordRow{"wchs"},
+    WordRow{"wchc"},
+    WordRow{"wchp"},
+    WordRow{"gtmk"},
+    WordRow{"stmk"},
+    WordRow{"hash"},
 };
 
 }  // namespace

@@ -78,7 +78,9 @@ const std::array kRows = {
 
 }  // namespace
 
-std::span<const MetricRow> metric_rows() { return kRows; }
+std::span<const MetricRow> metric_rows() {
+  return kRows;
+}
 
 std::string average_text(double value) {
   char buffer[64];

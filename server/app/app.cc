@@ -86,16 +86,17 @@ int App::run() {
   return exit_code_;
 }
 
-// ---- Start ---------------------------------------------------------------------------------------
+// ---- Start
+// ---------------------------------------------------------------------------------------
 
 /// Before recovery, which may take long: a port that is taken shows at once.
 bool App::bind_ports() {
   Inbox& inbox = *this;
   clients_ = std::make_unique<SocketClients>(io_, config_.client, config_.limits, inbox);
   if (const ErrorCode error = clients_->listen()) {
-    fail(kExitUnexpected,
-         "bind-failed port=client address=" + address_of(config_.client.address, config_.client.port) +
-             " error=\"" + error.message() + '"');
+    fail(kExitUnexpected, "bind-failed port=client address=" +
+                              address_of(config_.client.address, config_.client.port) +
+                              " error=\"" + error.message() + '"');
     return false;
   }
   if (config_.ensemble.standalone) {
@@ -120,10 +121,10 @@ bool App::bind_server_ports() {
     quorum_bound = !error;
     if (quorum_bound) error = election_links_->listen();
     if (!error) break;
-    const std::string text =
-        std::string("bind-failed port=") + (quorum_bound ? "election" : "quorum") +
-        " address=" + (quorum_bound ? election_address : quorum_address) + " error=\"" +
-        error.message() + '"';
+    const std::string text = std::string("bind-failed port=") +
+                             (quorum_bound ? "election" : "quorum") +
+                             " address=" + (quorum_bound ? election_address : quorum_address) +
+                             " error=\"" + error.message() + '"';
     const std::int64_t limit = config_.ensemble.election_port_bind_retry;
     if (limit > 0 && tries >= limit) {
       fail(kExitQuorumPort, text);
@@ -157,9 +158,8 @@ bool App::recover() {
             " epoch=" + std::to_string(recovered.durable.current_epoch) +
             " blank=" + (recovered.durable.blank ? "true" : "false") +
             " ms=" + std::to_string(now_ms() - begin_ms));
-  disk_ = std::make_unique<DiskThread>(std::move(worker), [this](Mailbox::Letter letter) {
-    mailbox_.put(std::move(letter));
-  });
+  disk_ = std::make_unique<DiskThread>(
+      std::move(worker), [this](Mailbox::Letter letter) { mailbox_.put(std::move(letter)); });
   const Ports ports{*disk_, *links_, *clients_, *this, events_};
   replica_ = std::make_unique<Replica>(replica_options(config_), std::move(recovered), ports,
                                        Random(fresh_seed()));
@@ -204,7 +204,8 @@ void App::arm_tick() {
   });
 }
 
-// ---- Stop ----------------------------------------------------------------------------------------
+// ---- Stop
+// ----------------------------------------------------------------------------------------
 
 void App::await_signal() {
   signals_.add(SIGTERM);
@@ -230,7 +231,8 @@ void App::stop(int signal) {
   io_.stop();
 }
 
-// ---- Inbox: on to the replica --------------------------------------------------------------------
+// ---- Inbox: on to the replica
+// --------------------------------------------------------------------
 
 std::optional<std::string> App::on_four_letter_word(std::string_view word) {
   return answer_four_letter_word(word, config_, *this);
@@ -242,7 +244,9 @@ void App::on_client_open(ConnectionId connection, std::string address) {
 void App::on_client_frame(ConnectionId connection, ByteView frame) {
   replica_->on_client_frame(connection, frame);
 }
-void App::on_client_closed(ConnectionId connection) { replica_->on_client_closed(connection); }
+void App::on_client_closed(ConnectionId connection) {
+  replica_->on_client_closed(connection);
+}
 void App::on_notification(ServerId from, consensus::Notification notification) {
   replica_->on_notification(from, std::move(notification));
 }
@@ -252,16 +256,31 @@ void App::on_election_link(ServerId peer, bool reachable) {
 void App::on_link_up(LinkId link, std::optional<ServerId> opened_to) {
   replica_->on_link_up(link, opened_to);
 }
-void App::on_link_bytes(LinkId link, ByteView bytes) { replica_->on_link_bytes(link, bytes); }
-void App::on_link_down(LinkId link) { replica_->on_link_down(link); }
-void App::pump() { replica_->pump(); }
-void App::note(char severity, const std::string& text) { events_.note(severity, text); }
+void App::on_link_bytes(LinkId link, ByteView bytes) {
+  replica_->on_link_bytes(link, bytes);
+}
+void App::on_link_down(LinkId link) {
+  replica_->on_link_down(link);
+}
+void App::pump() {
+  replica_->pump();
+}
+void App::note(char severity, const std::string& text) {
+  events_.note(severity, text);
+}
 
-// ---- AdminSource and Clock -----------------------------------------------------------------------
+// ---- AdminSource and Clock
+// -----------------------------------------------------------------------
 
-ServerStatus App::status() { return replica_->status(); }
-std::size_t App::connection_count() { return clients_->count(); }
-void App::reset_statistics() { replica_->reset_statistics(); }
+ServerStatus App::status() {
+  return replica_->status();
+}
+std::size_t App::connection_count() {
+  return clients_->count();
+}
+void App::reset_statistics() {
+  replica_->reset_statistics();
+}
 
 std::int64_t App::now_ms() const {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();

@@ -37,8 +37,8 @@ class App : private Inbox, private AdminSource, private Clock {
   explicit App(Config config);
   ~App() override;
 
-  /// Until SIGTERM or SIGINT, or a part cannot start. Returns the exit code of the program; what went
-  /// wrong is in the log.
+  /// Until SIGTERM or SIGINT, or a part cannot start. Returns the exit code of the program; what
+  /// went wrong is in the log.
   int run();
 
  private:

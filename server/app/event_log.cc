@@ -41,6 +41,8 @@ void EventLog::on_event(const consensus::Event& event) {
   log::write(severity_of(event.kind), text);
 }
 
-void EventLog::note(char severity, const std::string& text) { log::write(severity, text); }
+void EventLog::note(char severity, const std::string& text) {
+  log::write(severity, text);
+}
 
 }  // namespace quorate::server

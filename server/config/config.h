@@ -15,20 +15,20 @@ namespace quorate::server {
 /// Why the configuration cannot be used, in words an operator can act on.
 struct ConfigFault {
   std::string file;
-  int line = 0;     ///< 0: about the file as a whole.
-  std::string key;  ///< Empty: about the file as a whole.
-  std::string what; ///< What is wrong and what would be right.
+  int line = 0;      ///< 0: about the file as a whole.
+  std::string key;   ///< Empty: about the file as a whole.
+  std::string what;  ///< What is wrong and what would be right.
 
   /// "zoo.cfg:7: tickTime: ..."
   std::string text() const;
 };
 
 struct ClientPortConfig {
-  std::int64_t port = 0;           ///< 0: not set.
-  std::string address;             ///< Empty: all addresses.
-  std::int64_t backlog = -1;       ///< -1: the system's.
+  std::int64_t port = 0;              ///< 0: not set.
+  std::string address;                ///< Empty: all addresses.
+  std::int64_t backlog = -1;          ///< -1: the system's.
   std::int64_t max_per_address = 60;  ///< maxClientCnxns; 0: no limit.
-  std::int64_t max_total = 0;      ///< maxCnxns; 0: no limit.
+  std::int64_t max_total = 0;         ///< maxCnxns; 0: no limit.
   std::int64_t min_session_timeout_ms = -1;
   std::int64_t max_session_timeout_ms = -1;
   std::int64_t sessionless_timeout_ms = 10000;
@@ -46,16 +46,16 @@ struct EnsembleConfig {
   std::int64_t sync_limit = 0;
   std::int64_t election_alg = 3;
   bool listen_on_all_ips = false;
-  std::int64_t connect_timeout_ms = 5000;          ///< cnxTimeout.
-  std::int64_t handshake_timeout_ms = -1;          ///< quorumCnxnTimeoutMs; -1: syncLimit * tickTime.
-  std::int64_t election_port_bind_retry = 3;       ///< 0: for ever.
+  std::int64_t connect_timeout_ms = 5000;     ///< cnxTimeout.
+  std::int64_t handshake_timeout_ms = -1;     ///< quorumCnxnTimeoutMs; -1: syncLimit * tickTime.
+  std::int64_t election_port_bind_retry = 3;  ///< 0: for ever.
 };
 
 struct StorageConfig {
   std::string data_dir;
   std::string data_log_dir;
   bool force_sync = true;
-  std::int64_t segment_kib = 65536;      ///< preAllocSize.
+  std::int64_t segment_kib = 65536;  ///< preAllocSize.
   std::int64_t snap_count = 100000;
   std::int64_t commit_log_count = 500;
   /// The marker files `initialize` that were found: the one who has loaded the data removes them.
@@ -63,7 +63,7 @@ struct StorageConfig {
 };
 
 struct LimitsConfig {
-  std::int64_t max_buffer = 0xfffff;             ///< jute.maxbuffer, bytes.
+  std::int64_t max_buffer = 0xfffff;  ///< jute.maxbuffer, bytes.
   std::int64_t global_outstanding = 1000;
   std::int64_t client_out_bytes_max = 64 << 20;  ///< Answers one client does not fetch.
   std::int64_t link_out_bytes_max = 64 << 20;    ///< Packets one peer does not fetch.

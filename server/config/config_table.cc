@@ -12,9 +12,15 @@ namespace {
 constexpr std::int64_t kInt = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kHourMs = 3'600'000;
 
-NumberField number(NumberField field) { return field; }
-FlagField flag(FlagField field) { return field; }
-TextField text(TextField field) { return field; }
+NumberField number(NumberField field) {
+  return field;
+}
+FlagField flag(FlagField field) {
+  return field;
+}
+TextField text(TextField field) {
+  return field;
+}
 
 // clang-format off
 const std::array kRows = {
@@ -85,28 +91,93 @@ const std::array kRows = {
 };
 // clang-format on
 
-// Keys of ZooKeeper's administrator guide without effect in this version; a trailing dot is a prefix.
+// Keys of ZooKeeper's administrator guide without effect in this version; a trailing dot is a
+// prefix.
 constexpr std::string_view kWithoutEffect[] = {
-    "secureClientPort", "secureClientPortAddress", "snapSizeLimitInKb", "txnLogSizeLimitInKb",
-    "fsync.warningthresholdms", "autopurge.", "snapshot.", "datadir.autocreate", "db.autocreate",
-    "syncEnabled", "emulate353TTLNodes", "digest.enabled", "serializeLastProcessedZxid.enabled",
-    "closeSessionTxn.enabled", "flushDelay", "maxWriteQueuePollTime", "maxBatchSize",
-    "maxResponseCacheSize", "maxGetChildrenResponseCacheSize", "intBufferStartingSizeBytes", "nio.",
-    "connectToLearnerMasterLimit", "leaderServes", "reconfigEnabled", "tcpKeepAlive",
-    "clientTcpKeepAlive", "fastleader.", "leader.", "learner.", "snapshotSizeFactor",
-    "forceSnapshotSync", "forward_learner_requests_to_commit_processor_disabled", "observer.",
-    "observerMasterPort", "observerMaster.", "multiAddress.", "localSessionsEnabled",
-    "localSessionsUpgradingEnabled", "readonlymode.enabled", "jute.maxbuffer.extrasize",
-    "enforceQuota", "request_", "requestThrottleLimit", "throttled_op_wait_time",
-    "largeRequestMaxBytes", "largeRequestThreshold", "connection_throttle_", "serverCnxnFactory",
-    "netty.", "watchManagerName", "watcherClean", "bitHashCacheSize", "maxInProcessingDeadWatchers",
-    "znode.container.", "commitProcessor.", "messageTracker.", "pathStats.", "jvm.pause.", "ssl.",
-    "sslQuorum", "sslQuorumReloadCertFiles", "portUnification", "client.portUnification",
-    "client.certReload", "fips-mode", "X509AuthenticationProvider.superUser", "authProvider.",
-    "DigestAuthenticationProvider.", "IPAuthenticationProvider.", "zookeeper.superUser", "superUser",
-    "allowSaslFailedClients", "sessionRequireClientSASLAuth", "enforce.auth.", "ensembleAuthName",
-    "sasl.serverconfig", "java.security.auth.login.config", "kerberos.", "letAnySaslUserDoX",
-    "enableEagerACLCheck", "quorum.auth.", "quorum.cnxn.threads.size", "audit.", "admin.",
+    "secureClientPort",
+    "secureClientPortAddress",
+    "snapSizeLimitInKb",
+    "txnLogSizeLimitInKb",
+    "fsync.warningthresholdms",
+    "autopurge.",
+    "snapshot.",
+    "datadir.autocreate",
+    "db.autocreate",
+    "syncEnabled",
+    "emulate353TTLNodes",
+    "digest.enabled",
+    "serializeLastProcessedZxid.enabled",
+    "closeSessionTxn.enabled",
+    "flushDelay",
+    "maxWriteQueuePollTime",
+    "maxBatchSize",
+    "maxResponseCacheSize",
+    "maxGetChildrenResponseCacheSize",
+    "intBufferStartingSizeBytes",
+    "nio.",
+    "connectToLearnerMasterLimit",
+    "leaderServes",
+    "reconfigEnabled",
+    "tcpKeepAlive",
+    "clientTcpKeepAlive",
+    "fastleader.",
+    "leader.",
+    "learner.",
+    "snapshotSizeFactor",
+    "forceSnapshotSync",
+    "forward_learner_requests_to_commit_processor_disabled",
+    "observer.",
+    "observerMasterPort",
+    "observerMaster.",
+    "multiAddress.",
+    "localSessionsEnabled",
+    "localSessionsUpgradingEnabled",
+    "readonlymode.enabled",
+    "jute.maxbuffer.extrasize",
+    "enforceQuota",
+    "request_",
+    "requestThrottleLimit",
+    "throttled_op_wait_time",
+    "largeRequestMaxBytes",
+    "largeRequestThreshold",
+    "connection_throttle_",
+    "serverCnxnFactory",
+    "netty.",
+    "watchManagerName",
+    "watcherClean",
+    "bitHashCacheSize",
+    "maxInProcessingDeadWatchers",
+    "znode.container.",
+    "commitProcessor.",
+    "messageTracker.",
+    "pathStats.",
+    "jvm.pause.",
+    "ssl.",
+    "sslQuorum",
+    "sslQuorumReloadCertFiles",
+    "portUnification",
+    "client.portUnification",
+    "client.certReload",
+    "fips-mode",
+    "X509AuthenticationProvider.superUser",
+    "authProvider.",
+    "DigestAuthenticationProvider.",
+    "IPAuthenticationProvider.",
+    "zookeeper.superUser",
+    "superUser",
+    "allowSaslFailedClients",
+    "sessionRequireClientSASLAuth",
+    "enforce.auth.",
+    "ensembleAuthName",
+    "sasl.serverconfig",
+    "java.security.auth.login.config",
+    "kerberos.",
+    "letAnySaslUserDoX",
+    "enableEagerACLCheck",
+    "quorum.auth.",
+    "quorum.cnxn.threads.size",
+    "audit.",
+    "admin.",
     "metricsProvider."};
 
 std::string lower(std::string text) {
@@ -123,10 +194,10 @@ std::string set_number(std::int64_t& field, const ConfigRow& row, const std::str
     field = parsed;
     return {};
   }
-  const std::string wanted =
-      row.low == row.high ? "only " + std::to_string(row.low) + " is possible"
-                          : "expected a whole number from " + std::to_string(row.low) + " to " +
-                                std::to_string(row.high);
+  const std::string wanted = row.low == row.high
+                                 ? "only " + std::to_string(row.low) + " is possible"
+                                 : "expected a whole number from " + std::to_string(row.low) +
+                                       " to " + std::to_string(row.high);
   return '"' + value + "\": " + wanted;
 }
 
@@ -141,19 +212,22 @@ std::string set_flag(bool& field, const std::string& value) {
 
 }  // namespace
 
-std::span<const ConfigRow> config_rows() { return kRows; }
+std::span<const ConfigRow> config_rows() {
+  return kRows;
+}
 
 const ConfigRow* find_config_row(std::string_view key) {
-  const auto found =
-      std::find_if(kRows.begin(), kRows.end(), [&](const ConfigRow& row) { return row.key == key; });
+  const auto found = std::find_if(kRows.begin(), kRows.end(),
+                                  [&](const ConfigRow& row) { return row.key == key; });
   return found == kRows.end() ? nullptr : &*found;
 }
 
 bool known_to_zookeeper(std::string_view key) {
-  return std::any_of(std::begin(kWithoutEffect), std::end(kWithoutEffect), [&](std::string_view one) {
-    const bool prefix = one.back() == '.' || one.back() == '_';
-    return prefix ? key.starts_with(one) : key == one;
-  });
+  return std::any_of(std::begin(kWithoutEffect), std::end(kWithoutEffect),
+                     [&](std::string_view one) {
+                       const bool prefix = one.back() == '.' || one.back() == '_';
+                       return prefix ? key.starts_with(one) : key == one;
+                     });
 }
 
 std::string set_config_field(Config& config, const ConfigRow& row, const std::string& value) {

@@ -107,7 +107,8 @@ boost::system::result<consensus::Member, AddressFault> parse_member(ServerId id,
   consensus::Member member;
   member.id = id;
   const std::size_t semicolon = value.find(';');
-  if (std::string wrong = parse_addresses(member, trim(value.substr(0, semicolon))); !wrong.empty()) {
+  if (std::string wrong = parse_addresses(member, trim(value.substr(0, semicolon)));
+      !wrong.empty()) {
     return AddressFault{std::move(wrong)};
   }
   if (semicolon == std::string_view::npos) return member;

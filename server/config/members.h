@@ -23,8 +23,9 @@ struct HostPort {
 };
 boost::system::result<HostPort, AddressFault> parse_host_port(std::string_view text);
 
-/// `value` of the key server.<id>: host:quorumPort:electionPort[:role][;[clientAddress:]clientPort].
-/// The client part is normalised to "address:port", 0.0.0.0 when no address is given.
+/// `value` of the key server.<id>:
+/// host:quorumPort:electionPort[:role][;[clientAddress:]clientPort]. The client part is normalised
+/// to "address:port", 0.0.0.0 when no address is given.
 boost::system::result<consensus::Member, AddressFault> parse_member(ServerId id,
                                                                     std::string_view value);
 

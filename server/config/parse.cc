@@ -45,9 +45,9 @@ class Loader {
   Loader(std::string path, const ReadFile& read) : read_(read) { config_.file = std::move(path); }
 
   ConfigResult load() {
-    const bool good = read_main() && apply_rows() && read_members() && check_storage() &&
-                      decide_mode() && read_myid() && check_self() && check_sessions() &&
-                      check_client_port();
+    const bool good = read_main() && apply_rows() && check_protection() && read_members() &&
+                      check_storage() && decide_mode() && read_myid() && check_self() &&
+                      check_sessions() && check_client_port();
     if (!good) return fault_;
     read_whitelist();
     tell_ignored_keys();
@@ -64,7 +64,9 @@ class Loader {
     fault_ = {file, line, key, std::move(what)};
     return false;
   }
-  void note(char severity, std::string text) { config_.notices.push_back({severity, std::move(text)}); }
+  void note(char severity, std::string text) {
+    config_.notices.push_back({severity, std::move(text)});
+  }
   bool given(const std::string& key) const { return lines_.count(key) != 0; }
 
   bool read_main() {
@@ -145,6 +147,18 @@ class Loader {
     return fail_at(file, line, "server." + std::to_string(id), std::move(what));
   }
 
+  /// A key that asks for protection which this version does not have must never pass in silence.
+  bool check_protection() {
+    for (const char* key : {"sslQuorum", "quorum.auth.enableSasl", "sessionRequireClientSASLAuth",
+                            "enforce.auth.enabled"}) {
+      if (!given(key) || lines_[key].value == "false") continue;
+      return fail(key, '"' + lines_[key].value +
+                           "\": is not available in this version, and without it this server would "
+                           "be less protected than the file says; only false is possible");
+    }
+    return true;
+  }
+
   // ---- Rules between keys ----------------------------------------------------------------------
   bool check_storage() {
     StorageConfig& storage = config_.storage;
@@ -173,8 +187,9 @@ class Loader {
       return fail_at_member(members_.begin()->first, "all servers are observers; one must vote");
     }
     if (voters == 1 && ensemble.standalone_enabled && members_.size() > 1) {
-      return fail_at_member(members_.rbegin()->first,
-                            "observers need an ensemble: set standaloneEnabled=false or add voters");
+      return fail_at_member(
+          members_.rbegin()->first,
+          "observers need an ensemble: set standaloneEnabled=false or add voters");
     }
     ensemble.standalone = members_.empty() || (voters == 1 && ensemble.standalone_enabled);
     if (!ensemble.standalone) return check_ensemble(voters);
@@ -189,7 +204,8 @@ class Loader {
       return fail("forceSync", "no is possible on a standalone server only; remove the line");
     }
     for (const char* key : {"initLimit", "syncLimit"}) {
-      if (!given(key)) return fail(key, "is missing; server.N lines need it (usual: 10 and 5 ticks)");
+      if (!given(key))
+        return fail(key, "is missing; server.N lines need it (usual: 10 and 5 ticks)");
     }
     if (voters == 2) {
       note('W', "two voters: the ensemble stops when either of them stops; three are the least");
@@ -214,7 +230,8 @@ class Loader {
       return true;
     }
     if (config_.ensemble.standalone) return true;
-    if (!text) return fail_at(path, 0, "", "is missing; write this server's number N of server.N into it");
+    if (!text)
+      return fail_at(path, 0, "", "is missing; write this server's number N of server.N into it");
     return fail_at(path, 1, "", '"' + line + "\": expected a whole number from 0 to 255");
   }
 
@@ -250,7 +267,8 @@ class Loader {
   bool check_sessions() {
     ClientPortConfig& client = config_.client;
     if (client.min_session_timeout_ms < 0) client.min_session_timeout_ms = 2 * config_.tick_time_ms;
-    if (client.max_session_timeout_ms < 0) client.max_session_timeout_ms = 20 * config_.tick_time_ms;
+    if (client.max_session_timeout_ms < 0)
+      client.max_session_timeout_ms = 20 * config_.tick_time_ms;
     if (client.min_session_timeout_ms <= client.max_session_timeout_ms) return true;
     return fail(given("minSessionTimeout") ? "minSessionTimeout" : "maxSessionTimeout",
                 "minSessionTimeout " + std::to_string(client.min_session_timeout_ms) +
@@ -263,12 +281,13 @@ class Loader {
     if (!client.address.empty() && client.port == 0) {
       return fail("clientPortAddress", "needs clientPort");
     }
-    const auto self = members_.size() == 1 ? members_.begin() : members_.find(config_.ensemble.self.value);
+    const auto self =
+        members_.size() == 1 ? members_.begin() : members_.find(config_.ensemble.self.value);
     if (self != members_.end() && !self->second.client_address.empty()) {
       const HostPort line = *parse_host_port(self->second.client_address);
-      const bool agrees = client.port == 0 ||
-                          (client.port == line.port &&
-                           (client.address.empty() || client.address == line.host));
+      const bool agrees =
+          client.port == 0 ||
+          (client.port == line.port && (client.address.empty() || client.address == line.host));
       if (!agrees) {
         return fail(client.port == line.port ? "clientPortAddress" : "clientPort",
                     "the server." + std::to_string(self->first) + " line says " +
@@ -327,6 +346,8 @@ ConfigResult load_config(const std::string& path, const ReadFile& read) {
   return Loader(path, read).load();
 }
 
-ConfigResult load_config(const std::string& path) { return load_config(path, read_from_disk); }
+ConfigResult load_config(const std::string& path) {
+  return load_config(path, read_from_disk);
+}
 
 }  // namespace quorate::server

@@ -5,7 +5,9 @@
 namespace quorate::server {
 namespace {
 
-bool blank(char c) { return c == ' ' || c == '\t' || c == '\f'; }
+bool blank(char c) {
+  return c == ' ' || c == '\t' || c == '\f';
+}
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (blank(text.front()) || text.front() == '\r')) text.remove_prefix(1);

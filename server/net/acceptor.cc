@@ -74,7 +74,9 @@ ErrorCode Acceptor::listen(const std::string& address, std::uint16_t port, int b
   return error;
 }
 
-void Acceptor::start() { accept_next(); }
+void Acceptor::start() {
+  accept_next();
+}
 
 void Acceptor::stop() {
   ErrorCode ignored;

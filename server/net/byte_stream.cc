@@ -31,9 +31,13 @@ ByteStream::ByteStream(Socket socket, Owner& owner, ReadBuffer& read_buffer, std
   prepare_socket(socket_);
 }
 
-void ByteStream::start() { wait_readable(); }
+void ByteStream::start() {
+  wait_readable();
+}
 
-void ByteStream::pause() { paused_ = true; }
+void ByteStream::pause() {
+  paused_ = true;
+}
 
 void ByteStream::resume() {
   paused_ = false;
@@ -43,11 +47,10 @@ void ByteStream::resume() {
 void ByteStream::wait_readable() {
   if (reading_ || paused_ || ended_) return;
   reading_ = true;
-  socket_.async_wait(tcp::socket::wait_read,
-                     [self = shared_from_this()](const ErrorCode& error) {
-                       self->reading_ = false;
-                       if (!error) self->on_readable();
-                     });
+  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const ErrorCode& error) {
+    self->reading_ = false;
+    if (!error) self->on_readable();
+  });
 }
 
 void ByteStream::on_readable() {
@@ -107,11 +110,10 @@ ErrorCode ByteStream::send_queued() {
 
 void ByteStream::wait_writable() {
   writing_ = true;
-  socket_.async_wait(tcp::socket::wait_write,
-                     [self = shared_from_this()](const ErrorCode& error) {
-                       self->writing_ = false;
-                       if (!error) self->on_writable();
-                     });
+  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const ErrorCode& error) {
+    self->writing_ = false;
+    if (!error) self->on_writable();
+  });
 }
 
 void ByteStream::on_writable() {

@@ -47,7 +47,8 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
   void flush();
   std::size_t queued() const { return out_.size() - sent_; }
 
-  /// Closes after what is queued has left, at most a few seconds later. The owner hears nothing more.
+  /// Closes after what is queued has left, at most a few seconds later. The owner hears nothing
+  /// more.
   void finish();
   /// Closes now. The owner hears nothing more.
   void abort();
@@ -67,7 +68,7 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
   Socket socket_;
   Owner* owner_;  ///< nullptr after finish() and abort().
   ReadBuffer& read_buffer_;
-  Bytes out_;     ///< From sent_ on: what still has to leave.
+  Bytes out_;  ///< From sent_ on: what still has to leave.
   std::size_t sent_ = 0;
   const std::size_t out_max_;
   std::unique_ptr<boost::asio::steady_timer> deadline_;  ///< Only while finishing.

@@ -17,7 +17,9 @@ ClientConnection::ClientConnection(SocketClients& clients, ConnectionId id, std:
           static_cast<std::size_t>(clients.limits_.client_out_bytes_max))),
       frames_(static_cast<std::int32_t>(clients.limits_.max_buffer)) {}
 
-ClientConnection::~ClientConnection() { stream_->abandon(); }
+ClientConnection::~ClientConnection() {
+  stream_->abandon();
+}
 
 void ClientConnection::on_bytes(ByteView bytes) {
   if (fresh_) {

@@ -32,8 +32,12 @@ ErrorCode SocketClients::listen() {
                           static_cast<int>(port_.backlog));
 }
 
-void SocketClients::start() { acceptor_.start(); }
-void SocketClients::stop_accepting() { acceptor_.stop(); }
+void SocketClients::start() {
+  acceptor_.start();
+}
+void SocketClients::stop_accepting() {
+  acceptor_.stop();
+}
 
 bool SocketClients::admits(const std::string& address) const {
   if (port_.max_total > 0 && static_cast<std::int64_t>(connections_.size()) >= port_.max_total) {

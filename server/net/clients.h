@@ -26,10 +26,10 @@ class SocketClients : public Clients {
                 const LimitsConfig& limits, Inbox& inbox);
   ~SocketClients() override;
 
-  ErrorCode listen();       ///< Before the loop runs.
-  void start();             ///< Begins to accept.
+  ErrorCode listen();  ///< Before the loop runs.
+  void start();        ///< Begins to accept.
   void stop_accepting();
-  void close_all();         ///< Each after what is queued for it.
+  void close_all();  ///< Each after what is queued for it.
   std::uint16_t port() const { return acceptor_.port(); }
   std::size_t count() const { return connections_.size(); }
   /// Now and then: closes connections that never said a word.
@@ -61,8 +61,8 @@ class SocketClients : public Clients {
   std::unordered_map<std::string, std::int64_t> by_address_;
   std::vector<ConnectionId> unflushed_;  ///< Written to since the last flush; may name one twice.
   std::int64_t last_id_ = 0;
-  std::int64_t now_ms_ = 0;   ///< Of the last sweep.
-  std::uint64_t refused_ = 0; ///< Connections closed at once for a limit, since the last sweep.
+  std::int64_t now_ms_ = 0;    ///< Of the last sweep.
+  std::uint64_t refused_ = 0;  ///< Connections closed at once for a limit, since the last sweep.
 };
 
 }  // namespace quorate::server

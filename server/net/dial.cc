@@ -23,11 +23,12 @@ void Dial::start(const std::string& host, std::uint16_t port, std::chrono::milli
     connect(Endpoints::create(tcp::endpoint(address, port), host, std::to_string(port)));
     return;
   }
-  resolver_.async_resolve(host, std::to_string(port),
-                          [self = shared_from_this()](const ErrorCode& error, const Endpoints& found) {
-                            if (!self->handler_) return;
-                            error ? self->finish(error) : self->connect(found);
-                          });
+  resolver_.async_resolve(
+      host, std::to_string(port),
+      [self = shared_from_this()](const ErrorCode& error, const Endpoints& found) {
+        if (!self->handler_) return;
+        error ? self->finish(error) : self->connect(found);
+      });
 }
 
 void Dial::connect(const Endpoints& endpoints) {

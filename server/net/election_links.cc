@@ -39,9 +39,9 @@ struct ElectionLinks::Peer {
   }
 
   const consensus::Member member;
-  LinkPtr link;            ///< The one stream.
-  Clock::time_point up_at; ///< When `link` came.
-  Bytes latest;            ///< Frame of the last vote: sent again on each fresh stream.
+  LinkPtr link;             ///< The one stream.
+  Clock::time_point up_at;  ///< When `link` came.
+  Bytes latest;             ///< Frame of the last vote: sent again on each fresh stream.
   bool unsent = false;
   std::shared_ptr<Dial> attempt;
   asio::steady_timer retry;
@@ -79,7 +79,9 @@ ErrorCode ElectionLinks::listen() {
   return acceptor_.listen(options_.listen_address, options_.listen_port, -1);
 }
 
-void ElectionLinks::start() { acceptor_.start(); }
+void ElectionLinks::start() {
+  acceptor_.start();
+}
 
 void ElectionLinks::stop() {
   stopped_ = true;
@@ -93,7 +95,8 @@ ElectionLinks::Peer* ElectionLinks::find(ServerId id) {
   return found == peers_.end() ? nullptr : found->second.get();
 }
 
-// ---- Sending -------------------------------------------------------------------------------------
+// ---- Sending
+// -------------------------------------------------------------------------------------
 
 void ElectionLinks::vote(ServerId to, const consensus::Notification& notification) {
   Peer* peer = find(to);
@@ -166,7 +169,8 @@ void ElectionLinks::retry_later(Peer& peer, std::int64_t base_ms) {
   });
 }
 
-// ---- Who keeps the connection (zab-protocol section 2.2) -----------------------------------------
+// ---- Who keeps the connection (zab-protocol section 2.2)
+// -----------------------------------------
 
 void ElectionLinks::on_socket(ByteStream::Socket socket) {
   if (half_open_.size() >= options_.half_open_max) {
@@ -229,7 +233,8 @@ void ElectionLinks::adopt(Peer& peer, LinkPtr link) {
   inbox_.pump();
 }
 
-// ---- What arrives --------------------------------------------------------------------------------
+// ---- What arrives
+// --------------------------------------------------------------------------------
 
 void ElectionLinks::on_frame(ServerId from, ByteView body) {
   auto notification = consensus::decode_notification(body);

@@ -24,7 +24,7 @@ namespace quorate::server {
 struct ElectionLinkOptions {
   ServerId self;
   consensus::Ensemble ensemble;
-  std::string listen_address;       ///< Empty: all addresses.
+  std::string listen_address;  ///< Empty: all addresses.
   std::uint16_t listen_port = 0;
   std::int64_t connect_timeout_ms = 5000;
   std::int64_t handshake_timeout_ms = 10000;  ///< To say who it is.
@@ -75,7 +75,7 @@ class ElectionLinks {
   Bytes initial_message_;
   std::map<ServerId, std::unique_ptr<Peer>> peers_;
   std::set<LinkPtr> half_open_;
-  std::uint64_t refused_ = 0;    ///< Since the last sweep: one log line for many.
+  std::uint64_t refused_ = 0;  ///< Since the last sweep: one log line for many.
   std::uint64_t malformed_ = 0;
   bool stopped_ = false;
 };

@@ -18,14 +18,16 @@ class Inbox {
  public:
   virtual ~Inbox() = default;
 
-  // ---- Clients -----------------------------------------------------------------------------------
+  // ---- Clients
+  // -----------------------------------------------------------------------------------
   /// The answer to a four-letter word; nothing when `word` is none.
   virtual std::optional<std::string> on_four_letter_word(std::string_view word) = 0;
   virtual void on_client_open(ConnectionId connection, std::string address) = 0;
   virtual void on_client_frame(ConnectionId connection, ByteView frame) = 0;
   virtual void on_client_closed(ConnectionId connection) = 0;
 
-  // ---- Peers -------------------------------------------------------------------------------------
+  // ---- Peers
+  // -------------------------------------------------------------------------------------
   virtual void on_notification(ServerId from, consensus::Notification notification) = 0;
   virtual void on_election_link(ServerId peer, bool reachable) = 0;
   virtual void on_link_up(LinkId link, std::optional<ServerId> opened_to) = 0;

@@ -94,7 +94,9 @@ ErrorCode PeerLinks::listen() {
   return acceptor_.listen(options_.listen_address, options_.listen_port, -1);
 }
 
-void PeerLinks::start() { acceptor_.start(); }
+void PeerLinks::start() {
+  acceptor_.start();
+}
 
 void PeerLinks::stop() {
   stopped_ = true;
@@ -111,7 +113,9 @@ void PeerLinks::open(ServerId peer) {
   openings_[peer] = std::move(opening);
 }
 
-void PeerLinks::cancel(ServerId peer) { openings_.erase(peer); }
+void PeerLinks::cancel(ServerId peer) {
+  openings_.erase(peer);
+}
 
 void PeerLinks::dial(Opening& opening) {
   const consensus::Member* member = options_.ensemble.find(opening.peer);
@@ -129,13 +133,15 @@ void PeerLinks::dial(Opening& opening) {
 }
 
 void PeerLinks::retry(Opening& opening, const ErrorCode& error) {
-  const bool name_fault = error == asio::error::host_not_found ||
-                          error == asio::error::host_not_found_try_again;
+  const bool name_fault =
+      error == asio::error::host_not_found || error == asio::error::host_not_found_try_again;
   const std::size_t step = std::min(opening.tries, std::size(kRetryMs) - 1);
   if (opening.tries++ == 0) {
-    inbox_.note('I', "link-retry peer=" + to_string(opening.peer) + " error=\"" + error.message() + '"');
+    inbox_.note('I',
+                "link-retry peer=" + to_string(opening.peer) + " error=\"" + error.message() + '"');
   }
-  opening.timer.expires_after(std::chrono::milliseconds(name_fault ? kNameRetryMs : kRetryMs[step]));
+  opening.timer.expires_after(
+      std::chrono::milliseconds(name_fault ? kNameRetryMs : kRetryMs[step]));
   opening.timer.async_wait([this, peer = opening.peer, self = &opening](const ErrorCode& stopped) {
     // A timer that fired just before cancel() is still called: the entry tells.
     const auto found = openings_.find(peer);

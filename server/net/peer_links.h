@@ -23,7 +23,7 @@ namespace quorate::server {
 
 struct PeerLinkOptions {
   consensus::Ensemble ensemble;
-  std::string listen_address;          ///< Empty: all addresses.
+  std::string listen_address;  ///< Empty: all addresses.
   std::uint16_t listen_port = 0;
   std::int64_t connect_timeout_ms = 5000;
   std::size_t out_bytes_max = 64u << 20;

@@ -23,7 +23,11 @@ consensus::QuorumPacket snap_packet(Zxid zxid) {
 
 Checkpoints::Checkpoints(CheckpointLimits limits, Zxid current, std::int64_t stall_ms, Disk& disk,
                          Links& links)
-    : limits_(limits), disk_(disk), links_(links), current_(current), exists_(current > Zxid{0}),
+    : limits_(limits),
+      disk_(disk),
+      links_(links),
+      current_(current),
+      exists_(current > Zxid{0}),
       stall_ms_(stall_ms) {}
 
 void Checkpoints::applied(std::size_t bytes) {

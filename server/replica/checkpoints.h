@@ -28,7 +28,8 @@ class Checkpoints {
   Checkpoints(CheckpointLimits limits, Zxid current, std::int64_t stall_ms, Disk& disk,
               Links& links);
 
-  // ---- Renewing ----------------------------------------------------------------------------------
+  // ---- Renewing
+  // ----------------------------------------------------------------------------------
   /// A record has been applied.
   void applied(std::size_t bytes);
   /// Hands a batch to the disk when one is due and none is being written.
@@ -39,7 +40,8 @@ class Checkpoints {
   /// A received tree has become the current generation.
   void replaced(Zxid zxid);
 
-  // ---- Sending: SNAP packet, then the stream piece by piece --------------------------------------
+  // ---- Sending: SNAP packet, then the stream piece by piece
+  // --------------------------------------
   /// The tree sent is as of `least` or later: consensus keeps the records behind it.
   void begin(LinkId link, Zxid least, std::int64_t now_ms);
   void on_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok);

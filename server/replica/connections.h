@@ -33,7 +33,7 @@ struct Connection {
   bool reported = false;   ///< Learner: in the list of touches for the next PING reply.
   std::int32_t timeout_ms = 0;
   SessionId session;
-  Zxid attached_after;     ///< Last zxid logged here when the session came to this connection.
+  Zxid attached_after;  ///< Last zxid logged here when the session came to this connection.
   std::optional<bool> read_only;  ///< The byte of the connect request; the answer mirrors it.
   znode::Identities identities;
   RequestQueue queue;

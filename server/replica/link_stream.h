@@ -42,7 +42,7 @@ class LinkStream {
   ErrorCode feed_tree(ByteView& input);
 
   std::size_t max_field_;
-  Bytes partial_;  ///< The beginning of a packet.
+  Bytes partial_;                                    ///< The beginning of a packet.
   std::unique_ptr<znode::SnapStreamReader> reader_;  ///< Between SNAP and the end of its stream.
   Zxid snap_zxid_;
   std::optional<ReceivedTree> received_;

@@ -22,8 +22,8 @@ class Disk {
  public:
   virtual ~Disk() = default;
 
-  /// writes[i] has number first + i. Answered by Replica::on_synced(n) once all up to n are durable;
-  /// many may be covered by one answer (group commit).
+  /// writes[i] has number first + i. Answered by Replica::on_synced(n) once all up to n are
+  /// durable; many may be covered by one answer (group commit).
   virtual void write(std::uint64_t first, std::vector<consensus::LogWrite> writes) = 0;
 
   /// Renews the checkpoint by one atomic, synced batch. Runs beside the log, never delays it.
@@ -36,8 +36,8 @@ class Disk {
   virtual void read_snapshot(LinkId link) = 0;
   virtual void drop_snapshot(LinkId link) = 0;
 
-  /// Makes `whole` (a checkpoint from scratch) and an empty log behind it the current generation, by
-  /// one atomic rename, durably; everything older is removed afterwards. Ordered with write().
+  /// Makes `whole` (a checkpoint from scratch) and an empty log behind it the current generation,
+  /// by one atomic rename, durably; everything older is removed afterwards. Ordered with write().
   /// Answered by Replica::on_installed(link, zxid).
   virtual void install(LinkId link, znode::CheckpointBatch whole) = 0;
 };
@@ -50,16 +50,18 @@ class Links {
   /// Election port. Holds one vote per peer; a newer one replaces it.
   virtual void vote(ServerId to, const consensus::Notification& notification) = 0;
 
-  /// Quorum port: keep trying to connect to `peer` until it works (Replica::on_link_up) or cancel().
+  /// Quorum port: keep trying to connect to `peer` until it works (Replica::on_link_up) or
+  /// cancel().
   virtual void open(ServerId peer) = 0;
   virtual void cancel(ServerId peer) = 0;
-  /// Ends the link; Replica::on_link_down follows (also for a link already ended: at most once each).
+  /// Ends the link; Replica::on_link_down follows (also for a link already ended: at most once
+  /// each).
   virtual void close(LinkId link) = 0;
   virtual void send(LinkId link, const consensus::QuorumPacket& packet) = 0;
   /// The raw stream behind a SNAP packet.
   virtual void send_raw(LinkId link, SharedBytes bytes) = 0;
-  /// Bytes that wait to be sent. Above its limit the link is closed: a slow learner never grows this
-  /// server's memory without bound.
+  /// Bytes that wait to be sent. Above its limit the link is closed: a slow learner never grows
+  /// this server's memory without bound.
   virtual std::size_t queued_bytes(LinkId link) const = 0;
   /// End of a batch: everything queued may leave now.
   virtual void flush() = 0;

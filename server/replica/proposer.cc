@@ -23,8 +23,8 @@ znode::Identities identities_of(const consensus::Request& request) {
 
 }  // namespace
 
-Proposer::Proposer(const znode::DataTree& tree, const znode::OpOptions& options,
-                   Sessions& sessions, std::size_t txn_bytes_max)
+Proposer::Proposer(const znode::DataTree& tree, const znode::OpOptions& options, Sessions& sessions,
+                   std::size_t txn_bytes_max)
     : tree_(tree),
       options_(options),
       sessions_(sessions),

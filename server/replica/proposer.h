@@ -21,8 +21,8 @@ class Proposer {
   Proposer(const znode::DataTree& tree, const znode::OpOptions& options, Sessions& sessions,
            std::size_t txn_bytes_max);
 
-  /// The record to propose under `zxid`. Every request gives one: a refusal becomes an error txn, so
-  /// that the server that forwarded it gets its answer in its place (hazard R57).
+  /// The record to propose under `zxid`. Every request gives one: a refusal becomes an error txn,
+  /// so that the server that forwarded it gets its answer in its place (hazard R57).
   consensus::LogRecord prepare(const consensus::Request& request, Zxid zxid, std::int64_t wall_ms);
   /// closeSession of an expired session.
   consensus::LogRecord prepare_expiry(SessionId session, Zxid zxid, std::int64_t wall_ms);

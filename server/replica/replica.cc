@@ -42,7 +42,8 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
       started_ms(ports.clock.now_ms()),
       last_tick_ms(started_ms) {}
 
-// ---- The pump ------------------------------------------------------------------------------------
+// ---- The pump
+// ------------------------------------------------------------------------------------
 
 void Replica::Impl::pump() {
   while (true) {
@@ -126,7 +127,8 @@ void Replica::Impl::flush() {
   connections.flush(ports.clients);
 }
 
-// ---- Commits -------------------------------------------------------------------------------------
+// ---- Commits
+// -------------------------------------------------------------------------------------
 
 void Replica::Impl::apply(const consensus::LogRecord& record) {
   ++statistics.commits;
@@ -152,7 +154,8 @@ void Replica::Impl::track_session(const znode::Outcome& outcome) {
   }
 }
 
-// ---- Leader --------------------------------------------------------------------------------------
+// ---- Leader
+// --------------------------------------------------------------------------------------
 
 void Replica::Impl::answer_revalidation(const consensus::Revalidation& revalidation) {
   SessionId session = revalidation.question.session;
@@ -198,7 +201,8 @@ void Replica::Impl::expire_sessions() {
   }
 }
 
-// ---- Events --------------------------------------------------------------------------------------
+// ---- Events
+// --------------------------------------------------------------------------------------
 
 void Replica::Impl::observe(const consensus::Event& event) {
   switch (event.kind) {
@@ -237,7 +241,8 @@ void Replica::Impl::lose_service() {
   reported.clear();
 }
 
-// ---- Links and trees -----------------------------------------------------------------------------
+// ---- Links and trees
+// -----------------------------------------------------------------------------
 
 void Replica::Impl::on_link_bytes(LinkId link, ByteView bytes) {
   auto at = links.find(link);
@@ -286,8 +291,9 @@ void Replica::Impl::start_install() {
     if (!received) continue;
     installing.emplace(Install{id, std::move(received->tree)});
     installing->tree.mark_all_dirty();
-    // If the tree is a ZooKeeper leader's it is fuzzy, and how far is known at UPTODATE only. Should
-    // this process end before its next checkpoint, begin_service() of the next one sets the end.
+    // If the tree is a ZooKeeper leader's it is fuzzy, and how far is known at UPTODATE only.
+    // Should this process end before its next checkpoint, begin_service() of the next one sets the
+    // end.
     ports.disk.install(id, znode::encode_checkpoint(installing->tree, kFuzzyToTheEnd));
   }
 }
@@ -295,8 +301,8 @@ void Replica::Impl::start_install() {
 void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
   if (!installing || installing->link != link) return;
   Install install = *std::exchange(installing, std::nullopt);
-  // Also when the link has ended meanwhile: the disk holds this tree and no log now, and memory must
-  // not differ from it (hazard R8).
+  // Also when the link has ended meanwhile: the disk holds this tree and no log now, and memory
+  // must not differ from it (hazard R8).
   if (ok) {
     tree = std::move(install.tree);
     checkpoints.replaced(zxid);
@@ -304,7 +310,8 @@ void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
   peer.step(consensus::SnapshotInstalled{link, zxid, ok});
 }
 
-// ---- The face ------------------------------------------------------------------------------------
+// ---- The face
+// ------------------------------------------------------------------------------------
 
 Replica::Replica(ReplicaOptions options, Recovered recovered, Ports ports, Random random)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(recovered), ports, random)) {}
@@ -342,14 +349,18 @@ void Replica::on_link_up(LinkId link, std::optional<ServerId> opened_to) {
   impl_->peer.step(consensus::LinkUp{link, opened_to});
 }
 
-void Replica::on_link_bytes(LinkId link, ByteView bytes) { impl_->on_link_bytes(link, bytes); }
+void Replica::on_link_bytes(LinkId link, ByteView bytes) {
+  impl_->on_link_bytes(link, bytes);
+}
 
 void Replica::on_link_down(LinkId link) {
   impl_->drop_link(link);
   impl_->peer.step(consensus::LinkDown{link});
 }
 
-void Replica::on_synced(std::uint64_t write) { impl_->peer.step(consensus::LogSynced{write}); }
+void Replica::on_synced(std::uint64_t write) {
+  impl_->peer.step(consensus::LogSynced{write});
+}
 
 void Replica::on_checkpointed(Zxid zxid) {
   impl_->checkpoints.on_checkpointed(zxid);
@@ -379,7 +390,9 @@ void Replica::on_tick() {
   impl.close_silent_trees();
 }
 
-void Replica::pump() { impl_->pump(); }
+void Replica::pump() {
+  impl_->pump();
+}
 
 void Replica::stop() {
   impl_->stopped = true;
@@ -388,15 +401,23 @@ void Replica::stop() {
   impl_->flush();
 }
 
-ServerStatus Replica::status() const { return impl_->status(); }
+ServerStatus Replica::status() const {
+  return impl_->status();
+}
 
 void Replica::reset_statistics() {
   impl_->statistics = {};
   impl_->connections.reset_statistics();
 }
 
-const consensus::Peer& Replica::peer() const { return impl_->peer; }
-const znode::DataTree& Replica::tree() const { return impl_->tree; }
-std::string Replica::dump_sessions() const { return impl_->dump_sessions(); }
+const consensus::Peer& Replica::peer() const {
+  return impl_->peer;
+}
+const znode::DataTree& Replica::tree() const {
+  return impl_->tree;
+}
+std::string Replica::dump_sessions() const {
+  return impl_->dump_sessions();
+}
 
 }  // namespace quorate::server

@@ -29,7 +29,7 @@ struct ReplicaOptions {
   /// A checkpoint is due after so many bytes of changed nodes, or so many bytes of log.
   std::size_t checkpoint_dirty_bytes = 16u << 20;
   std::size_t checkpoint_log_bytes = 256u << 20;
-  std::int64_t snap_count = 100000;       ///< And after so many records.
+  std::int64_t snap_count = 100000;             ///< And after so many records.
   std::int64_t sessionless_timeout_ms = 10000;  ///< A connection that sends no handshake.
 };
 
@@ -47,7 +47,8 @@ class Replica {
   Replica(ReplicaOptions options, Recovered recovered, Ports ports, Random random);
   ~Replica();
 
-  // ---- Clients -----------------------------------------------------------------------------------
+  // ---- Clients
+  // -----------------------------------------------------------------------------------
   /// `address` is the client's IP address as text.
   void on_client_open(ConnectionId connection, std::string address);
   /// One packet without its length. The first is the connect request. Bytes are copied if kept.
@@ -55,7 +56,8 @@ class Replica {
   /// The socket ended (not after Clients::close).
   void on_client_closed(ConnectionId connection);
 
-  // ---- Peers -------------------------------------------------------------------------------------
+  // ---- Peers
+  // -------------------------------------------------------------------------------------
   void on_notification(ServerId from, consensus::Notification notification);
   void on_election_link(ServerId peer, bool reachable);
   void on_link_up(LinkId link, std::optional<ServerId> opened_to);
@@ -63,14 +65,17 @@ class Replica {
   void on_link_bytes(LinkId link, ByteView bytes);
   void on_link_down(LinkId link);
 
-  // ---- Disk --------------------------------------------------------------------------------------
+  // ---- Disk
+  // --------------------------------------------------------------------------------------
   void on_synced(std::uint64_t write);
   void on_checkpointed(Zxid zxid);
-  /// A piece of the SNAP stream: `zxid` is the checkpoint's; `last` ends it. ok = false: unreadable.
+  /// A piece of the SNAP stream: `zxid` is the checkpoint's; `last` ends it. ok = false:
+  /// unreadable.
   void on_snapshot_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok);
   void on_installed(LinkId link, Zxid zxid, bool ok);
 
-  // ---- Time --------------------------------------------------------------------------------------
+  // ---- Time
+  // --------------------------------------------------------------------------------------
   /// At least every consensus::kTickPeriodMs.
   void on_tick();
 

@@ -24,7 +24,8 @@ std::vector<consensus::WireId> wire_ids(const znode::Identities& identities) {
 
 }  // namespace
 
-// ---- Handshake -----------------------------------------------------------------------------------
+// ---- Handshake
+// -----------------------------------------------------------------------------------
 
 void Replica::Impl::on_client_frame(ConnectionId id, ByteView frame) {
   Connection* connection = connections.find(id);
@@ -109,7 +110,8 @@ void Replica::Impl::establish(Connection& connection) {
   }
 }
 
-// ---- Requests ------------------------------------------------------------------------------------
+// ---- Requests
+// ------------------------------------------------------------------------------------
 
 void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   heard(connection);
@@ -174,13 +176,14 @@ void Replica::Impl::submit(Connection& connection, const OpenRequest& request, B
 void Replica::Impl::submit_next(Connection& connection) {
   while (OpenRequest* request = gate.next_to_submit(connection.queue)) {
     // The path of a sync is needed for its reply; the body of a write is not needed again.
-    Bytes body = request->passage == Passage::Sync ? request->body
-                                                   : std::exchange(request->body, {});
+    Bytes body =
+        request->passage == Passage::Sync ? request->body : std::exchange(request->body, {});
     submit(connection, *request, body);
   }
 }
 
-// ---- Answers -------------------------------------------------------------------------------------
+// ---- Answers
+// -------------------------------------------------------------------------------------
 
 bool Replica::Impl::answer_now(Connection& connection, std::int32_t cxid, OpCode op,
                                Passage passage, ByteView body) {
@@ -262,7 +265,8 @@ void Replica::Impl::count_latency(std::int64_t latency_ms) {
   ++s.latencies;
 }
 
-// ---- Ends and limits -----------------------------------------------------------------------------
+// ---- Ends and limits
+// -----------------------------------------------------------------------------
 
 void Replica::Impl::close(Connection& connection) {
   watches.drop(connection.id);

@@ -24,7 +24,8 @@ namespace quorate::server {
 struct Replica::Impl {
   Impl(ReplicaOptions given, Recovered recovered, Ports given_ports, Random random);
 
-  // ---- Clients (replica_clients.cc) --------------------------------------------------------------
+  // ---- Clients (replica_clients.cc)
+  // --------------------------------------------------------------
   void on_client_frame(ConnectionId id, ByteView frame);
   void handshake(Connection& connection, ByteView frame);
   void create_session(Connection& connection);
@@ -52,7 +53,8 @@ struct Replica::Impl {
   void resume_throttled();
   void close_sessionless();
 
-  // ---- The pump and what Ready asks for (replica.cc) ---------------------------------------------
+  // ---- The pump and what Ready asks for (replica.cc)
+  // ---------------------------------------------
   void pump();
   void carry_out(consensus::Ready ready);
   void carry_out(consensus::LinkCommand command);
@@ -107,7 +109,7 @@ struct Replica::Impl {
 
   bool serving = false;
   bool stopped = false;
-  bool diverged = false;  ///< A digest has differed; said once.
+  bool diverged = false;                            ///< A digest has differed; said once.
   std::deque<consensus::Request> waiting_requests;  ///< At the leader's limit of proposals.
   std::map<LinkId, Link> links;
   std::vector<LinkId> links_to_close;  ///< Malformed bytes; closed by the pump.

@@ -53,8 +53,8 @@ std::string Replica::Impl::dump_sessions() const {
     out += to_string(id) + '\t' + std::to_string(timeout_ms) + "ms\n";
   }
   std::vector<SessionId> owners = tree.sessions_with_ephemerals();
-  out += "ephemeral nodes dump:\nSessions with Ephemerals (" + std::to_string(owners.size()) +
-         "):\n";
+  out +=
+      "ephemeral nodes dump:\nSessions with Ephemerals (" + std::to_string(owners.size()) + "):\n";
   for (SessionId owner : owners) {
     out += to_string(owner) + ":\n";
     for (const std::string& path : tree.ephemerals(owner)) out += '\t' + path + '\n';

@@ -32,7 +32,7 @@ struct OpenRequest {
   bool submitted = false;  ///< Handed to consensus (writes and syncs).
   bool answered = false;   ///< Syncs: the leader's answer is here.
   std::int64_t received_ms = 0;
-  Bytes body;              ///< Empty once a write has been submitted.
+  Bytes body;  ///< Empty once a write has been submitted.
 };
 
 /// The requests of one connection, oldest first. Takes no memory while empty.
@@ -90,8 +90,8 @@ class RequestGate {
   /// the session made elsewhere with the same cxid.
   static bool answers(RequestQueue& queue, Zxid attached_after, const TxnHeader& txn);
 
-  /// The connection ends: its requests are forgotten, but writes under way keep their place, so that
-  /// their txns are not taken for answers to a later connection of the session.
+  /// The connection ends: its requests are forgotten, but writes under way keep their place, so
+  /// that their txns are not taken for answers to a later connection of the session.
   void abandon(RequestQueue& queue, SessionId session, Zxid attached_after);
   /// True when `txn` answers a write of a connection that has ended.
   bool answers_abandoned(const TxnHeader& txn);

@@ -59,7 +59,8 @@ class Sessions {
     return id;
   }
 
-  // ---- Leader ------------------------------------------------------------------------------------
+  // ---- Leader
+  // ------------------------------------------------------------------------------------
   /// Every session starts with a whole timeout, whatever the last leader knew (hazard R58).
   void lead(const znode::SessionTable& sessions, std::int64_t now_ms);
   /// A whole timeout again for all; owners stay.
@@ -77,7 +78,8 @@ class Sessions {
   /// new) is taken over by the first who asks (hazard R59).
   bool may_write(SessionId session, Owner owner);
 
-  // ---- Learner -----------------------------------------------------------------------------------
+  // ---- Learner
+  // -----------------------------------------------------------------------------------
   void note(SessionId session, std::int32_t timeout_ms) { notes_.push_back({session, timeout_ms}); }
   std::vector<consensus::SessionTouch> take_notes() { return std::exchange(notes_, {}); }
 

@@ -3,10 +3,9 @@
  * c_client_test HOSTS operations        every operation and its errors
  * c_client_test HOSTS write COUNT       creates COUNT nodes, one by one, across whatever happens to
  *                                       the servers; prints "ready" after 20, then the session ids
- * c_client_test HOSTS watch PATH        sets a data watch on PATH over the first host, prints "ready";
- *                                       its event must come although that server dies and PATH
- *                                       changes while it is away
- * Exit code 0: every check held. */
+ * c_client_test HOSTS watch PATH        sets a data watch on PATH over the first host, prints
+ * "ready"; its event must come although that server dies and PATH changes while it is away Exit
+ * code 0: every check held. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +13,12 @@
 #include <unistd.h>
 #include <zookeeper/zookeeper.h>
 
-#define CHECK(condition)                                                         \
-  do {                                                                           \
-    if (!(condition)) {                                                          \
+#define CHECK(condition)                                                            \
+  do {                                                                              \
+    if (!(condition)) {                                                             \
       fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition); \
-      exit(1);                                                                   \
-    }                                                                            \
+      exit(1);                                                                      \
+    }                                                                               \
   } while (0)
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -96,7 +95,8 @@ static void operations(const char* hosts) {
   CHECK(zoo_set(zh, "/c", "x", 1, 0) == ZBADVERSION);
   CHECK(zoo_exists(zh, "/c", 0, &stat) == ZOK && stat.dataLength == 4);
   CHECK(zoo_exists(zh, "/none", 0, &stat) == ZNONODE);
-  CHECK(zoo_create(zh, "/c/s-", "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_SEQUENCE, path, sizeof path) == ZOK);
+  CHECK(zoo_create(zh, "/c/s-", "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_SEQUENCE, path, sizeof path) ==
+        ZOK);
   CHECK(strcmp(path, "/c/s-0000000000") == 0);
   CHECK(zoo_create(zh, "/c/e-", "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_SEQUENCE | ZOO_EPHEMERAL, path,
                    sizeof path) == ZOK);
@@ -187,7 +187,7 @@ static void watch_node(const char* hosts, const char* path) {
 }
 
 int main(int argc, char** argv) {
-  zoo_set_debug_level((ZooLogLevel)0);  /* It logs each refused connection. */
+  zoo_set_debug_level((ZooLogLevel)0); /* It logs each refused connection. */
   if (argc == 3 && strcmp(argv[2], "operations") == 0) {
     operations(argv[1]);
   } else if (argc == 4 && strcmp(argv[2], "write") == 0) {

@@ -48,8 +48,10 @@ struct EnsembleNode {
   void store(const znode::CheckpointBatch& batch) {
     for (const auto& entry : batch.entries) {
       std::string key(as_text(entry.key));
-      if (entry.value) checkpoint[key] = as_text(*entry.value);
-      else checkpoint.erase(key);
+      if (entry.value)
+        checkpoint[key] = as_text(*entry.value);
+      else
+        checkpoint.erase(key);
     }
     checkpoint_zxid = batch.zxid;
   }
@@ -145,9 +147,7 @@ class ReplicaEnsemble {
   std::vector<std::unique_ptr<EnsembleNode>> nodes;
 
  private:
-  EnsembleNode* find(ServerId id) {
-    return nodes.at(static_cast<std::size_t>(id.value - 1)).get();
-  }
+  EnsembleNode* find(ServerId id) { return nodes.at(static_cast<std::size_t>(id.value - 1)).get(); }
   void exchange(EnsembleNode& node) {
     node.replica->on_tick();
     node.replica->pump();
@@ -209,7 +209,8 @@ class ReplicaEnsemble {
 /// A client on one server of an ensemble.
 class NodeClient {
  public:
-  NodeClient(ReplicaEnsemble& world, EnsembleNode& node, ConnectionId id, ConnectRequest request = {})
+  NodeClient(ReplicaEnsemble& world, EnsembleNode& node, ConnectionId id,
+             ConnectRequest request = {})
       : world_(&world), node_(&node), id_(id) {
     if (request.timeout_ms == 0) request.timeout_ms = 30000;
     node.replica->on_client_open(id, "127.0.0.1");

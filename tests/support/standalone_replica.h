@@ -22,8 +22,8 @@ struct Reply {
 
 class StandaloneReplica {
  public:
-  explicit StandaloneReplica(ReplicaOptions options = {}) : StandaloneReplica(std::move(options), {}) {
-  }
+  explicit StandaloneReplica(ReplicaOptions options = {})
+      : StandaloneReplica(std::move(options), {}) {}
   /// A restart: `records` are in the log, none of them in the checkpoint.
   StandaloneReplica(ReplicaOptions options, std::vector<consensus::LogRecord> records) {
     options.peer.self = ServerId{1};

@@ -46,7 +46,7 @@ class FrameReader {
   ErrorCode next(ByteView& input, std::optional<ByteView>& frame);
 
   std::int32_t max_length_;
-  Bytes partial_;        ///< Length and body so far of a packet that arrived in pieces.
+  Bytes partial_;            ///< Length and body so far of a packet that arrived in pieces.
   bool handed_out_ = false;  ///< partial_ was given to the caller and is stale now.
 };
 

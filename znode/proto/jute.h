@@ -29,7 +29,7 @@ class JuteReader {
   std::optional<std::string> nullable_string();
   /// A ustring where null is a fault: the path of a request (spec: client-protocol 9, code -5).
   std::string path();
-  Buffer buffer();          ///< Null and empty are kept apart.
+  Buffer buffer();                    ///< Null and empty are kept apart.
   ByteView bytes(std::size_t count);  ///< Raw bytes, a view into the body.
   /// A view on a length-prefixed buffer inside the body; null reads as empty.
   ByteView buffer_view();

@@ -110,16 +110,16 @@ QUORATE_FIELDS(TxnDigest, field(r.version); field(r.tree_digest);)
     code_fields_##R(field, record);               \
   }
 
-#define QUORATE_PLAIN_RECORDS(X)                                                                \
-  X(RequestHeader)                                                                              \
-  X(ReplyHeader) X(CreateRequest) X(CreateTtlRequest) X(DeleteRequest) X(PathWatchRequest)      \
-      X(SetDataRequest) X(PathRequest) X(SetAclRequest) X(CheckVersionRequest) X(AuthPacket)    \
-          X(SetWatchesRequest) X(SetWatches2Request) X(CreateResponse) X(Create2Response)       \
-              X(StatResponse) X(GetDataResponse) X(GetChildrenResponse) X(GetChildren2Response) \
-                  X(GetAclResponse) X(WatcherEvent) X(MultiHeader) X(TxnHeader)                 \
-                      X(CreateContainerTxn) X(CreateTtlTxn) X(DeleteTxn) X(SetDataTxn)          \
-                          X(SetAclTxn) X(CheckVersionTxn) X(CreateSessionTxn) X(ErrorTxn)       \
-                              X(TxnDigest)
+#define QUORATE_PLAIN_RECORDS(X)                                                                  \
+  X(RequestHeader)                                                                                \
+  X(ReplyHeader)                                                                                  \
+  X(CreateRequest) X(CreateTtlRequest) X(DeleteRequest) X(PathWatchRequest) X(SetDataRequest)     \
+      X(PathRequest) X(SetAclRequest) X(CheckVersionRequest) X(AuthPacket) X(SetWatchesRequest)   \
+          X(SetWatches2Request) X(CreateResponse) X(Create2Response) X(StatResponse)              \
+              X(GetDataResponse) X(GetChildrenResponse) X(GetChildren2Response) X(GetAclResponse) \
+                  X(WatcherEvent) X(MultiHeader) X(TxnHeader) X(CreateContainerTxn)               \
+                      X(CreateTtlTxn) X(DeleteTxn) X(SetDataTxn) X(SetAclTxn) X(CheckVersionTxn)  \
+                          X(CreateSessionTxn) X(ErrorTxn) X(TxnDigest)
 
 QUORATE_PLAIN_RECORDS(QUORATE_DEFINE_CODEC)
 

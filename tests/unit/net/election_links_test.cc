@@ -34,7 +34,8 @@ struct Trio {
     options.listen_address = "127.0.0.1";
     options.listen_port = ports[id - 1];
     auto& own = links[id - 1];
-    own = std::make_unique<ElectionLinks>(io, options, Random(static_cast<unsigned>(id)), inbox[id - 1]);
+    own = std::make_unique<ElectionLinks>(io, options, Random(static_cast<unsigned>(id)),
+                                          inbox[id - 1]);
     REQUIRE_FALSE(own->listen());
     own->start();
   }
@@ -106,7 +107,8 @@ TEST_CASE("election link: the smaller id says who it is and closes") {
   CHECK(received == initial(1, ("127.0.0.1:" + std::to_string(trio.ports[0])).c_str()));
 }
 
-TEST_CASE("election link: the larger id connects back to the address of the config, not the one told") {
+TEST_CASE(
+    "election link: the larger id connects back to the address of the config, not the one told") {
   Trio trio;
   trio.start(2);
   asio::io_context other;
@@ -158,7 +160,8 @@ TEST_CASE("election link: a frame of length 0 or above 524288 ends the stream an
     Remote two(trio.ports[0]);
     two.send(initial(2) + frame);
     REQUIRE(trio.until([&] { return two.poll(); }));
-    CHECK(trio.inbox[0].hints == std::vector<std::pair<ServerId, bool>>{{ServerId{2}, true}, {ServerId{2}, false}});
+    CHECK(trio.inbox[0].hints ==
+          std::vector<std::pair<ServerId, bool>>{{ServerId{2}, true}, {ServerId{2}, false}});
   }
 }
 
@@ -177,7 +180,8 @@ TEST_CASE("election link: on a fresh stream the last vote is sent again, older o
   }
 }
 
-TEST_CASE("election link: a newer stream of the same id replaces the older without a hint of loss") {
+TEST_CASE(
+    "election link: a newer stream of the same id replaces the older without a hint of loss") {
   Trio trio;
   trio.start(1);
   Remote old(trio.ports[0]);

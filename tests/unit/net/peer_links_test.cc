@@ -20,8 +20,8 @@ struct Pair {
 
   void start(int index) {
     PeerLinkOptions options;
-    options.ensemble = consensus::Ensemble(
-        {{ServerId{1}, "127.0.0.1", ports[0], 1, false, ""}, {ServerId{2}, "127.0.0.1", ports[1], 1, false, ""}});
+    options.ensemble = consensus::Ensemble({{ServerId{1}, "127.0.0.1", ports[0], 1, false, ""},
+                                            {ServerId{2}, "127.0.0.1", ports[1], 1, false, ""}});
     options.listen_address = "127.0.0.1";
     options.listen_port = ports[index];
     options.out_bytes_max = out_bytes_max;
@@ -35,7 +35,9 @@ struct Pair {
   }
 };
 
-consensus::QuorumPacket ping() { return {consensus::PacketType::Ping, Zxid{7}, {}, {}}; }
+consensus::QuorumPacket ping() {
+  return {consensus::PacketType::Ping, Zxid{7}, {}, {}};
+}
 
 }  // namespace
 

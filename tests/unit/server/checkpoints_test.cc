@@ -48,7 +48,8 @@ TEST_CASE_FIXTURE(CheckpointFixture, "one batch at a time is on its way to the d
   CHECK(fake.disk.checkpoints.size() == 2);
 }
 
-TEST_CASE_FIXTURE(CheckpointFixture, "transfer: SNAP with the checkpoint's zxid, the pieces, done") {
+TEST_CASE_FIXTURE(CheckpointFixture,
+                  "transfer: SNAP with the checkpoint's zxid, the pieces, done") {
   Checkpoints checkpoints = make(Zxid{7});
   checkpoints.begin(kLink, Zxid{7}, 0);
   CHECK(checkpoints.advance(0).empty());
@@ -71,7 +72,8 @@ TEST_CASE_FIXTURE(CheckpointFixture, "transfer: SNAP with the checkpoint's zxid,
   CHECK(fake.disk.reads.size() == 2);
 }
 
-TEST_CASE_FIXTURE(CheckpointFixture, "transfer: an older checkpoint than asked for is renewed first") {
+TEST_CASE_FIXTURE(CheckpointFixture,
+                  "transfer: an older checkpoint than asked for is renewed first") {
   Checkpoints checkpoints = make(Zxid{3});
   checkpoints.begin(kLink, Zxid{7}, 0);
   CHECK(checkpoints.advance(kStallMs * 9).empty());

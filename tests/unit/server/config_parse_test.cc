@@ -84,7 +84,8 @@ TEST_CASE("config: three server lines and myid make a member of an ensemble") {
 }
 
 TEST_CASE("config: one server line is standalone unless standaloneEnabled=false") {
-  const std::string text = "initLimit=10\nsyncLimit=5\ndataDir=/d\nserver.1=a:2888:3888;127.0.0.1:2181\n";
+  const std::string text =
+      "initLimit=10\nsyncLimit=5\ndataDir=/d\nserver.1=a:2888:3888;127.0.0.1:2181\n";
   const Config alone = good({{{"zoo.cfg", text}}});
   CHECK(alone.ensemble.standalone);
   CHECK(alone.client.port == 2181);
@@ -104,29 +105,39 @@ TEST_CASE("config: a fault names file, line, key and what would be right") {
   for (const Row& row : {
            Row{kStandalone + "tickTime=abc\n", nullptr,
                "zoo.cfg:4: tickTime: \"abc\": expected a whole number from 1 to 3600000"},
-           Row{kStandalone + "clientPort=70000\n", nullptr, "zoo.cfg:4: clientPort: \"70000\": expected"},
-           Row{kStandalone + "skipACL=maybe\n", nullptr, "skipACL: \"maybe\": expected true or false"},
+           Row{kStandalone + "clientPort=70000\n", nullptr,
+               "zoo.cfg:4: clientPort: \"70000\": expected"},
+           Row{kStandalone + "skipACL=maybe\n", nullptr,
+               "skipACL: \"maybe\": expected true or false"},
            Row{"clientPort=1\n", nullptr, "zoo.cfg: dataDir: is missing"},
            Row{"dataDir=/d\n", nullptr, "zoo.cfg: clientPort: is missing"},
            Row{"dataDir=/d\nsecureClientPort=2281\n", nullptr, "TLS for clients is not available"},
-           Row{"dataDir=/d\nclientPortAddress=::1\n", nullptr, "zoo.cfg:2: clientPortAddress: needs"},
+           Row{"dataDir=/d\nclientPortAddress=::1\n", nullptr,
+               "zoo.cfg:2: clientPortAddress: needs"},
            Row{kStandalone + "minSessionTimeout=9000\nmaxSessionTimeout=8000\n", nullptr,
                "zoo.cfg:4: minSessionTimeout: minSessionTimeout 9000 ms must not be above"},
            Row{kStandalone + "electionAlg=1\n", nullptr, "electionAlg: \"1\": only 3 is possible"},
            Row{kStandalone + "standaloneEnabled=false\n", nullptr, "no server.N line"},
            Row{three, nullptr, "/d/myid: is missing"},
            Row{three, "one", "/d/myid:1: \"one\": expected a whole number"},
-           Row{three, "9", "/d/myid:1: 9 is none of the servers of zoo.cfg; expected one of 1, 2, 3"},
+           Row{three, "9",
+               "/d/myid:1: 9 is none of the servers of zoo.cfg; expected one of 1, 2, 3"},
            Row{three + "server.x=a:1:2\n", "1", "zoo.cfg:9: server.x: expected server.N"},
-           Row{three + "server.4=a:1\n", "1", "zoo.cfg:9: server.4: \"a:1\": expected host:quorumPort"},
+           Row{three + "server.4=a:1\n", "1",
+               "zoo.cfg:9: server.4: \"a:1\": expected host:quorumPort"},
            Row{three + "group.1=1:2:3\n", "1", "zoo.cfg:9: group.1: groups and weights"},
            Row{three + "weight.1=2\n", "1", "groups and weights"},
-           Row{three + "forceSync=no\n", "1", "zoo.cfg:9: forceSync: no is possible on a standalone"},
+           Row{three + "sslQuorum=true\n", "1", "zoo.cfg:9: sslQuorum: \"true\": is not available"},
+           Row{three + "enforce.auth.enabled=TRUE\n", "1",
+               "zoo.cfg:9: enforce.auth.enabled: \"TRUE\": is not available"},
+           Row{three + "forceSync=no\n", "1",
+               "zoo.cfg:9: forceSync: no is possible on a standalone"},
            Row{three + "server.4=d:2888:3888:observer\n", "4", "would be an observer"},
            Row{three + "server.1=a:2888:3888;2222\n", "1", "server.1 line says 0.0.0.0:2222"},
            Row{"dataDir=/d\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2\nsyncLimit=5\n", "1",
                "initLimit: is missing"},
-           Row{kStandalone + "server.1=a:1:2\nserver.2=b:1:2:observer\n", "1", "standaloneEnabled=false"},
+           Row{kStandalone + "server.1=a:1:2\nserver.2=b:1:2:observer\n", "1",
+               "standaloneEnabled=false"},
        }) {
     CAPTURE(row.text);
     Disk disk{{{"zoo.cfg", row.text}}};
@@ -144,10 +155,10 @@ TEST_CASE("config: a file that cannot be read is a fault") {
 }
 
 TEST_CASE("config: what ZooKeeper knows and any unknown key are accepted and named once") {
-  const Config config = good({{{"zoo.cfg", kStandalone +
-                                               "autopurge.purgeInterval=1\nadmin.enableServer=false\n"
-                                               "ssl.keyStore.location=/x\nsslQuorum=true\n"
-                                               "metricsProvider.className=y\nsomething.new=1\n"}}});
+  const Config config =
+      good({{{"zoo.cfg", kStandalone + "autopurge.purgeInterval=1\nadmin.enableServer=false\n"
+                                       "ssl.keyStore.location=/x\nsslQuorum=true\n"
+                                       "metricsProvider.className=y\nsomething.new=1\n"}}});
   CHECK(contains(notices(config), "without effect in this version: admin.enableServer,autopurge"));
   CHECK(contains(notices(config), "sslQuorum"));
   CHECK(contains(notices(config), "unknown keys, ignored: something.new"));
@@ -157,24 +168,33 @@ TEST_CASE("config: the last of several equal keys wins") {
   CHECK(good({{{"zoo.cfg", kStandalone + "clientPort=3000\n"}}}).client.port == 3000);
 }
 
+TEST_CASE("config: protection that is switched off is no fault") {
+  CHECK(good({{{"zoo.cfg", kStandalone + "sslQuorum=false\n"}}}).client.port == 2181);
+}
+
 TEST_CASE("config: warnings for an even number of voters and for forceSync=no") {
-  CHECK(contains(notices(good({{{"zoo.cfg", kEnsemble + "server.4=d:2888:3888\n"}, {"/d/myid", "1"}}})),
-                 "4 voters"));
+  CHECK(contains(
+      notices(good({{{"zoo.cfg", kEnsemble + "server.4=d:2888:3888\n"}, {"/d/myid", "1"}}})),
+      "4 voters"));
   CHECK(contains(notices(good({{{"zoo.cfg", kStandalone + "forceSync=no\n"}}})), "forceSync=no"));
 }
 
 TEST_CASE("config: the whitelist is cut at commas and trimmed, * is all") {
-  const Config some = good({{{"zoo.cfg", kStandalone + "4lw.commands.whitelist=ruok, mntr ,srvr\n"}}});
+  const Config some =
+      good({{{"zoo.cfg", kStandalone + "4lw.commands.whitelist=ruok, mntr ,srvr\n"}}});
   CHECK(some.admin.words == std::set<std::string>{"mntr", "ruok", "srvr"});
   CHECK_FALSE(some.admin.all_words);
   CHECK(good({{{"zoo.cfg", kStandalone + "4lw.commands.whitelist=*\n"}}}).admin.all_words);
 }
 
 TEST_CASE("config: members may stand in a dynamic file, whose name ends in their version") {
-  const std::string main = "initLimit=10\nsyncLimit=5\ndataDir=/d\ndynamicConfigFile=/c/zoo.cfg.dynamic.1a\n";
-  const std::string members = "server.1=a:2888:3888:participant;2181\nserver.2=b:2888:3888;2181\n"
-                              "server.3=c:2888:3888;2181";
-  const Config config = good({{{"zoo.cfg", main}, {"/c/zoo.cfg.dynamic.1a", members}, {"/d/myid", "1"}}});
+  const std::string main =
+      "initLimit=10\nsyncLimit=5\ndataDir=/d\ndynamicConfigFile=/c/zoo.cfg.dynamic.1a\n";
+  const std::string members =
+      "server.1=a:2888:3888:participant;2181\nserver.2=b:2888:3888;2181\n"
+      "server.3=c:2888:3888;2181";
+  const Config config =
+      good({{{"zoo.cfg", main}, {"/c/zoo.cfg.dynamic.1a", members}, {"/d/myid", "1"}}});
   CHECK(config.ensemble.version == 0x1a);
   CHECK(config.ensemble.members.size() == 3);
   CHECK(config.client.port == 2181);

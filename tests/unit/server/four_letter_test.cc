@@ -42,7 +42,8 @@ TEST_CASE("four-letter words: anything else is the length of a packet") {
   Fixture f;
   CHECK_FALSE(answer_four_letter_word("GET ", f.config, f.source).has_value());
   CHECK_FALSE(answer_four_letter_word("xxxx", f.config, f.source).has_value());
-  CHECK_FALSE(answer_four_letter_word(std::string_view("\0\0\0\x2d", 4), f.config, f.source).has_value());
+  CHECK_FALSE(
+      answer_four_letter_word(std::string_view("\0\0\0\x2d", 4), f.config, f.source).has_value());
 }
 
 TEST_CASE("four-letter words: outside of the whitelist the exact refusal") {

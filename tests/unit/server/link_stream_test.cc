@@ -25,7 +25,9 @@ QuorumPacket packet(PacketType type, std::int64_t zxid) {
   return made;
 }
 
-void add(Bytes& out, const QuorumPacket& what) { consensus::encode(out, what); }
+void add(Bytes& out, const QuorumPacket& what) {
+  consensus::encode(out, what);
+}
 
 /// The stream of a fresh tree: what a leader sends behind SNAP.
 Bytes fresh_tree() {

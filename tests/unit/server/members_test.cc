@@ -33,20 +33,17 @@ TEST_CASE("members: a wrong line says what would be right") {
     const char* value;
     const char* part;
   };
-  for (const Row& row : {Row{"", "expected host:quorumPort:electionPort"},
-                         Row{"a", "expected host:quorumPort:electionPort"},
-                         Row{"a:2888", "expected host:quorumPort:electionPort"},
-                         Row{":2888:3888", "expected host:quorumPort:electionPort"},
-                         Row{"fe80::1:2888:3888", "square brackets"},
-                         Row{"[fe80::1:2888:3888", "square brackets"},
-                         Row{"a:0:3888", "\"0\" is no port"},
-                         Row{"a:2888:65536", "\"65536\" is no port"},
-                         Row{"a:2888:38x8", "\"38x8\" is no port"},
-                         Row{"a:2888:2888", "must differ"},
-                         Row{"a:2888:3888:voter", "\"voter\" is no role"},
-                         Row{"a:1:2|b:1:2", "more than one address"},
-                         Row{"a:1:2;", "client part \"\" is no port"},
-                         Row{"a:1:2;b:c:3", "client part"}}) {
+  for (const Row& row :
+       {Row{"", "expected host:quorumPort:electionPort"},
+        Row{"a", "expected host:quorumPort:electionPort"},
+        Row{"a:2888", "expected host:quorumPort:electionPort"},
+        Row{":2888:3888", "expected host:quorumPort:electionPort"},
+        Row{"fe80::1:2888:3888", "square brackets"}, Row{"[fe80::1:2888:3888", "square brackets"},
+        Row{"a:0:3888", "\"0\" is no port"}, Row{"a:2888:65536", "\"65536\" is no port"},
+        Row{"a:2888:38x8", "\"38x8\" is no port"}, Row{"a:2888:2888", "must differ"},
+        Row{"a:2888:3888:voter", "\"voter\" is no role"},
+        Row{"a:1:2|b:1:2", "more than one address"}, Row{"a:1:2;", "client part \"\" is no port"},
+        Row{"a:1:2;b:c:3", "client part"}}) {
     CAPTURE(row.value);
     const auto member = parse_member(ServerId{1}, row.value);
     REQUIRE(member.has_error());

@@ -17,7 +17,8 @@ struct Three : ReplicaEnsemble {
   }
   bool equal() const {
     for (const auto& node : nodes) {
-      if (node->replica->tree().last_applied() != nodes[0]->replica->tree().last_applied()) return false;
+      if (node->replica->tree().last_applied() != nodes[0]->replica->tree().last_applied())
+        return false;
       if (node->replica->tree().digest() != nodes[0]->replica->tree().digest()) return false;
     }
     return true;

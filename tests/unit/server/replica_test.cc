@@ -14,9 +14,11 @@ namespace {
 
 constexpr ConnectionId kA{1}, kB{2}, kC{3};
 
-// ---- Handshake and sessions (pitfalls A) ---------------------------------------------------------
+// ---- Handshake and sessions (pitfalls A)
+// ---------------------------------------------------------
 
-TEST_CASE("a new session is answered after its txn is durable, with id, password, clamped timeout") {
+TEST_CASE(
+    "a new session is answered after its txn is durable, with id, password, clamped timeout") {
   StandaloneReplica server;
   server.open(kA);
   ConnectRequest request;
@@ -71,7 +73,8 @@ TEST_CASE("a session is taken up again; its older connection here is closed") {
   CHECK(server.must_take(kB).header.err == Code::Ok);
 }
 
-TEST_CASE("a wrong password is refused and closed, the older connection too, the session lives on") {
+TEST_CASE(
+    "a wrong password is refused and closed, the older connection too, the session lives on") {
   StandaloneReplica server;
   ConnectResponse first = server.client(kA);
   ConnectRequest wrong;
@@ -123,7 +126,8 @@ TEST_CASE("a handshake that does not decode, or no handshake in time, ends the c
   CHECK(server.closed(kB));
 }
 
-TEST_CASE("expiry: a silent session goes, with all its ephemerals, in one txn; its client hears none") {
+TEST_CASE(
+    "expiry: a silent session goes, with all its ephemerals, in one txn; its client hears none") {
   StandaloneReplica server;
   server.client(kA, 4000);
   server.client(kB, 40000);
@@ -156,8 +160,10 @@ TEST_CASE("any frame keeps a session alive, also pings and reads") {
   server.client(kA, 4000);
   for (int i = 0; i < 10; ++i) {
     server.pass(2000);
-    if (i % 2 == 0) server.put(kA, xid::kPing, OpCode::Ping);
-    else server.put(kA, 7, OpCode::Exists, PathWatchRequest{"/", false});
+    if (i % 2 == 0)
+      server.put(kA, xid::kPing, OpCode::Ping);
+    else
+      server.put(kA, 7, OpCode::Exists, PathWatchRequest{"/", false});
     server.settle();
   }
   CHECK_FALSE(server.closed(kA));
@@ -174,7 +180,8 @@ TEST_CASE("a process that did not run expires nobody when it wakes (R58)") {
   CHECK(server.closed(kA));
 }
 
-// ---- Replies -------------------------------------------------------------------------------------
+// ---- Replies
+// -------------------------------------------------------------------------------------
 
 TEST_CASE("nothing is answered before it is durable") {
   StandaloneReplica server;
@@ -212,8 +219,10 @@ TEST_CASE("replies of one batch leave in one piece and in the order of the reque
   server.client(kA);
   int before = server.fake.clients.sends[kA];
   for (std::int32_t i = 1; i <= 20; ++i) {
-    if (i % 3 == 0) server.put(kA, i, OpCode::Exists, PathWatchRequest{"/", false});
-    else server.put_create(kA, i, "/n" + std::to_string(i));
+    if (i % 3 == 0)
+      server.put(kA, i, OpCode::Exists, PathWatchRequest{"/", false});
+    else
+      server.put_create(kA, i, "/n" + std::to_string(i));
   }
   server.settle();
   for (std::int32_t i = 1; i <= 20; ++i) CHECK(server.must_take(kA).header.xid == i);
@@ -267,8 +276,8 @@ TEST_CASE("a header cut short closes that connection and no other") {
 }
 
 TEST_CASE("an unknown operation: -6 with zxid -1 behind earlier replies, then close") {
-  for (auto op : {static_cast<OpCode>(999), OpCode::Notification, OpCode::Check,
-                  OpCode::CreateSession}) {
+  for (auto op :
+       {static_cast<OpCode>(999), OpCode::Notification, OpCode::Check, OpCode::CreateSession}) {
     CAPTURE(static_cast<int>(op));
     StandaloneReplica server;
     server.client(kA);
@@ -392,7 +401,8 @@ TEST_CASE("each operation of the slice is answered end to end") {
   CHECK(replies[9].body.empty());
 }
 
-// ---- Watches (pitfalls D) ------------------------------------------------------------------------
+// ---- Watches (pitfalls D)
+// ------------------------------------------------------------------------
 
 TEST_CASE("the reply of the read that sets a watch comes first, the event before any newer state") {
   StandaloneReplica server;
@@ -465,7 +475,8 @@ TEST_CASE("watches go with their connection") {
   CHECK(server.replica->status().watch_count == 0);
 }
 
-// ---- Limits and ends -----------------------------------------------------------------------------
+// ---- Limits and ends
+// -----------------------------------------------------------------------------
 
 TEST_CASE("back pressure: above the limit a connection that asks is paused, and resumed later") {
   ReplicaOptions options;
@@ -553,7 +564,8 @@ TEST_CASE("status: what srvr and mntr tell") {
   CHECK(server.replica->status().packets_received == 0);
 }
 
-// ---- The log -------------------------------------------------------------------------------------
+// ---- The log
+// -------------------------------------------------------------------------------------
 
 std::vector<consensus::LogRecord> some_log() {
   StandaloneReplica server;
@@ -653,12 +665,16 @@ TEST_CASE("no bytes of a client disturb the others") {
   server.client(kB, 40000);
   for (std::int64_t round = 0; round < 400; ++round) {
     ConnectionId id{100 + round};
-    if (round % 4 == 0) server.open(id);
-    else server.client(id);
+    if (round % 4 == 0)
+      server.open(id);
+    else
+      server.client(id);
     for (int i = 0; i < 5; ++i) {
       Bytes frame(random.below(80));
-      for (auto& byte : frame) byte = static_cast<std::byte>(random.percent(60) ? 0 : random.next());
-      if (frame.size() > 8) store_be<std::int32_t>(frame.data() + 4, static_cast<std::int32_t>(random.below(23)));
+      for (auto& byte : frame)
+        byte = static_cast<std::byte>(random.percent(60) ? 0 : random.next());
+      if (frame.size() > 8)
+        store_be<std::int32_t>(frame.data() + 4, static_cast<std::int32_t>(random.below(23)));
       server.put(id, frame);
     }
     server.settle();

@@ -133,7 +133,8 @@ TEST_CASE_FIXTURE(GateFixture, "the end of a session forgets what its connection
   CHECK_FALSE(gate.answers_abandoned(txn(1, 10, OpCode::Create)));
 }
 
-TEST_CASE_FIXTURE(GateFixture, "limits: own requests, and those of all for a connection that asks") {
+TEST_CASE_FIXTURE(GateFixture,
+                  "limits: own requests, and those of all for a connection that asks") {
   for (std::int32_t i = 0; i < 3; ++i) push(i, OpCode::Create);
   CHECK_FALSE(gate.above_limit(queue));
   push(3, OpCode::Create);

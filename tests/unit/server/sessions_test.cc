@@ -33,7 +33,9 @@ TEST_CASE("handshake: a client that has seen a later state is sent away") {
 }
 
 TEST_CASE("handshake: the timeout is clamped into the server's bounds") {
-  struct Row { std::int32_t asked, given; };
+  struct Row {
+    std::int32_t asked, given;
+  };
   for (Row row : {Row{-5, 4000}, Row{0, 4000}, Row{4001, 4001}, Row{99999, 40000}}) {
     CAPTURE(row.asked);
     ConnectRequest request;
@@ -102,7 +104,8 @@ TEST_CASE("touches of unknown sessions do not bring them to life") {
   CHECK(sessions.take_expired(100'000).empty());
 }
 
-TEST_CASE("the owner of a session: who created or revalidated it, else the first who writes (R59)") {
+TEST_CASE(
+    "the owner of a session: who created or revalidated it, else the first who writes (R59)") {
   Sessions sessions(ServerId{1}, 1000, 0, Random(1));
   sessions.lead({}, 0);
   CHECK(sessions.may_write(kSession, LinkId{4}));
