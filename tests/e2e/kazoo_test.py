@@ -73,6 +73,16 @@ def slice_operations(c):
     c.create(base + "/big", big)
     assert c.get(base + "/big")[0] == big
     c.sync(base)
+    both = c.transaction()
+    both.create(base + "/t1", b"1")
+    both.set_data(base + "/t1", b"2")
+    both.check(base + "/t1", 1)
+    assert [type(r).__name__ for r in both.commit()] == ["str", "ZnodeStat", "bool"]
+    none = c.transaction()
+    none.create(base + "/t2", b"")
+    none.check(base + "/t1", 7)
+    assert [type(r).__name__ for r in none.commit()] == ["RolledBackError", "BadVersionError"]
+    assert c.exists(base + "/t2") is None and c.get(base + "/t1")[0] == b"2"
 
 
 def watch_kinds(c, other):

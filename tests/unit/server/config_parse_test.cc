@@ -157,7 +157,7 @@ TEST_CASE("config: a file that cannot be read is a fault") {
 TEST_CASE("config: what ZooKeeper knows and any unknown key are accepted and named once") {
   const Config config =
       good({{{"zoo.cfg", kStandalone + "autopurge.purgeInterval=1\nadmin.enableServer=false\n"
-                                       "ssl.keyStore.location=/x\nsslQuorum=true\n"
+                                       "ssl.keyStore.location=/x\nsslQuorum=false\n"
                                        "metricsProvider.className=y\nsomething.new=1\n"}}});
   CHECK(contains(notices(config), "without effect in this version: admin.enableServer,autopurge"));
   CHECK(contains(notices(config), "sslQuorum"));

@@ -112,6 +112,23 @@ TEST_CASE("pings to a follower keep the session alive at the leader; silence end
   CHECK(world.equal());
 }
 
+TEST_CASE("a forwarded write is a sign of life, also when its follower dies right after it (R58)") {
+  Three world;
+  EnsembleNode& follower = world.follower();
+  ConnectRequest request;
+  request.timeout_ms = 4000;
+  NodeClient client(world, follower, kA, request);
+  const SessionId session = client.answer.session_id;
+  world.run(390);
+  client.create(1, "/sign");
+  world.run_until([&] { return world.leader().replica->tree().find("/sign") != nullptr; }, 300);
+  world.stop(follower);
+  world.run(390);
+  CHECK(world.leader().replica->tree().sessions().find(session).has_value());
+  world.run_until(
+      [&] { return !world.leader().replica->tree().sessions().find(session).has_value(); }, 700);
+}
+
 TEST_CASE("the leader is lost: clients are closed, sessions live on under the next one") {
   Three world;
   NodeClient client(world, world.follower(), kA);
