@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/ensure.h"
+
 namespace quorate::server {
 
 namespace {
@@ -36,7 +38,7 @@ void Checkpoints::applied(std::size_t bytes) {
 }
 
 void Checkpoints::renew_if_due(znode::DataTree& tree, Zxid fuzzy_until) {
-  if (in_flight_ > 0) return;
+  if (!in_flight_.empty()) return;
   bool due = tree.dirty_bytes() >= limits_.dirty_bytes || log_bytes_ >= limits_.log_bytes ||
              records_ >= limits_.records;
   if (due || wanted_) renew(tree, fuzzy_until);
@@ -46,17 +48,23 @@ void Checkpoints::renew(znode::DataTree& tree, Zxid fuzzy_until) {
   log_bytes_ = 0;
   records_ = 0;
   wanted_ = false;
-  ++in_flight_;
-  disk_.checkpoint(znode::encode_checkpoint(tree, fuzzy_until));
+  znode::CheckpointBatch batch = znode::encode_checkpoint(tree, fuzzy_until);
+  in_flight_.push_back(batch.zxid);
+  disk_.checkpoint(std::move(batch));
 }
 
-void Checkpoints::on_checkpointed(Zxid zxid) {
-  if (in_flight_ > 0) --in_flight_;
+bool Checkpoints::on_checkpointed(Zxid zxid) {
+  if (in_flight_.empty() || in_flight_.front() != zxid) return false;
+  in_flight_.pop_front();
   current_ = std::max(current_, zxid);
   exists_ = true;
+  return true;
 }
 
 void Checkpoints::replaced(Zxid zxid) {
+  // What was on its way belonged to the generation before: it may never be answered.
+  if (!in_flight_.empty()) REACHED("checkpoint overtaken by a tree");
+  in_flight_.clear();
   current_ = zxid;
   exists_ = true;
   log_bytes_ = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <vector>
@@ -35,8 +36,9 @@ class Checkpoints {
   /// Hands a batch to the disk when one is due and none is being written.
   void renew_if_due(znode::DataTree& tree, Zxid fuzzy_until);
   void renew(znode::DataTree& tree, Zxid fuzzy_until);
-  /// Answer of the disk; the caller tells consensus.
-  void on_checkpointed(Zxid zxid);
+  /// Answer of the disk; the caller tells consensus. False: it was of a tree that has been
+  /// replaced.
+  bool on_checkpointed(Zxid zxid);
   /// A received tree has become the current generation.
   void replaced(Zxid zxid);
 
@@ -73,8 +75,8 @@ class Checkpoints {
   Zxid current_;
   bool exists_;  ///< A checkpoint as of zxid 0 looks like none: then one is written first.
   std::int64_t stall_ms_;
-  bool wanted_ = false;  ///< A transfer waits for a later checkpoint.
-  std::size_t in_flight_ = 0;
+  bool wanted_ = false;         ///< A transfer waits for a later checkpoint.
+  std::deque<Zxid> in_flight_;  ///< Handed to the disk, not answered.
   std::size_t log_bytes_ = 0;
   std::int64_t records_ = 0;
   std::map<LinkId, Sending> sendings_;

@@ -56,7 +56,9 @@ void Replica::Impl::pump() {
     for (const consensus::TransferDone& done : checkpoints.advance(last_tick_ms)) peer.step(done);
     if (!peer.has_ready()) break;
   }
-  checkpoints.renew_if_due(tree, fuzzy_until());
+  // While a received tree is on its way to the disk, a batch of the old one would land on top of
+  // it.
+  if (!installing) checkpoints.renew_if_due(tree, fuzzy_until());
   flush();
 }
 
@@ -397,7 +399,8 @@ void Replica::pump() {
 void Replica::stop() {
   impl_->stopped = true;
   impl_->close_all_clients();
-  if (impl_->tree.dirty_count() > 0) impl_->checkpoints.renew(impl_->tree, impl_->fuzzy_until());
+  if (impl_->tree.dirty_count() > 0 && !impl_->installing)
+    impl_->checkpoints.renew(impl_->tree, impl_->fuzzy_until());
   impl_->flush();
 }
 

@@ -109,7 +109,9 @@ def counts_survive_kills():
         ensemble.start()
         log = access_log(folder)
         workers = Workers(ensemble.connect, log, folder, 4, "--session-timeout-ms", "1500",
-                          "--lines-per-shard", "50", "--delay-ms-per-shard", "250")
+                          "--lines-per-shard", "50",
+                          # 200 shards shared by four: work for as long as the kills take, and some more.
+                          "--delay-ms-per-shard", str(max(250, 12 * KILLS)))
         try:
             kills = servers = 0
             while kills < KILLS:

@@ -31,6 +31,7 @@ ErrorCode to_error(const leveldb::Status& status, const std::string& path) {
 }
 
 leveldb::Slice slice(ByteView bytes) {
+  if (bytes.empty()) return {};  // Its null pointer must not reach LevelDB's memcmp.
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 

@@ -43,9 +43,26 @@ TEST_CASE_FIXTURE(CheckpointFixture, "one batch at a time is on its way to the d
   checkpoints.applied(1);
   checkpoints.renew_if_due(tree, Zxid{0});
   CHECK(fake.disk.checkpoints.size() == 1);
-  checkpoints.on_checkpointed(Zxid{1});
+  CHECK(checkpoints.on_checkpointed(tree.last_applied()));
   checkpoints.renew_if_due(tree, Zxid{0});
   CHECK(fake.disk.checkpoints.size() == 2);
+}
+
+TEST_CASE_FIXTURE(CheckpointFixture,
+                  "a received tree overtakes a checkpoint under way: the next one is not held up") {
+  Checkpoints checkpoints = make(Zxid{1}, {1u << 30, 1u << 30, /*records=*/1});
+  REQUIRE_FALSE(tree.finish_load(Zxid{9}));
+  checkpoints.applied(1);
+  checkpoints.renew_if_due(tree, Zxid{0});
+  REQUIRE(fake.disk.checkpoints.size() == 1);
+  checkpoints.replaced(Zxid{20});
+  REQUIRE_FALSE(tree.finish_load(Zxid{21}));
+  checkpoints.applied(1);
+  checkpoints.renew_if_due(tree, Zxid{0});
+  CHECK(fake.disk.checkpoints.size() == 2);
+  // The disk may have finished the old batch just before, and say so late.
+  CHECK_FALSE(checkpoints.on_checkpointed(Zxid{9}));
+  CHECK(checkpoints.on_checkpointed(Zxid{21}));
 }
 
 TEST_CASE_FIXTURE(CheckpointFixture,
@@ -75,6 +92,7 @@ TEST_CASE_FIXTURE(CheckpointFixture,
 TEST_CASE_FIXTURE(CheckpointFixture,
                   "transfer: an older checkpoint than asked for is renewed first") {
   Checkpoints checkpoints = make(Zxid{3});
+  REQUIRE_FALSE(tree.finish_load(Zxid{8}));
   checkpoints.begin(kLink, Zxid{7}, 0);
   CHECK(checkpoints.advance(kStallMs * 9).empty());
   CHECK(fake.disk.reads.empty());
@@ -138,7 +156,7 @@ TEST_CASE("a replica renews its checkpoint after snap_count records, beside its 
   }
   REQUIRE(server.fake.disk.checkpoints.size() == 1);
   CHECK(server.fake.disk.checkpoints[0].zxid == Zxid{5});
-  server.replica->on_checkpointed(Zxid{5});
+  server.replica->on_checkpointed(server.fake.disk.checkpoints[0].zxid);
   server.put_create(ConnectionId{1}, 9, "/later");
   server.settle();
   CHECK(server.fake.disk.checkpoints.size() == 1);
