@@ -30,7 +30,8 @@ struct PeerOptions {
   std::size_t window_bytes = 16u << 20;
   /// Outstanding proposals of the leader; at the limit no request leaves Ready.requests.
   std::size_t outstanding_max = 10000;
-  std::size_t max_field = 2 * 0xfffffu;  ///< jute.maxbuffer + extra size, for packet fields.
+  std::size_t max_field =
+      2 * std::size_t{0xfffff};  ///< jute.maxbuffer + extra size, for packet fields.
 };
 
 /// What recovery found on disk.

@@ -1,6 +1,10 @@
 // Reads the recorded bytes of ZooKeeper that stand in the specification beside the source tree.
 #pragma once
 
+#ifndef QUORATE_SOURCE_DIR
+#define QUORATE_SOURCE_DIR "."  // The build gives the real one.
+#endif
+
 #include <doctest/doctest.h>
 
 #include <cstdlib>

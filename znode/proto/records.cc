@@ -110,16 +110,16 @@ QUORATE_FIELDS(TxnDigest, field(r.version); field(r.tree_digest);)
     code_fields_##R(field, record);               \
   }
 
-#define QUORATE_PLAIN_RECORDS(X)                                                                  \
-  X(RequestHeader)                                                                                \
-  X(ReplyHeader)                                                                                  \
-  X(CreateRequest) X(CreateTtlRequest) X(DeleteRequest) X(PathWatchRequest) X(SetDataRequest)     \
-      X(PathRequest) X(SetAclRequest) X(CheckVersionRequest) X(AuthPacket) X(SetWatchesRequest)   \
-          X(SetWatches2Request) X(CreateResponse) X(Create2Response) X(StatResponse)              \
-              X(GetDataResponse) X(GetChildrenResponse) X(GetChildren2Response) X(GetAclResponse) \
-                  X(WatcherEvent) X(MultiHeader) X(TxnHeader) X(CreateContainerTxn)               \
-                      X(CreateTtlTxn) X(DeleteTxn) X(SetDataTxn) X(SetAclTxn) X(CheckVersionTxn)  \
-                          X(CreateSessionTxn) X(ErrorTxn) X(TxnDigest)
+// clang-format off
+#define QUORATE_PLAIN_RECORDS(X) \
+  X(RequestHeader) X(ReplyHeader) X(CreateRequest) X(CreateTtlRequest) X(DeleteRequest) \
+  X(PathWatchRequest) X(SetDataRequest) X(PathRequest) X(SetAclRequest) X(CheckVersionRequest) \
+  X(AuthPacket) X(SetWatchesRequest) X(SetWatches2Request) X(CreateResponse) X(Create2Response) \
+  X(StatResponse) X(GetDataResponse) X(GetChildrenResponse) X(GetChildren2Response) \
+  X(GetAclResponse) X(WatcherEvent) X(MultiHeader) X(TxnHeader) X(CreateContainerTxn) \
+  X(CreateTtlTxn) X(DeleteTxn) X(SetDataTxn) X(SetAclTxn) X(CheckVersionTxn) X(CreateSessionTxn) \
+  X(ErrorTxn) X(TxnDigest)
+// clang-format on
 
 QUORATE_PLAIN_RECORDS(QUORATE_DEFINE_CODEC)
 
@@ -214,6 +214,9 @@ void decode(JuteReader& in, CloseSessionTxn& record) {
   constexpr std::size_t kTrailerBytes = 12;
   if (in.remaining() == kTrailerBytes && load_be<std::int32_t>(in.rest().data()) == 2) return;
   record.paths = in.strings();
+  for (const std::string& path : *record.paths) {
+    if (path.empty()) in.refuse();
+  }
 }
 
 }  // namespace quorate

@@ -249,17 +249,17 @@ struct TxnDigest {
   std::uint64_t tree_digest = 0;
 };
 
-#define QUORATE_RECORDS(X)                                                                         \
-  X(ConnectRequest)                                                                                \
-  X(ConnectResponse) X(RequestHeader) X(ReplyHeader) X(CreateRequest) X(CreateTtlRequest)          \
-      X(DeleteRequest) X(PathWatchRequest) X(SetDataRequest) X(PathRequest) X(SetAclRequest)       \
-          X(CheckVersionRequest) X(AuthPacket) X(SetWatchesRequest) X(SetWatches2Request)          \
-              X(CreateResponse) X(Create2Response) X(StatResponse) X(GetDataResponse)              \
-                  X(GetChildrenResponse) X(GetChildren2Response) X(GetAclResponse) X(WatcherEvent) \
-                      X(MultiHeader) X(TxnHeader) X(CreateTxn) X(CreateContainerTxn)               \
-                          X(CreateTtlTxn) X(DeleteTxn) X(SetDataTxn) X(SetAclTxn)                  \
-                              X(CheckVersionTxn) X(MultiTxn) X(CreateSessionTxn)                   \
-                                  X(CloseSessionTxn) X(ErrorTxn) X(TxnDigest)
+// clang-format off
+#define QUORATE_RECORDS(X) \
+  X(ConnectRequest) X(ConnectResponse) X(RequestHeader) X(ReplyHeader) X(CreateRequest) \
+  X(CreateTtlRequest) X(DeleteRequest) X(PathWatchRequest) X(SetDataRequest) X(PathRequest) \
+  X(SetAclRequest) X(CheckVersionRequest) X(AuthPacket) X(SetWatchesRequest) \
+  X(SetWatches2Request) X(CreateResponse) X(Create2Response) X(StatResponse) X(GetDataResponse) \
+  X(GetChildrenResponse) X(GetChildren2Response) X(GetAclResponse) X(WatcherEvent) \
+  X(MultiHeader) X(TxnHeader) X(CreateTxn) X(CreateContainerTxn) X(CreateTtlTxn) X(DeleteTxn) \
+  X(SetDataTxn) X(SetAclTxn) X(CheckVersionTxn) X(MultiTxn) X(CreateSessionTxn) \
+  X(CloseSessionTxn) X(ErrorTxn) X(TxnDigest)
+// clang-format on
 
 #define QUORATE_DECLARE_RECORD(R)                \
   void encode(JuteWriter& out, const R& record); \

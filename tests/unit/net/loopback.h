@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "server/net/inbox.h"
 
 namespace quorate::server {
