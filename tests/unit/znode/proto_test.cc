@@ -105,6 +105,8 @@ TEST_CASE("records: the old forms of create and closeSession txns") {
   CHECK_FALSE(decode_all<CloseSessionTxn>(Bytes())->paths.has_value());
   CHECK_FALSE(decode_all<CloseSessionTxn>(encode_all(TxnDigest{2, 77}))->paths.has_value());
   CHECK(decode_all<CloseSessionTxn>(encode_all(CloseSessionTxn{{{"/a"}}}))->paths->size() == 1);
+  // Two empty paths would encode like the trailer alone.
+  CHECK(decode_all<CloseSessionTxn>(encode_all(CloseSessionTxn{{{"/a", ""}}})).has_error());
 }
 
 TEST_CASE("records: whatever bytes decode at all, their encoding decodes too") {
