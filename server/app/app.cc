@@ -238,8 +238,8 @@ std::optional<std::string> App::on_four_letter_word(std::string_view word) {
   return answer_four_letter_word(word, config_, *this);
 }
 
-void App::on_client_open(ConnectionId connection, std::string address) {
-  replica_->on_client_open(connection, std::move(address));
+void App::on_client_open(ConnectionId connection, ClientOrigin origin) {
+  replica_->on_client_open(connection, std::move(origin));
 }
 void App::on_client_frame(ConnectionId connection, ByteView frame) {
   replica_->on_client_frame(connection, frame);

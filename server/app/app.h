@@ -54,7 +54,7 @@ class App : private Inbox, private AdminSource, private Clock {
 
   // ---- Inbox -----------------------------------------------------------------------------------
   std::optional<std::string> on_four_letter_word(std::string_view word) override;
-  void on_client_open(ConnectionId connection, std::string address) override;
+  void on_client_open(ConnectionId connection, ClientOrigin origin) override;
   void on_client_frame(ConnectionId connection, ByteView frame) override;
   void on_client_closed(ConnectionId connection) override;
   void on_notification(ServerId from, consensus::Notification notification) override;

@@ -8,10 +8,11 @@
 namespace quorate::server {
 
 ClientConnection::ClientConnection(SocketClients& clients, ConnectionId id, std::string address,
-                                   ByteStream::Socket socket)
+                                   std::uint16_t remote_port, ByteStream::Socket socket)
     : clients_(clients),
       id_(id),
       address_(std::move(address)),
+      remote_port_(remote_port),
       stream_(std::make_shared<ByteStream>(
           std::move(socket), *this, clients.read_buffer_,
           static_cast<std::size_t>(clients.limits_.client_out_bytes_max))),
@@ -30,7 +31,7 @@ void ClientConnection::on_bytes(ByteView bytes) {
     if (head_size_ < head_.size()) return;
     if (answer_word(head_)) return;
     fresh_ = false;
-    clients_.inbox_.on_client_open(id_, address_);
+    clients_.inbox_.on_client_open(id_, {.address = address_, .port = remote_port_});
     if (!take_frames(head_)) return;
   }
   if (take_frames(bytes)) clients_.inbox_.pump();

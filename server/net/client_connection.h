@@ -19,7 +19,7 @@ class SocketClients;
 class ClientConnection : public ByteStream::Owner {
  public:
   ClientConnection(SocketClients& clients, ConnectionId id, std::string address,
-                   ByteStream::Socket socket);
+                   std::uint16_t remote_port, ByteStream::Socket socket);
   ~ClientConnection() override;
 
   void start() { stream_->start(); }
@@ -43,6 +43,7 @@ class ClientConnection : public ByteStream::Owner {
   SocketClients& clients_;
   const ConnectionId id_;
   const std::string address_;
+  const std::uint16_t remote_port_;
   std::shared_ptr<ByteStream> stream_;
   FrameReader frames_;
   std::array<std::byte, 4> head_{};  ///< The first bytes, until there are four.

@@ -57,8 +57,8 @@ void SocketClients::on_socket(ByteStream::Socket socket, const asio::ip::tcp::en
   }
   ++by_address_[address];
   const ConnectionId id{++last_id_};
-  auto connection =
-      std::make_unique<ClientConnection>(*this, id, std::move(address), std::move(socket));
+  auto connection = std::make_unique<ClientConnection>(*this, id, std::move(address), from.port(),
+                                                       std::move(socket));
   connection->opened_ms = now_ms_;
   connection->start();
   connections_.emplace(id, std::move(connection));

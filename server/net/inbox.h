@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "consensus/messages.h"
+#include "server/replica/client_origin.h"
 
 namespace quorate::server {
 
@@ -22,7 +23,7 @@ class Inbox {
   // -----------------------------------------------------------------------------------
   /// The answer to a four-letter word; nothing when `word` is none.
   virtual std::optional<std::string> on_four_letter_word(std::string_view word) = 0;
-  virtual void on_client_open(ConnectionId connection, std::string address) = 0;
+  virtual void on_client_open(ConnectionId connection, ClientOrigin origin) = 0;
   virtual void on_client_frame(ConnectionId connection, ByteView frame) = 0;
   virtual void on_client_closed(ConnectionId connection) = 0;
 

@@ -13,11 +13,12 @@ constexpr std::size_t kSpareBuffersMax = 64;
 constexpr std::size_t kSpareBufferBytesMax = 64 << 10;
 }  // namespace
 
-Connection& Connections::open(ConnectionId id, std::string address) {
+Connection& Connections::open(ConnectionId id, ClientOrigin origin) {
   auto [at, is_new] = connections_.emplace(id, std::make_unique<Connection>());
   ENSURE(is_new);
   at->second->id = id;
-  at->second->identities.push_back({"ip", std::move(address)});
+  at->second->identities.push_back({"ip", std::move(origin.address)});
+  for (AuthId& proved : origin.proved) at->second->identities.push_back(std::move(proved));
   return *at->second;
 }
 

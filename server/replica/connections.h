@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "server/replica/client_origin.h"
 #include "server/replica/ports.h"
 #include "server/replica/request_gate.h"
 #include "znode/op.h"
@@ -50,7 +51,7 @@ struct Connection {
 /// replica made them (hazard R64).
 class Connections {
  public:
-  Connection& open(ConnectionId id, std::string address);
+  Connection& open(ConnectionId id, ClientOrigin origin);
   /// nullptr when it has ended or is closing.
   Connection* find(ConnectionId id);
   Connection* of_session(SessionId session);

@@ -320,8 +320,8 @@ Replica::Replica(ReplicaOptions options, Recovered recovered, Ports ports, Rando
 
 Replica::~Replica() = default;
 
-void Replica::on_client_open(ConnectionId connection, std::string address) {
-  impl_->connections.open(connection, std::move(address));
+void Replica::on_client_open(ConnectionId connection, ClientOrigin origin) {
+  impl_->connections.open(connection, std::move(origin));
   impl_->arrivals.push_back({impl_->last_tick_ms, connection});
 }
 

@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/random.h"
 #include "consensus/peer.h"
+#include "server/replica/client_origin.h"
 #include "server/replica/ports.h"
 #include "server/replica/status.h"
 #include "znode/data_tree.h"
@@ -49,8 +50,7 @@ class Replica {
 
   // ---- Clients
   // -----------------------------------------------------------------------------------
-  /// `address` is the client's IP address as text.
-  void on_client_open(ConnectionId connection, std::string address);
+  void on_client_open(ConnectionId connection, ClientOrigin origin);
   /// One packet without its length. The first is the connect request. Bytes are copied if kept.
   void on_client_frame(ConnectionId connection, ByteView frame);
   /// The socket ended (not after Clients::close).

@@ -143,7 +143,7 @@ void SimClients::flush() {
 
 void SimClients::accepted(ConnId conn, HostId from) {
   conns_[conn];
-  server_.replica().on_client_open(ConnectionId{conn}, "10.1.0." + std::to_string(from));
+  server_.replica().on_client_open(ConnectionId{conn}, {"10.1.0." + std::to_string(from)});
 }
 
 void SimClients::bytes(ConnId conn, ByteView input) {

@@ -213,7 +213,7 @@ class NodeClient {
              ConnectRequest request = {})
       : world_(&world), node_(&node), id_(id) {
     if (request.timeout_ms == 0) request.timeout_ms = 30000;
-    node.replica->on_client_open(id, "127.0.0.1");
+    node.replica->on_client_open(id, {"127.0.0.1"});
     node.replica->on_client_frame(id, encode_all(request));
     answer = decode_all<ConnectResponse>(wait()).value();
   }

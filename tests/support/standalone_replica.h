@@ -52,7 +52,7 @@ class StandaloneReplica {
     for (std::int64_t gone = 0; gone < ms; gone += 500) tick(500);
   }
 
-  void open(ConnectionId id) { replica->on_client_open(id, "127.0.0.1"); }
+  void open(ConnectionId id) { replica->on_client_open(id, {"127.0.0.1"}); }
   /// One frame, without a pump: as part of a batch.
   void put(ConnectionId id, const Bytes& frame) { replica->on_client_frame(id, frame); }
   void connect(ConnectionId id, const ConnectRequest& request) {

@@ -23,8 +23,8 @@ struct RecordingInbox : Inbox {
     if (word == "ruok") return "imok";
     return std::nullopt;
   }
-  void on_client_open(ConnectionId connection, std::string address) override {
-    opened.emplace_back(connection, std::move(address));
+  void on_client_open(ConnectionId connection, ClientOrigin origin) override {
+    opened.emplace_back(connection, std::move(origin.address));
   }
   void on_client_frame(ConnectionId, ByteView frame) override {
     frames.emplace_back(as_text(frame));
