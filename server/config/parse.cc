@@ -24,6 +24,9 @@ std::optional<std::string> read_from_disk(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
 
+/// Stands for the file where everything comes from the command line.
+constexpr const char* kNoFile = "command line";
+
 std::string trim(std::string text) {
   const char* blanks = " \t\r\n";
   text.erase(0, text.find_first_not_of(blanks));
@@ -42,12 +45,15 @@ std::optional<std::int64_t> whole_number(std::string_view text, int base = 10) {
 /// One pass over the files. The first fault ends it: each step returns whether to go on.
 class Loader {
  public:
-  Loader(std::string path, const ReadFile& read) : read_(read) { config_.file = std::move(path); }
+  Loader(std::string path, const ReadFile& read, const std::vector<ConfigOverride>& overrides)
+      : read_(read), overrides_(overrides) {
+    config_.file = std::move(path);
+  }
 
   ConfigResult load() {
-    const bool good = read_main() && apply_rows() && check_protection() && read_members() &&
-                      check_storage() && decide_mode() && read_myid() && check_self() &&
-                      check_sessions() && check_client_port();
+    const bool good = read_main() && take_overrides() && apply_rows() && check_protection() &&
+                      read_members() && check_storage() && decide_mode() && read_myid() &&
+                      check_self() && check_sessions() && check_client_port();
     if (!good) return fault_;
     read_whitelist();
     tell_ignored_keys();
@@ -56,6 +62,8 @@ class Loader {
 
  private:
   bool fail(const std::string& key, std::string what) {
+    const auto origin = origins_.find(key);
+    if (origin != origins_.end()) return fail_at(origin->second, 0, key, std::move(what));
     const auto found = lines_.find(key);
     return fail_at(config_.file, found == lines_.end() ? 0 : found->second.line, key,
                    std::move(what));
@@ -80,6 +88,14 @@ class Loader {
     return true;
   }
 
+  bool take_overrides() {
+    for (const ConfigOverride& one : overrides_) {
+      lines_[one.key] = {one.key, one.value, 0};
+      origins_[one.key] = one.where;
+    }
+    return true;
+  }
+
   bool apply_rows() {
     for (const ConfigRow& row : config_rows()) {
       if (*row.fallback != '\0') set_config_field(config_, row, row.fallback);
@@ -94,7 +110,9 @@ class Loader {
   // ---- Members -------------------------------------------------------------------------------
   bool read_members() {
     for (const auto& [key, property] : lines_) {
-      if (!take_member(config_.file, property)) return false;
+      const auto origin = origins_.find(key);
+      const std::string& where = origin == origins_.end() ? config_.file : origin->second;
+      if (!take_member(where, property)) return false;
     }
     if (config_.ensemble.dynamic_file.empty()) return true;
     if (!members_.empty()) {
@@ -326,9 +344,11 @@ class Loader {
   }
 
   const ReadFile& read_;
+  const std::vector<ConfigOverride>& overrides_;
   Config config_;
   ConfigFault fault_;
   std::map<std::string, Property> lines_;
+  std::map<std::string, std::string> origins_;  ///< Of keys that were set outside the file.
   std::map<std::int64_t, consensus::Member> members_;
   std::map<std::int64_t, std::pair<std::string, int>> member_lines_;
 };
@@ -342,12 +362,28 @@ std::string ConfigFault::text() const {
   return out + ": " + what;
 }
 
-ConfigResult load_config(const std::string& path, const ReadFile& read) {
-  return Loader(path, read).load();
+ConfigResult load_config(const std::string& path, const ReadFile& read,
+                         const std::vector<ConfigOverride>& overrides) {
+  return Loader(path, read, overrides).load();
 }
 
-ConfigResult load_config(const std::string& path) {
-  return load_config(path, read_from_disk);
+ConfigResult load_config(const std::string& path, const std::vector<ConfigOverride>& overrides) {
+  return load_config(path, read_from_disk, overrides);
+}
+
+ConfigResult make_config(const std::vector<std::string>& operands,
+                         const std::vector<ConfigOverride>& overrides) {
+  static constexpr const char* kKeys[] = {"clientPort", "dataDir", "tickTime", "maxClientCnxns"};
+  std::vector<ConfigOverride> all;
+  for (std::size_t i = 0; i < operands.size() && i < std::size(kKeys); ++i) {
+    all.push_back({kKeys[i], operands[i], "command line: " + operands[i]});
+  }
+  all.insert(all.end(), overrides.begin(), overrides.end());
+  const ReadFile read = [](const std::string& path) -> std::optional<std::string> {
+    if (path == kNoFile) return "";
+    return read_from_disk(path);
+  };
+  return Loader(kNoFile, read, all).load();
 }
 
 }  // namespace quorate::server
