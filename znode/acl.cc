@@ -1,12 +1,13 @@
 #include "znode/acl.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
-#include <span>
+#include <string_view>
+#include <vector>
+
+#include "znode/auth.h"
 
 namespace quorate::znode {
 namespace {
@@ -16,11 +17,12 @@ constexpr std::string_view kAnyone = "anyone";
 constexpr std::string_view kAuth = "auth";
 constexpr std::string_view kDigest = "digest";
 constexpr std::string_view kIp = "ip";
+constexpr std::string_view kX509 = "x509";
 constexpr std::string_view kSuper = "super";
 
 /// Schemes whose identities are proved: `auth` stands for these.
 bool is_authenticated(std::string_view scheme) {
-  return scheme == kDigest || scheme == "sasl" || scheme == "x509" || scheme == "key";
+  return scheme == kDigest || scheme == "sasl" || scheme == kX509 || scheme == "key";
 }
 
 struct Address {
@@ -28,17 +30,76 @@ struct Address {
   std::size_t size = 0;  ///< 4 or 16.
 };
 
-std::optional<Address> parse_address(std::string_view text) {
-  const std::string whole(text);
+/// A whole number as Java's Integer.parseInt takes it: a plus sign and leading zeros are welcome.
+std::optional<unsigned> parse_number(std::string_view text, int base, unsigned most) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  unsigned value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, fault] = std::from_chars(text.data(), end, value, base);
+  if (fault != std::errc() || stop != end || value > most) return std::nullopt;
+  return value;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::optional<Address> parse_v4(std::string_view text) {
+  const std::vector<std::string_view> parts = split(text, '.');
+  if (parts.size() != 4) return std::nullopt;
   Address address;
-  if (inet_pton(AF_INET, whole.c_str(), address.bytes.data()) == 1) {
-    address.size = 4;
-  } else if (inet_pton(AF_INET6, whole.c_str(), address.bytes.data()) == 1) {
-    address.size = 16;
-  } else {
-    return std::nullopt;
+  address.size = 4;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto value = parse_number(parts[i], 10, 255);
+    if (!value) return std::nullopt;
+    address.bytes[i] = static_cast<std::uint8_t>(*value);
   }
   return address;
+}
+
+/// Fills two bytes per group of hexadecimal digits.
+bool parse_groups(const std::vector<std::string_view>& groups, std::uint8_t* at) {
+  for (std::string_view group : groups) {
+    const auto value = parse_number(group, 16, 0xffff);
+    if (group.size() > 4 || !value) return false;
+    *at++ = static_cast<std::uint8_t>(*value >> 8);
+    *at++ = static_cast<std::uint8_t>(*value);
+  }
+  return true;
+}
+
+/// Eight groups, or fewer around one "::". No dotted tail and no zone, as in ZooKeeper.
+std::optional<Address> parse_v6(std::string_view text) {
+  constexpr std::size_t kGroups = 8;
+  const auto groups_of = [](std::string_view part) {
+    return part.empty() ? std::vector<std::string_view>() : split(part, ':');
+  };
+  Address address;
+  address.size = 16;
+  const std::size_t gap = text.find("::");
+  if (gap == std::string_view::npos) {
+    const std::vector<std::string_view> groups = groups_of(text);
+    if (groups.size() != kGroups || !parse_groups(groups, address.bytes.data())) {
+      return std::nullopt;
+    }
+    return address;
+  }
+  const std::vector<std::string_view> front = groups_of(text.substr(0, gap));
+  const std::vector<std::string_view> back = groups_of(text.substr(gap + 2));
+  if (front.size() + back.size() >= kGroups) return std::nullopt;
+  const bool good = parse_groups(front, address.bytes.data()) &&
+                    parse_groups(back, address.bytes.data() + 16 - 2 * back.size());
+  return good ? std::optional(address) : std::nullopt;
+}
+
+std::optional<Address> parse_address(std::string_view text) {
+  return text.find(':') != std::string_view::npos ? parse_v6(text) : parse_v4(text);
 }
 
 struct Network {
@@ -53,13 +114,9 @@ std::optional<Network> parse_network(std::string_view text) {
   if (!address) return std::nullopt;
   const auto most = static_cast<unsigned>(address->size * 8);
   if (slash == std::string_view::npos) return Network{*address, most};
-  const std::string_view digits = text.substr(slash + 1);
-  unsigned bits = 0;
-  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-  if (fault != std::errc() || end != digits.data() + digits.size() || bits > most) {
-    return std::nullopt;
-  }
-  return Network{*address, bits};
+  const auto bits = parse_number(text.substr(slash + 1), 10, most);
+  if (!bits) return std::nullopt;
+  return Network{*address, *bits};
 }
 
 bool contains(const Network& network, const Address& address) {
@@ -86,10 +143,11 @@ bool is_digest_id(std::string_view id) {
   return std::count(id.begin(), id.end(), ':') == 1;
 }
 
-bool is_valid_id(const AuthId& who) {
+bool is_valid_id(const AuthId& who, const AclSchemes& schemes) {
   if (who.scheme == kWorld) return who.id == kAnyone;
-  if (who.scheme == kDigest) return is_digest_id(who.id);
+  if (who.scheme == kDigest) return schemes.digest && is_digest_id(who.id);
   if (who.scheme == kIp) return parse_network(who.id).has_value();
+  if (who.scheme == kX509) return schemes.x509 && is_distinguished_name(who.id);
   return false;
 }
 
@@ -108,7 +166,8 @@ bool permits(const AclList& list, const Identities& identities, std::int32_t per
   });
 }
 
-Result<AclList> fixed_acl(const AclList& list, const Identities& identities) {
+Result<AclList> fixed_acl(const AclList& list, const Identities& identities,
+                          const AclSchemes& schemes) {
   AclList unique;
   for (const Acl& acl : list) {
     if (std::find(unique.begin(), unique.end(), acl) == unique.end()) unique.push_back(acl);
@@ -116,7 +175,7 @@ Result<AclList> fixed_acl(const AclList& list, const Identities& identities) {
   AclList fixed;
   for (const Acl& acl : unique) {
     if (acl.who.scheme != kAuth) {
-      if (!is_valid_id(acl.who)) return Code::InvalidAcl;
+      if (!is_valid_id(acl.who, schemes)) return Code::InvalidAcl;
       fixed.push_back(acl);
       continue;
     }

@@ -48,10 +48,18 @@ struct OpInfo {
 /// The row of `code`; kind Unknown for anything not supported.
 const OpInfo& op_info(OpCode code);
 
+/// The schemes, beside world, auth and ip, that a list may name.
+struct AclSchemes {
+  bool digest = true;
+  bool x509 = false;
+};
+
 /// Settings that decide what prepare() accepts.
 struct OpOptions {
   bool extended_types_enabled = false;  ///< TTL nodes.
   bool skip_acl = false;
+  bool enforce_quota = false;  ///< Hard limits refuse; without it they are figures to look at.
+  AclSchemes acl_schemes;
   std::int32_t max_buffer = kDefaultMaxBuffer;
 };
 

@@ -28,7 +28,7 @@ Result<CreateTxn> prepare_create(const Draft& draft, const CreateRequest& reques
   const auto mode = static_cast<CreateMode>(request.flags);
   if (!draft.session_alive()) return Code::SessionExpired;
   if (!has_path_form(request.path)) return Code::BadArguments;
-  Result<AclList> acl = fixed_acl(request.acl, draft.caller.identities);
+  Result<AclList> acl = fixed_acl(request.acl, draft.caller.identities, draft.options.acl_schemes);
   if (!acl) return acl.error();
   const NodeState* parent = draft.view.find(parent_path(request.path));
   if (parent == nullptr) return Code::NoNode;

@@ -10,7 +10,7 @@ namespace {
 Result<SetAclTxn> prepare_set_acl(const Draft& draft, const SetAclRequest& request) {
   if (!draft.session_alive()) return Code::SessionExpired;
   if (!is_valid_path(request.path)) return Code::BadArguments;
-  Result<AclList> acl = fixed_acl(request.acl, draft.caller.identities);
+  Result<AclList> acl = fixed_acl(request.acl, draft.caller.identities, draft.options.acl_schemes);
   if (!acl) return acl.error();
   const NodeState* node = draft.view.find(request.path);
   if (node == nullptr) return Code::NoNode;

@@ -35,6 +35,18 @@ TEST_CASE("ACL: which lists may be stored (tree-semantics 10)") {
            Row{one("ip", "10.0.0.0/33"), false},
            Row{one("ip", "10.0.0.0/x"), false},
            Row{one("ip", "localhost"), false},
+           Row{one("ip", "10.0.0"), false},
+           Row{one("ip", "10.0.0.256"), false},
+           Row{one("ip", "10.0.0.01"), true},  // as Java reads numbers
+           Row{one("ip", "1:2:3:4:5:6:7:8/64"), true},
+           Row{one("ip", "1:2:3:4:5:6:7"), false},
+           Row{one("ip", "1::2::3"), false},
+           Row{one("ip", "1:2:3:4::5:6:7:8"), false},
+           Row{one("ip", "::12345"), false},
+           Row{one("ip", "::g"), false},
+           Row{one("ip", ":::"), false},
+           Row{one("ip", "::ffff:1.2.3.4"), false},
+           Row{one("x509", "CN=bob"), false},  // without TLS there is no such scheme
            Row{one("ip", "::1/128"), true},
            Row{one("ip", "::1/129"), false},
            Row{one("auth", ""), false},  // an address alone proves nobody
@@ -43,6 +55,13 @@ TEST_CASE("ACL: which lists may be stored (tree-semantics 10)") {
        }) {
     CHECK(fixed_acl(row.list, {{"ip", "10.0.0.1"}}).has_value() == row.valid);
   }
+}
+
+TEST_CASE("ACL: schemes that the configuration switches on and off") {
+  CHECK(fixed_acl(one("x509", "CN=bob"), {}, {.x509 = true}).has_value());
+  CHECK_FALSE(fixed_acl(one("x509", "bob"), {}, {.x509 = true}).has_value());
+  CHECK_FALSE(fixed_acl(one("digest", "a:b"), {}, {.digest = false}).has_value());
+  CHECK(*fixed_acl(one("auth", ""), {{"super", "CN=a"}, {"x509", "CN=a"}}) == one("x509", "CN=a"));
 }
 
 TEST_CASE("ACL: duplicates go, the first position stays; auth becomes the proved identities") {
@@ -66,6 +85,9 @@ TEST_CASE("ACL: who is let through") {
   CHECK(permits(one("ip", "0.0.0.0/0"), me, perm::kRead));
   CHECK_FALSE(permits(one("ip", "::/0"), me, perm::kRead));
   CHECK(permits(one("ip", "fe80::/10"), {{"ip", "fe80::1"}}, perm::kRead));
+  CHECK(permits(one("ip", "::1"), {{"ip", "0:0:0:0:0:0:0:1"}}, perm::kRead));
+  CHECK(permits(one("x509", "CN=bob"), {{"x509", "CN=bob"}}, perm::kRead));
+  CHECK_FALSE(permits(one("x509", "CN=bob"), {{"x509", "CN=eve"}}, perm::kRead));
   CHECK(permits(one("digest", "other:x"), {{"super", ""}}, perm::kAdmin));
   CHECK_FALSE(permits(one("world", "anyone", 0), me, perm::kAll));
 }
