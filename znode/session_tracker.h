@@ -23,6 +23,7 @@ class SessionTracker {
   void clear();
   bool contains(SessionId id) const { return deadlines_.contains(id); }
   std::size_t size() const { return deadlines_.size(); }
+  const std::unordered_map<SessionId, std::int64_t>& deadlines() const { return deadlines_; }
 
   /// The sessions whose deadline has passed, in id order; they leave the tracker.
   std::vector<SessionId> take_expired(std::int64_t now_ms);

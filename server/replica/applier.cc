@@ -1,6 +1,8 @@
 #include "server/replica/applier.h"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "base/ensure.h"
 
@@ -15,19 +17,42 @@ std::string describe_failure(const consensus::LogRecord& record, const ErrorCode
   return text + " error=\"" + error.message() + '"';
 }
 
+/// A change that nobody watches is not counted, as in ZooKeeper.
+void count_watchers(ReplicaMetrics& metrics, EventType type, std::size_t watchers) {
+  if (watchers == 0) return;
+  Summary& summary = type == EventType::NodeCreated           ? metrics.created_watches
+                     : type == EventType::NodeDeleted         ? metrics.deleted_watches
+                     : type == EventType::NodeChildrenChanged ? metrics.children_watches
+                                                              : metrics.changed_watches;
+  summary.add(static_cast<std::int64_t>(watchers));
+}
+
 }  // namespace
+
+/// Bytes of path and data; a part of a multi counts with its path alone.
+void Applier::count_writes(const znode::Outcome& outcome) {
+  const std::size_t data =
+      outcome.stat ? static_cast<std::size_t>(std::max(outcome.stat->data_length, 0)) : 0;
+  for (const znode::Fire& fire : outcome.fires) {
+    if (fire.type == EventType::NodeChildrenChanged) continue;
+    metrics_.writes.add(fire.path, fire.path.size() + data);
+  }
+}
 
 znode::Outcome Applier::apply(const consensus::LogRecord& record, znode::ReplayMode mode) {
   Result<znode::Outcome> outcome = znode::apply(tree_, record.bytes.view(), mode);
   if (!outcome) fatal(describe_failure(record, outcome.error()));
   ENSURE(outcome->header.zxid == record.zxid);
+  count_writes(*outcome);
   if (watches_.size() > 0) notify(*outcome, record.zxid);
   return std::move(*outcome);
 }
 
 void Applier::notify(const znode::Outcome& outcome, Zxid zxid) {
   for (const znode::Fire& fire : outcome.fires) {
-    for (ConnectionId id : watches_.take(fire)) {
+    const std::vector<ConnectionId> watchers = watches_.take(fire);
+    count_watchers(metrics_, fire.type, watchers.size());
+    for (ConnectionId id : watchers) {
       Connection* connection = connections_.find(id);
       if (connection == nullptr) continue;
       znode::Caller caller{connection->session, connection->identities};

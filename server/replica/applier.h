@@ -13,8 +13,9 @@ namespace quorate::server {
 
 class Applier {
  public:
-  Applier(znode::DataTree& tree, znode::WatchTable& watches, Connections& connections)
-      : tree_(tree), watches_(watches), connections_(connections) {}
+  Applier(znode::DataTree& tree, znode::WatchTable& watches, Connections& connections,
+          ReplicaMetrics& metrics)
+      : tree_(tree), watches_(watches), connections_(connections), metrics_(metrics) {}
 
   /// Events enter the out buffers here, so before any reply that could show the new state (R64).
   /// fatal() when the txn cannot be applied: this server can then follow its leader no further, and
@@ -22,11 +23,13 @@ class Applier {
   znode::Outcome apply(const consensus::LogRecord& record, znode::ReplayMode mode);
 
  private:
+  void count_writes(const znode::Outcome& outcome);
   void notify(const znode::Outcome& outcome, Zxid zxid);
 
   znode::DataTree& tree_;
   znode::WatchTable& watches_;
   Connections& connections_;
+  ReplicaMetrics& metrics_;
 };
 
 }  // namespace quorate::server

@@ -36,6 +36,7 @@ class Checkpoints {
   /// Hands a batch to the disk when one is due and none is being written.
   void renew_if_due(znode::DataTree& tree, Zxid fuzzy_until);
   void renew(znode::DataTree& tree, Zxid fuzzy_until);
+  bool writing() const { return !in_flight_.empty(); }
   /// Answer of the disk; the caller tells consensus. False: it was of a tree that has been
   /// replaced.
   bool on_checkpointed(Zxid zxid);

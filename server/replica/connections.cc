@@ -13,10 +13,27 @@ constexpr std::size_t kSpareBuffersMax = 64;
 constexpr std::size_t kSpareBufferBytesMax = 64 << 10;
 }  // namespace
 
+void ConnectionStatistics::answered_in(std::int64_t latency_ms) {
+  constexpr std::int64_t kLastMax = (1 << 24) - 1;
+  const auto latency =
+      static_cast<std::uint32_t>(std::clamp<std::int64_t>(latency_ms, 0, kLastMax));
+  min_latency_ms = answered == 0 ? latency : std::min(min_latency_ms, latency);
+  max_latency_ms = std::max(max_latency_ms, latency);
+  last_latency_ms = latency;
+  total_latency_ms += latency;
+  // Rather than wrap, the mean forgets half of its past.
+  if (++answered == 0) {
+    answered = 1U << 31;
+    total_latency_ms /= 2;
+  }
+}
+
 Connection& Connections::open(ConnectionId id, ClientOrigin origin) {
   auto [at, is_new] = connections_.emplace(id, std::make_unique<Connection>());
   ENSURE(is_new);
   at->second->id = id;
+  at->second->port = origin.port;
+  at->second->secure = origin.secure;
   at->second->identities.push_back({"ip", std::move(origin.address)});
   for (AuthId& proved : origin.proved) at->second->identities.push_back(std::move(proved));
   return *at->second;
@@ -50,10 +67,12 @@ void Connections::touched(Connection& connection) {
 }
 
 void Connections::event(Connection& connection, const znode::Fire& fire, Zxid zxid) {
+  const std::uint64_t before = metrics_.response_bytes;
   send(connection, [&](JuteWriter& out) {
     encode(out, ReplyHeader{xid::kEvent, zxid, Code::Ok});
     encode(out, WatcherEvent{fire.type, KeeperState::SyncConnected, fire.path});
   });
+  metrics_.watch_bytes += std::exchange(metrics_.response_bytes, before) - before;
 }
 
 void Connections::reply(Connection& connection, const ReplyHeader& header) {
@@ -76,6 +95,13 @@ std::vector<ConnectionId> Connections::ids() const {
   for (const auto& [id, connection] : connections_) all.push_back(id);
   std::sort(all.begin(), all.end());
   return all;
+}
+
+void Connections::reset_connection_statistics() {
+  for (auto& [id, connection] : connections_) {
+    connection->statistics.reset();
+    connection->last_op = 0;
+  }
 }
 
 void Connections::flush(Clients& clients) {

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "server/replica/client_origin.h"
+#include "server/replica/metrics.h"
 #include "server/replica/ports.h"
 #include "server/replica/request_gate.h"
 #include "znode/op.h"
@@ -25,13 +26,38 @@ enum class Stage {
   Open,
 };
 
+/// What cons and stat tell of a connection. Small, because an idle session must be.
+struct ConnectionStatistics {
+  std::uint64_t received = 0, sent = 0;     ///< Packets.
+  std::int64_t established_ms = 0;          ///< Since 1970.
+  Zxid last_zxid{-1};                       ///< Of the last answer.
+  std::int64_t last_response_ms = 0;        ///< Monotonic.
+  std::uint64_t total_latency_ms : 40 = 0;  ///< 34 years.
+  std::uint64_t last_latency_ms : 24 = 0;   ///< Four hours; longer is that.
+  std::uint32_t answered = 0;
+  std::int32_t last_cxid = -1;  ///< -1: no request yet.
+  std::uint32_t min_latency_ms = 0, max_latency_ms = 0;
+
+  void answered_in(std::int64_t latency_ms);
+  /// crst.
+  void reset() {
+    const std::int64_t established = established_ms;
+    *this = {};
+    established_ms = established;
+  }
+};
+static_assert(sizeof(ConnectionStatistics) <= 64);
+
 struct Connection {
   ConnectionId id;
   Stage stage = Stage::Sessionless;
-  bool throttled = false;  ///< Above a limit of the gate.
-  bool dirty = false;      ///< On the list of those to flush.
-  bool paused = false;     ///< As the port was last told.
-  bool reported = false;   ///< Learner: in the list of touches for the next PING reply.
+  bool throttled = false;    ///< Above a limit of the gate.
+  bool dirty = false;        ///< On the list of those to flush.
+  bool paused = false;       ///< As the port was last told.
+  bool reported = false;     ///< Learner: in the list of touches for the next PING reply.
+  bool secure = false;       ///< TLS.
+  std::uint16_t port = 0;    ///< The client's own port.
+  std::int16_t last_op = 0;  ///< OpCode of the last answer; 0: none.
   std::int32_t timeout_ms = 0;
   SessionId session;
   Zxid attached_after;  ///< Last zxid logged here when the session came to this connection.
@@ -40,6 +66,7 @@ struct Connection {
   RequestQueue queue;
   std::vector<Bytes> held;  ///< Frames that came before the handshake was over.
   Bytes out;
+  ConnectionStatistics statistics;
 
   bool wants_pause() const {
     return throttled || stage == Stage::Creating || stage == Stage::Revalidating;
@@ -51,6 +78,8 @@ struct Connection {
 /// replica made them (hazard R64).
 class Connections {
  public:
+  explicit Connections(ReplicaMetrics& metrics) : metrics_(metrics) {}
+
   Connection& open(ConnectionId id, ClientOrigin origin);
   /// nullptr when it has ended or is closing.
   Connection* find(ConnectionId id);
@@ -76,6 +105,12 @@ class Connections {
   std::size_t size() const { return connections_.size(); }
   std::uint64_t packets_sent() const { return packets_sent_; }
   void reset_statistics() { packets_sent_ = 0; }
+  void reset_connection_statistics();  ///< crst.
+  /// Calls `visit(const Connection&)` for each, by ascending id.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (ConnectionId id : ids()) visit(*connections_.at(id));
+  }
 
   void flush(Clients& clients);
 
@@ -88,6 +123,7 @@ class Connections {
   Bytes take_buffer();
   void give_back(Bytes buffer);
 
+  ReplicaMetrics& metrics_;
   std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
   std::unordered_map<SessionId, Connection*> by_session_;
   std::vector<ConnectionId> dirty_;
@@ -99,7 +135,11 @@ class Connections {
 template <class Fill>
 void Connections::send(Connection& connection, Fill&& fill) {
   if (connection.out.capacity() == 0) connection.out = take_buffer();
+  const std::size_t before = connection.out.size();
   append_frame(connection.out, fill);
+  metrics_.response_bytes += connection.out.size() - before;
+  metrics_.count_response(connection.out.size() - before - sizeof(std::int32_t));
+  ++connection.statistics.sent;
   ++packets_sent_;
   touched(connection);
 }

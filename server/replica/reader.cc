@@ -27,10 +27,21 @@ void Reader::answer(Connection& connection, std::int32_t cxid, OpCode op, ByteVi
     std::size_t start = out.out().size();
     encode(out, ReplyHeader{cxid, tree_.last_applied(), Code::Ok});
     Code code = znode::read(context, op, body, out);
-    if (code == Code::Ok) return;
+    if (code == Code::Ok) return count_read(op, body, out.out().size() - start);
     out.out().resize(start + kReplyHeaderBytes);
     store_be(out.out().data() + start + kErrOffset, static_cast<std::int32_t>(code));
   });
+}
+
+/// Bytes of path and answer.
+void Reader::count_read(OpCode op, ByteView body, std::size_t reply_bytes) {
+  if (op != OpCode::GetData && op != OpCode::Exists && op != OpCode::GetChildren &&
+      op != OpCode::GetChildren2) {
+    return;
+  }
+  const std::size_t size = load_be<std::uint32_t>(body.data());
+  const std::string_view path = as_text(body.subspan(sizeof(std::uint32_t), size));
+  metrics_.reads.add(path, size + reply_bytes - kReplyHeaderBytes);
 }
 
 void Reader::answer_set_watches(Connection& connection, std::int32_t cxid, OpCode op,

@@ -13,6 +13,8 @@ namespace quorate::server {
 namespace {
 
 constexpr Zxid kFuzzyToTheEnd{INT64_MAX};
+/// Quantiles tell of the last one to two of these.
+constexpr std::int64_t kQuantileWindowMs = 5 * 60 * 1000;
 
 template <class... F>
 struct Overloaded : F... {
@@ -32,15 +34,22 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
       ports(given_ports),
       tree(std::move(recovered.tree)),
       recovered_fuzzy_until(recovered.fuzzy_until),
+      connections(metrics),
       gate({options.outstanding_max, options.per_connection_max}),
       sessions(options.peer.self, options.peer.tick_time_ms, ports.clock.wall_ms(), random.fork()),
       checkpoints(checkpoint_limits(options), recovered.durable.checkpoint,
                   options.peer.init_limit * options.peer.tick_time_ms, ports.disk, ports.links),
-      applier(tree, watches, connections),
-      reader(tree, watches, connections, options.ops),
+      applier(tree, watches, connections, metrics),
+      reader(tree, watches, connections, options.ops, metrics),
       peer(options.peer, std::move(recovered.durable), random.fork()),
       started_ms(ports.clock.now_ms()),
-      last_tick_ms(started_ms) {}
+      last_tick_ms(started_ms),
+      since{.looking = started_ms,
+            .elected = started_ms,
+            .unavailable = started_ms,
+            .leading = started_ms,
+            .rotated = started_ms},
+      last_checkpoint(tree.last_applied()) {}
 
 // ---- The pump
 // ------------------------------------------------------------------------------------
@@ -58,18 +67,24 @@ void Replica::Impl::pump() {
   }
   // While a received tree is on its way to the disk, a batch of the old one would land on top of
   // it.
-  if (!installing) checkpoints.renew_if_due(tree, fuzzy_until());
+  if (!installing) {
+    const bool idle = !checkpoints.writing();
+    checkpoints.renew_if_due(tree, fuzzy_until());
+    if (idle && checkpoints.writing()) since.checkpoint = last_tick_ms;
+  }
   flush();
 }
 
 /// In the order of the fields of Ready, which is the order that consensus relies on.
 void Replica::Impl::carry_out(consensus::Ready ready) {
+  if (!ready.writes.empty()) count_writes(ready.writes);
   if (!ready.writes.empty()) ports.disk.write(ready.first_write, std::move(ready.writes));
   for (const consensus::LinkCommand& command : ready.links) carry_out(command);
   for (const consensus::VoteEnvelope& vote : ready.votes) {
     ports.links.vote(vote.to, vote.notification);
   }
   for (consensus::Envelope& envelope : ready.sends) send(std::move(envelope));
+  if (!ready.commits.empty()) count_commits(ready.commits);
   for (const consensus::LogRecord& record : ready.commits) apply(record);
   auto queue_of = [this](ConnectionId id) {
     Connection* connection = connections.find(id);
@@ -133,13 +148,13 @@ void Replica::Impl::flush() {
 // -------------------------------------------------------------------------------------
 
 void Replica::Impl::apply(const consensus::LogRecord& record) {
-  ++statistics.commits;
   auto mode = record.zxid <= fuzzy_until() ? znode::ReplayMode::Fuzzy : znode::ReplayMode::Exact;
   znode::Outcome outcome = applier.apply(record, mode);
   checkpoints.applied(record.bytes.size());
+  keep_digest(record.zxid);
   if (proposer) proposer->landed(record.zxid);
   if (outcome.digest_mismatch) {
-    ++statistics.digest_mismatches;
+    ++metrics.digest_mismatches;
     if (!diverged) ports.observer.note('E', "digest mismatch zxid=" + to_string(record.zxid));
     diverged = true;
   }
@@ -160,6 +175,7 @@ void Replica::Impl::track_session(const znode::Outcome& outcome) {
 // --------------------------------------------------------------------------------------
 
 void Replica::Impl::answer_revalidation(const consensus::Revalidation& revalidation) {
+  ++metrics.revalidations;
   SessionId session = revalidation.question.session;
   bool valid = proposer && proposer->session_alive(session);
   if (valid) {
@@ -176,6 +192,7 @@ void Replica::Impl::propose_waiting() {
     // A request is a sign of life too: its learner may die before its next PING reply (R58).
     auto timeout_ms = tree.sessions().find(request.session);
     if (timeout_ms) sessions.touch(request.session, *timeout_ms, ports.clock.now_ms());
+    ++metrics.prepared;
     propose(proposer->prepare(request, peer.next_zxid(), ports.clock.wall_ms()));
   }
 }
@@ -187,6 +204,7 @@ void Replica::Impl::propose(consensus::LogRecord record) {
   s.max_proposal_size = std::max(s.max_proposal_size, size);
   s.last_proposal_size = size;
   ++s.proposals;
+  ++metrics.proposals;
   peer.step(consensus::Propose{std::move(record)});
 }
 
@@ -198,6 +216,7 @@ void Replica::Impl::expire_sessions() {
       sessions.expire_later(session, last_tick_ms);
       continue;
     }
+    ++metrics.sessions_expired;
     ports.observer.note('I', "session expired session=" + to_string(session));
     propose(proposer->prepare_expiry(session, peer.next_zxid(), ports.clock.wall_ms()));
   }
@@ -214,12 +233,10 @@ void Replica::Impl::observe(const consensus::Event& event) {
     case consensus::EventKind::ServiceLost:
       lose_service();
       break;
-    case consensus::EventKind::Looking:
-      ++statistics.elections;
-      break;
     default:
       break;
   }
+  count_event(event);
   ports.observer.on_event(event);
 }
 
@@ -332,6 +349,7 @@ void Replica::on_client_frame(ConnectionId connection, ByteView frame) {
 void Replica::on_client_closed(ConnectionId id) {
   Connection* connection = impl_->connections.find(id);
   if (connection == nullptr) return;
+  ++impl_->metrics.connections_dropped;
   impl_->watches.drop(id);
   impl_->gate.abandon(connection->queue, connection->session, connection->attached_after);
   impl_->connections.forget(*connection);
@@ -365,7 +383,7 @@ void Replica::on_synced(std::uint64_t write) {
 }
 
 void Replica::on_checkpointed(Zxid zxid) {
-  impl_->checkpoints.on_checkpointed(zxid);
+  if (impl_->checkpoints.on_checkpointed(zxid)) impl_->count_checkpoint(zxid);
   // An answer to a batch of before a received tree may name what is not applied here any more.
   if (zxid <= impl_->peer.applied()) impl_->peer.checkpointed(zxid);
 }
@@ -383,6 +401,10 @@ void Replica::on_tick() {
   std::int64_t now_ms = impl.ports.clock.now_ms();
   bool slept = now_ms - impl.last_tick_ms > impl.options.peer.tick_time_ms;
   impl.last_tick_ms = now_ms;
+  if (now_ms - impl.since.rotated >= kQuantileWindowMs) {
+    impl.since.rotated = now_ms;
+    impl.metrics.rotate();
+  }
   impl.peer.step(consensus::Tick{now_ms});
   // This process did not run: what clients sent meanwhile has not been read yet, and their silence
   // says nothing (hazard R58).
@@ -404,23 +426,10 @@ void Replica::stop() {
   impl_->flush();
 }
 
-ServerStatus Replica::status() const {
-  return impl_->status();
-}
-
-void Replica::reset_statistics() {
-  impl_->statistics = {};
-  impl_->connections.reset_statistics();
-}
-
 const consensus::Peer& Replica::peer() const {
   return impl_->peer;
 }
 const znode::DataTree& Replica::tree() const {
   return impl_->tree;
 }
-std::string Replica::dump_sessions() const {
-  return impl_->dump_sessions();
-}
-
 }  // namespace quorate::server

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "consensus/peer.h"
 #include "server/replica/client_origin.h"
+#include "server/replica/metrics.h"
 #include "server/replica/ports.h"
 #include "server/replica/status.h"
 #include "znode/data_tree.h"
@@ -85,12 +86,19 @@ class Replica {
   /// Orderly stop: refuse new work, write a last checkpoint. The driver then drains Disk.
   void stop();
 
+  // ---- What the admin commands ask; copies, so that another thread may render them
   ServerStatus status() const;
-  void reset_statistics();  ///< srst.
+  const ReplicaMetrics& metrics() const;
+  std::vector<ConnectionStatus> connection_list() const;
+  /// Sessions with their timeouts, and with the time they expire where this server decides it.
+  std::vector<SessionStatus> session_list() const;
+  std::vector<SessionPaths> ephemerals() const;
+  std::vector<DigestStatus> digests() const;
+  void reset_statistics();             ///< srst.
+  void reset_connection_statistics();  ///< crst.
   /// For tests and the simulator.
   const consensus::Peer& peer() const;
   const znode::DataTree& tree() const;
-  std::string dump_sessions() const;
 
  private:
   struct Impl;

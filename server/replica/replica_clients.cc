@@ -31,6 +31,8 @@ void Replica::Impl::on_client_frame(ConnectionId id, ByteView frame) {
   Connection* connection = connections.find(id);
   if (connection == nullptr) return;
   ++statistics.packets_received;
+  ++connection->statistics.received;
+  metrics.bytes_received += frame.size() + sizeof(std::int32_t);
   switch (connection->stage) {
     case Stage::Sessionless:
       return handshake(*connection, frame);
@@ -50,6 +52,7 @@ void Replica::Impl::handshake(Connection& connection, ByteView frame) {
   SessionBounds bounds{options.min_session_timeout_ms, options.max_session_timeout_ms};
   Verdict verdict = judge(*request, serving && !stopped, tree.last_applied(), bounds);
   if (verdict.action == Verdict::Action::Close) return close(connection);
+  ++metrics.connection_requests;
   connection.read_only = request->read_only;
   connection.timeout_ms = verdict.timeout_ms;
   if (verdict.action == Verdict::Action::Create) return create_session(connection);
@@ -77,6 +80,7 @@ void Replica::Impl::create_session(Connection& connection) {
 }
 
 void Replica::Impl::reconnect(Connection& connection, SessionId session) {
+  ++metrics.connection_revalidations;
   connections.attach(connection, session);
   if (!proposer) {
     connection.stage = Stage::Revalidating;
@@ -99,6 +103,10 @@ void Replica::Impl::refuse(Connection& connection) {
 void Replica::Impl::establish(Connection& connection) {
   connection.stage = Stage::Open;
   connection.attached_after = peer.last_logged();
+  connection.last_op = static_cast<std::int16_t>(OpCode::CreateSession);
+  connection.statistics.last_zxid = tree.last_applied();
+  connection.statistics.last_response_ms = last_tick_ms;
+  connection.statistics.established_ms = ports.clock.wall_ms();
   connections.send(connection, [&](JuteWriter& out) {
     encode(out, accepted(connection.session, connection.timeout_ms, connection.read_only));
   });
@@ -124,7 +132,7 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   Passage passage = passage_of(op);
   bool local = passage != Passage::Write && passage != Passage::Sync;
   if (local && connection.queue.empty()) {
-    count_latency(0);
+    count_answer(connection, cxid, op, tree.last_applied(), /*latency_ms=*/0);
     answer_now(connection, cxid, op, passage, body);
     return;
   }
@@ -149,6 +157,7 @@ void Replica::Impl::on_auth(Connection& connection, std::int32_t cxid, ByteView 
   // `ip` adds what every connection has already. No other scheme is built: refused, then closed.
   bool known = packet && packet->scheme == "ip";
   connections.reply(connection, {cxid, Zxid{}, known ? Code::Ok : Code::AuthFailed});
+  if (!known) ++metrics.auth_failures;
   if (!known) close(connection);
 }
 
@@ -215,7 +224,8 @@ void Replica::Impl::drain(ConnectionId id) {
     if (first.passage == Passage::Write) break;
     if (first.passage == Passage::Sync && !first.answered) break;
     OpenRequest request = gate.pop(connection->queue);
-    count_latency(ports.clock.now_ms() - request.received_ms);
+    count_answer(*connection, request.cxid, request.op, tree.last_applied(),
+                 ports.clock.now_ms() - request.received_ms);
     if (!answer_now(*connection, request.cxid, request.op, request.passage, request.body)) return;
   }
   submit_next(*connection);
@@ -245,7 +255,8 @@ void Replica::Impl::answer_txn(const znode::Outcome& outcome) {
 
 void Replica::Impl::answer_write(Connection& connection, const znode::Outcome& outcome) {
   OpenRequest request = gate.pop(connection.queue);
-  count_latency(ports.clock.now_ms() - request.received_ms);
+  count_answer(connection, request.cxid, request.op, outcome.header.zxid,
+               ports.clock.now_ms() - request.received_ms);
   Code code = znode::reply_code(outcome);
   // Never told to the client: the session lives at another server, this connection is over.
   if (code == Code::SessionMoved) return close(connection);
@@ -255,14 +266,6 @@ void Replica::Impl::answer_write(Connection& connection, const znode::Outcome& o
   });
   if (request.op == OpCode::CloseSession) return close(connection);
   drain(connection.id);
-}
-
-void Replica::Impl::count_latency(std::int64_t latency_ms) {
-  Statistics& s = statistics;
-  s.min_latency_ms = s.latencies == 0 ? latency_ms : std::min(s.min_latency_ms, latency_ms);
-  s.max_latency_ms = std::max(s.max_latency_ms, latency_ms);
-  s.total_latency_ms += latency_ms;
-  ++s.latencies;
 }
 
 // ---- Ends and limits
@@ -305,7 +308,10 @@ void Replica::Impl::close_sessionless() {
   std::int64_t due_ms = last_tick_ms - options.sessionless_timeout_ms;
   while (!arrivals.empty() && arrivals.front().at_ms <= due_ms) {
     Connection* connection = connections.find(arrivals.front().id);
-    if (connection != nullptr && connection->stage == Stage::Sessionless) close(*connection);
+    if (connection != nullptr && connection->stage == Stage::Sessionless) {
+      ++metrics.sessionless_expired;
+      close(*connection);
+    }
     arrivals.pop_front();
   }
 }

@@ -46,7 +46,8 @@ struct Replica::Impl {
                   ByteView body);
   void answer_txn(const znode::Outcome& outcome);
   void answer_write(Connection& connection, const znode::Outcome& outcome);
-  void count_latency(std::int64_t latency_ms);
+  void count_answer(Connection& connection, std::int32_t cxid, OpCode op, Zxid zxid,
+                    std::int64_t latency_ms);
   void close(Connection& connection);
   void close_all_clients();
   void throttle(Connection& connection);
@@ -75,8 +76,14 @@ struct Replica::Impl {
   void on_installed(LinkId link, Zxid zxid, bool ok);
   void flush();
   Zxid fuzzy_until() const { return std::max(recovered_fuzzy_until, peer.fuzzy_until()); }
+  void count_commits(const std::vector<consensus::LogRecord>& commits);
+  void count_writes(const std::vector<consensus::LogWrite>& writes);
+  void count_event(const consensus::Event& event);
+  void count_checkpoint(Zxid zxid);
+  void keep_digest(Zxid zxid);
   ServerStatus status() const;
-  std::string dump_sessions() const;
+  const char* zab_state() const;
+  std::vector<ConnectionStatus> connection_list() const;
 
   struct Link {
     LinkStream stream;
@@ -87,8 +94,7 @@ struct Replica::Impl {
     znode::DataTree tree;
   };
   struct Statistics {
-    std::uint64_t packets_received = 0, latencies = 0, proposals = 0, commits = 0;
-    std::uint64_t digest_mismatches = 0, elections = 0;
+    std::uint64_t packets_received = 0, latencies = 0, proposals = 0;
     std::int64_t min_latency_ms = 0, max_latency_ms = 0, total_latency_ms = 0;
     std::uint64_t last_proposal_size = 0, min_proposal_size = 0, max_proposal_size = 0;
   };
@@ -98,6 +104,7 @@ struct Replica::Impl {
   znode::DataTree tree;
   Zxid recovered_fuzzy_until;
   znode::WatchTable watches;
+  ReplicaMetrics metrics;
   Connections connections;
   RequestGate gate;
   Sessions sessions;
@@ -124,6 +131,16 @@ struct Replica::Impl {
   std::int64_t started_ms;
   std::int64_t last_tick_ms;
   Statistics statistics;
+  /// When what lasts began, by now_ms(); for the metrics that say how long.
+  struct Since {
+    std::int64_t looking = 0, elected = 0, unavailable = 0, leading = 0, rotated = 0;
+    std::int64_t checkpoint = 0;  ///< The one being written.
+  };
+  Since since;
+  /// Every 128th zxid applied with the digest behind it, oldest first (the word hash).
+  std::deque<DigestStatus> digests;
+  Zxid last_checkpoint;
+  std::int64_t last_checkpoint_wall_ms = 0;
 };
 
 }  // namespace quorate::server

@@ -1,4 +1,4 @@
-// What the replica tells about itself: srvr, mntr, dump.
+// What the replica tells about itself: srvr, mntr, cons, dump, hash.
 #include <string>
 #include <vector>
 
@@ -6,13 +6,18 @@
 
 namespace quorate::server {
 
+namespace {
+/// A list for an operator is bounded, so that no command holds the event loop for long: 100,000
+/// lines take some ten milliseconds.
+constexpr std::size_t kListMax = 100'000;
+}  // namespace
+
 ServerStatus Replica::Impl::status() const {
   ServerStatus out;
   out.serving = serving;
-  if (serving) {
-    bool leads = peer.role() == consensus::Role::Leading;
-    out.mode = options.peer.standalone ? "standalone" : leads ? "leader" : "follower";
-  }
+  const bool leads = peer.role() == consensus::Role::Leading;
+  if (serving) out.mode = options.peer.standalone ? "standalone" : leads ? "leader" : "follower";
+  if (!options.peer.standalone) out.zab_state = zab_state();
   out.self = options.peer.self;
   out.leader = peer.leader();
   out.last_applied = tree.last_applied();
@@ -37,29 +42,114 @@ ServerStatus Replica::Impl::status() const {
     out.avg_latency_ms = static_cast<double>(s.total_latency_ms) / static_cast<double>(s.latencies);
   }
   out.proposals = s.proposals;
-  out.commits = s.commits;
-  out.digest_mismatches = s.digest_mismatches;
-  out.elections = s.elections;
-  out.last_proposal_size = s.last_proposal_size;
-  out.min_proposal_size = s.min_proposal_size;
-  out.max_proposal_size = s.max_proposal_size;
-  out.uptime_ms = ports.clock.now_ms() - started_ms;
+  out.commits = metrics.commits;
+  out.elections = metrics.elections;
+  out.digest_mismatches = metrics.digest_mismatches;
+  if (s.proposals > 0) {
+    out.last_proposal_size = static_cast<std::int64_t>(s.last_proposal_size);
+    out.min_proposal_size = static_cast<std::int64_t>(s.min_proposal_size);
+    out.max_proposal_size = static_cast<std::int64_t>(s.max_proposal_size);
+  }
+  out.now_ms = ports.clock.now_ms();
+  out.wall_ms = ports.clock.wall_ms();
+  out.uptime_ms = out.now_ms - started_ms;
+  if (serving && leads) out.leader_uptime_ms = out.now_ms - since.leading;
+  out.last_checkpoint = last_checkpoint;
+  out.last_checkpoint_wall_ms = last_checkpoint_wall_ms;
   return out;
 }
 
-std::string Replica::Impl::dump_sessions() const {
-  std::string out = "Global Sessions(" + std::to_string(tree.sessions().size()) + "):\n";
-  for (const auto& [id, timeout_ms] : tree.sessions()) {
-    out += to_string(id) + '\t' + std::to_string(timeout_ms) + "ms\n";
+const char* Replica::Impl::zab_state() const {
+  if (serving) return "broadcast";
+  if (peer.role() == consensus::Role::Looking) return "election";
+  return peer.leader() ? "synchronization" : "discovery";
+}
+
+std::vector<ConnectionStatus> Replica::Impl::connection_list() const {
+  std::vector<ConnectionStatus> list;
+  connections.for_each([&](const Connection& connection) {
+    if (list.size() >= kListMax) return;
+    const ConnectionStatistics& s = connection.statistics;
+    ConnectionStatus one;
+    one.id = connection.id;
+    one.address = connection.identities.front().id;
+    one.port = connection.port;
+    one.secure = connection.secure;
+    one.reading = !connection.paused;
+    one.outstanding = connection.queue.size();
+    one.received = s.received;
+    one.sent = s.sent;
+    if (connection.stage == Stage::Open) one.session = connection.session;
+    one.last_op = static_cast<OpCode>(connection.last_op);
+    one.established_ms = s.established_ms;
+    one.timeout_ms = connection.timeout_ms;
+    one.last_cxid = s.last_cxid;
+    one.last_zxid = s.last_zxid;
+    one.last_response_ms = s.last_response_ms;
+    one.last_latency_ms = static_cast<std::int64_t>(s.last_latency_ms);
+    one.min_latency_ms = s.min_latency_ms;
+    one.avg_latency_ms =
+        s.answered == 0 ? 0 : static_cast<std::int64_t>(s.total_latency_ms / s.answered);
+    one.max_latency_ms = s.max_latency_ms;
+    list.push_back(std::move(one));
+  });
+  return list;
+}
+
+// ---- The face
+// ------------------------------------------------------------------------------------
+
+ServerStatus Replica::status() const {
+  return impl_->status();
+}
+
+const ReplicaMetrics& Replica::metrics() const {
+  return impl_->metrics;
+}
+
+std::vector<ConnectionStatus> Replica::connection_list() const {
+  return impl_->connection_list();
+}
+
+std::vector<SessionStatus> Replica::session_list() const {
+  const auto& deadlines = impl_->sessions.deadlines();
+  std::vector<SessionStatus> list;
+  for (const auto& [id, timeout_ms] : impl_->tree.sessions()) {
+    if (list.size() >= kListMax) break;
+    SessionStatus one{id, timeout_ms, std::nullopt};
+    const auto due = deadlines.find(id);
+    if (due != deadlines.end()) one.expires_ms = due->second;
+    list.push_back(one);
   }
-  std::vector<SessionId> owners = tree.sessions_with_ephemerals();
-  out +=
-      "ephemeral nodes dump:\nSessions with Ephemerals (" + std::to_string(owners.size()) + "):\n";
-  for (SessionId owner : owners) {
-    out += to_string(owner) + ":\n";
-    for (const std::string& path : tree.ephemerals(owner)) out += '\t' + path + '\n';
+  return list;
+}
+
+std::vector<SessionPaths> Replica::ephemerals() const {
+  std::vector<SessionPaths> list;
+  std::size_t lines = 0;
+  for (SessionId owner : impl_->tree.sessions_with_ephemerals()) {
+    SessionPaths one{owner, {}};
+    for (const std::string& path : impl_->tree.ephemerals(owner)) {
+      if (++lines > kListMax) return list;
+      one.paths.push_back(path);
+    }
+    list.push_back(std::move(one));
   }
-  return out;
+  return list;
+}
+
+std::vector<DigestStatus> Replica::digests() const {
+  return {impl_->digests.begin(), impl_->digests.end()};
+}
+
+void Replica::reset_statistics() {
+  impl_->statistics = {};
+  impl_->metrics = {};
+  impl_->connections.reset_statistics();
+}
+
+void Replica::reset_connection_statistics() {
+  impl_->connections.reset_connection_statistics();
 }
 
 }  // namespace quorate::server

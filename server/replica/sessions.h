@@ -67,6 +67,10 @@ class Sessions {
   void regrant(const znode::SessionTable& sessions, std::int64_t now_ms);
   void created(SessionId session, std::int32_t timeout_ms, std::int64_t now_ms);
   void closed(SessionId session);
+  /// When each session is due, by now_ms(); empty where the leader is another server.
+  const std::unordered_map<SessionId, std::int64_t>& deadlines() const {
+    return tracker_.deadlines();
+  }
   /// Unknown sessions stay unknown.
   void touch(SessionId session, std::int32_t timeout_ms, std::int64_t now_ms);
   std::vector<SessionId> take_expired(std::int64_t now_ms) { return tracker_.take_expired(now_ms); }

@@ -1,17 +1,22 @@
-// A copy of what four-letter words, metrics and logs tell about a server.
+// Copies of what four-letter words, admin pages, metrics and logs tell about a server.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
+#include "znode/proto/op_code.h"
 
 namespace quorate::server {
 
 struct ServerStatus {
   bool serving = false;
   std::string mode;  ///< "standalone", "leader", "follower"; empty while not serving.
+  /// "election", "discovery", "synchronization", "broadcast"; empty when standalone.
+  std::string zab_state;
   ServerId self;
   std::optional<ServerId> leader;
   Zxid last_applied;
@@ -25,8 +30,49 @@ struct ServerStatus {
   std::int64_t min_latency_ms = 0, max_latency_ms = 0;
   double avg_latency_ms = 0;
   std::uint64_t proposals = 0, commits = 0, digest_mismatches = 0, elections = 0;
-  std::uint64_t last_proposal_size = 0, min_proposal_size = 0, max_proposal_size = 0;
+  std::int64_t last_proposal_size = -1, min_proposal_size = -1, max_proposal_size = -1;
   std::int64_t uptime_ms = 0;
+  std::int64_t leader_uptime_ms = 0;  ///< 0 on others.
+  Zxid last_checkpoint;
+  std::int64_t last_checkpoint_wall_ms = 0;  ///< 0: none since the start.
+  std::int64_t now_ms = 0, wall_ms = 0;      ///< When this was copied, by both clocks.
+};
+
+/// One client connection.
+struct ConnectionStatus {
+  ConnectionId id;
+  std::string address;
+  std::uint16_t port = 0;
+  bool secure = false;
+  bool reading = true;  ///< False: held back by a limit.
+  std::size_t outstanding = 0;
+  std::uint64_t received = 0, sent = 0;
+  SessionId session;                      ///< 0: none yet; what stands below belongs to a session.
+  OpCode last_op = OpCode::Notification;  ///< Notification: none.
+  std::int64_t established_ms = 0;
+  std::int32_t timeout_ms = 0;
+  std::int64_t last_cxid = -1;  ///< -1: no request yet.
+  Zxid last_zxid;
+  std::int64_t last_response_ms = 0;
+  std::int64_t last_latency_ms = 0, min_latency_ms = 0, avg_latency_ms = 0, max_latency_ms = 0;
+};
+
+struct SessionStatus {
+  SessionId session;
+  std::int32_t timeout_ms = 0;
+  /// By now_ms(); nothing where another server decides it.
+  std::optional<std::int64_t> expires_ms;
+};
+
+/// Paths that belong to a session: its ephemerals, or what it watches.
+struct SessionPaths {
+  SessionId session;
+  std::vector<std::string> paths;
+};
+
+struct DigestStatus {
+  Zxid zxid;
+  std::uint64_t digest = 0;
 };
 
 }  // namespace quorate::server

@@ -559,7 +559,8 @@ TEST_CASE("status: what srvr and mntr tell") {
   CHECK(status.max_latency_ms == 7);
   CHECK(status.proposals == 2);
   CHECK(status.max_proposal_size > status.min_proposal_size);
-  CHECK(server.replica->dump_sessions().find("/e") != std::string::npos);
+  CHECK(server.replica->ephemerals().front().paths == std::vector<std::string>{"/e"});
+  CHECK(server.replica->session_list().front().expires_ms.has_value());
   server.replica->reset_statistics();
   CHECK(server.replica->status().packets_received == 0);
 }
