@@ -70,9 +70,25 @@ struct LimitsConfig {
 };
 
 struct AdminConfig {
-  std::string whitelist_text = "srvr";
+  std::string whitelist_text = "ruok,srvr,isro,mntr,conf,envi,dirs";
   bool all_words = false;       ///< `*`
   std::set<std::string> words;  ///< Four-letter words that are answered.
+  bool enable_server = true;    ///< HTTP.
+  std::string address = "127.0.0.1";
+  std::int64_t port = 8080;
+  std::string command_url = "/commands";
+  std::int64_t idle_timeout_ms = 30000;
+  bool snapshot_enabled = true, restore_enabled = true;
+  std::int64_t rate_limit_ms = 300'000;
+};
+
+/// metricsProvider.*: another port for /metrics, where the provider is Prometheus'.
+struct MetricsConfig {
+  std::string provider = "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider";
+  std::string address = "0.0.0.0";
+  std::int64_t port = 7000;
+
+  bool prometheus() const { return provider.ends_with(".PrometheusMetricsProvider"); }
 };
 
 /// Something to say at start that is no error.
@@ -89,6 +105,7 @@ struct Config {
   StorageConfig storage;
   LimitsConfig limits;
   AdminConfig admin;
+  MetricsConfig metrics;
   bool skip_acl = false;
   bool extended_types_enabled = false;
   std::vector<ConfigNotice> notices;

@@ -53,7 +53,8 @@ class Loader {
   ConfigResult load() {
     const bool good = read_main() && take_overrides() && apply_rows() && check_protection() &&
                       read_members() && check_storage() && decide_mode() && read_myid() &&
-                      check_self() && check_sessions() && check_client_port();
+                      check_self() && check_sessions() && check_client_port() &&
+                      check_metrics_provider();
     if (!good) return fault_;
     read_whitelist();
     tell_ignored_keys();
@@ -320,6 +321,18 @@ class Loader {
                                     : "is missing; give the port for clients (usual: 2181)");
     }
     return true;
+  }
+
+  bool check_metrics_provider() {
+    const std::string& name = config_.metrics.provider;
+    if (config_.metrics.prometheus() || name.ends_with(".DefaultMetricsProvider") ||
+        name.ends_with(".NullMetricsProvider")) {
+      return true;
+    }
+    return fail("metricsProvider.className",
+                '"' + name +
+                    "\": expected org.apache.zookeeper.metrics.impl.DefaultMetricsProvider or "
+                    "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider");
   }
 
   // ---- What is said ----------------------------------------------------------------------------

@@ -81,9 +81,8 @@ class Server:
             "clientPort": client_port, "clientPortAddress": "127.0.0.1",
             "4lw.commands.whitelist": "*", "maxClientCnxns": 0,
             "minSessionTimeout": 1000, "maxSessionTimeout": 60000,
+            "admin.enableServer": "false",
         }
-        if kind == "zookeeper":
-            lines["admin.enableServer"] = "false"
         lines.update(settings or {})
         text = "".join(f"{key}={value}\n" for key, value in lines.items())
         for other, (quorum, election) in sorted((members or {}).items()):

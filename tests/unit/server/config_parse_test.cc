@@ -71,7 +71,8 @@ TEST_CASE("config: without server lines the server is standalone, session bounds
   CHECK(config.client.max_session_timeout_ms == 40000);
   CHECK(config.client.max_per_address == 60);
   CHECK(config.storage.data_log_dir == "/d");
-  CHECK(config.admin.words == std::set<std::string>{"srvr"});
+  CHECK(config.admin.words ==
+        std::set<std::string>{"conf", "dirs", "envi", "isro", "mntr", "ruok", "srvr"});
   CHECK(config.notices.empty());
 }
 
