@@ -116,7 +116,9 @@ class ItemScan {
 struct SnapStreamReader::Impl {
   enum class Part { SessionCount, Sessions, AclCount, Acls, Nodes, Signature, Done };
 
-  explicit Impl(std::size_t max) : max_field(max) { tree.clear(); }
+  Impl(std::size_t max, SnapStreamEnd stream_end) : max_field(max), end(stream_end) {
+    tree.clear();
+  }
 
   /// The length of the item at the front of `bytes`; 0 when it is not all there.
   Result<std::size_t> item_length(ByteView bytes) const;
@@ -130,6 +132,7 @@ struct SnapStreamReader::Impl {
   }
 
   std::size_t max_field;
+  SnapStreamEnd end;
   DataTree tree;
   Part part = Part::SessionCount;
   std::int32_t left = 0;  ///< Entries of the current table still to come.
@@ -219,7 +222,7 @@ ErrorCode SnapStreamReader::Impl::take_node(JuteReader& in) {
   NodeRecord record;
   record.path = in.string();
   if (record.path == kEndOfTree) {
-    part = Part::Signature;
+    part = end == SnapStreamEnd::Signature ? Part::Signature : Part::Done;
     return {};
   }
   decode_stored(in, record);
@@ -227,8 +230,8 @@ ErrorCode SnapStreamReader::Impl::take_node(JuteReader& in) {
   return tree.load_node(std::move(record));
 }
 
-SnapStreamReader::SnapStreamReader(std::size_t max_field)
-    : impl_(std::make_unique<Impl>(max_field)) {}
+SnapStreamReader::SnapStreamReader(std::size_t max_field, SnapStreamEnd end)
+    : impl_(std::make_unique<Impl>(max_field, end)) {}
 SnapStreamReader::~SnapStreamReader() = default;
 
 ErrorCode SnapStreamReader::feed(ByteView& input) {

@@ -74,12 +74,15 @@ class SnapStreamWriter {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Parses the stream incrementally into a fresh tree. The stream has no length: it ends after the
-/// signature.
+/// Where a stream ends: on the wire behind its signature, in a snapshot file behind the tree.
+enum class SnapStreamEnd { Signature, Tree };
+
+/// Parses the stream incrementally into a fresh tree. The stream has no length.
 class SnapStreamReader {
  public:
   /// `max_field`: jute.maxbuffer plus extra size; a longer string or buffer is a fault.
-  explicit SnapStreamReader(std::size_t max_field = 2 * std::size_t{kDefaultMaxBuffer});
+  explicit SnapStreamReader(std::size_t max_field = 2 * std::size_t{kDefaultMaxBuffer},
+                            SnapStreamEnd end = SnapStreamEnd::Signature);
   ~SnapStreamReader();
   /// Consumes from the front of `input` (advancing it) until it is empty or the stream has ended.
   /// Error: MarshallingError when the bytes cannot be a snapshot.
