@@ -16,6 +16,7 @@
 #include "server/replica/status.h"
 #include "znode/data_tree.h"
 #include "znode/op.h"
+#include "znode/watch_table.h"
 
 namespace quorate::server {
 
@@ -93,6 +94,10 @@ class Replica {
   /// Sessions with their timeouts, and with the time they expire where this server decides it.
   std::vector<SessionStatus> session_list() const;
   std::vector<SessionPaths> ephemerals() const;
+  /// Of the data table (wchs).
+  znode::WatchSummary watch_summary() const;
+  /// By session, paths sorted; the data table alone (wchc, wchp).
+  std::vector<SessionPaths> watches_by_session() const;
   std::vector<DigestStatus> digests() const;
   void reset_statistics();             ///< srst.
   void reset_connection_statistics();  ///< crst.

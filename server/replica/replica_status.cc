@@ -1,5 +1,8 @@
 // What the replica tells about itself: srvr, mntr, cons, dump, hash.
+#include <algorithm>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/replica/replica_impl.h"
@@ -134,6 +137,26 @@ std::vector<SessionPaths> Replica::ephemerals() const {
       one.paths.push_back(path);
     }
     list.push_back(std::move(one));
+  }
+  return list;
+}
+
+znode::WatchSummary Replica::watch_summary() const {
+  return impl_->watches.data_summary();
+}
+
+std::vector<SessionPaths> Replica::watches_by_session() const {
+  std::map<SessionId, std::vector<std::string>> by_session;
+  std::size_t lines = 0;
+  impl_->watches.for_each_data_watch([&](ConnectionId id, std::string_view path) {
+    if (++lines > kListMax) return;
+    const Connection* connection = impl_->connections.find(id);
+    if (connection != nullptr) by_session[connection->session].emplace_back(path);
+  });
+  std::vector<SessionPaths> list;
+  for (auto& [session, paths] : by_session) {
+    std::sort(paths.begin(), paths.end());
+    list.push_back({session, std::move(paths)});
   }
   return list;
 }

@@ -17,9 +17,9 @@ TEST_CASE("watches: which event takes which, in an order of its own (tree-semant
     std::size_t left;
   };
   for (const Row& row :
-       {Row{EventType::NodeCreated, {kA, kC}, 2}, Row{EventType::NodeDataChanged, {kA, kC}, 2},
-        Row{EventType::NodeChildrenChanged, {kA, kB}, 2},
-        Row{EventType::NodeDeleted, {kA, kC, kB}, 0}}) {
+       {Row{EventType::NodeCreated, {kC, kA}, 2}, Row{EventType::NodeDataChanged, {kC, kA}, 2},
+        Row{EventType::NodeChildrenChanged, {kB, kA}, 2},
+        Row{EventType::NodeDeleted, {kC, kA, kB}, 0}}) {
     WatchTable table;
     table.add(WatchKind::Data, "/a", kC);
     table.add(WatchKind::Data, "/a", kA);
