@@ -72,6 +72,7 @@ class Server:
         self.kind, self.sid, self.client_port = kind, sid, client_port
         self.process = None
         self.ended_by_us = False
+        self.jvm_options = []  # Of ZooKeeper: what zoo.cfg has no key for.
         self.data = self.folder / "data"
         self.data.mkdir(parents=True, exist_ok=True)
         self.log = self.folder / "log"
@@ -102,7 +103,7 @@ class Server:
                          "log4j.appender.OUT=org.apache.log4j.ConsoleAppender\n"
                          "log4j.appender.OUT.layout=org.apache.log4j.PatternLayout\n"
                          "log4j.appender.OUT.layout.ConversionPattern=%d{ISO8601} %-5p %c{1} - %m%n\n")
-        return ["java", "-Xmx256m", "-Djava.net.preferIPv4Stack=true",
+        return ["java", "-Xmx256m", "-Djava.net.preferIPv4Stack=true", *self.jvm_options,
                 f"-Dlog4j.configuration=file:{log4j}", "-cp", ZOOKEEPER_CLASSPATH,
                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(self.config)]
 
