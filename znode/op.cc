@@ -101,7 +101,10 @@ Code read(const ReadContext& context, OpCode op, ByteView body, JuteWriter& out)
   const OpSpec* spec = find_spec(op);
   if (spec == nullptr || spec->read == nullptr) return Code::Unimplemented;
   JuteReader in(body);
-  return spec->read(context, in, out);
+  const std::size_t start = out.out().size();
+  const Code code = spec->read(context, in, out);
+  if (code != Code::Ok && op != OpCode::MultiRead) out.out().resize(start);
+  return code;
 }
 
 bool may_see_event(const DataTree& tree, const Caller& caller, const Fire& fire) {

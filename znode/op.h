@@ -130,7 +130,8 @@ void encode_response(JuteWriter& out, const Outcome& outcome);
 Code reply_code(const Outcome& outcome);
 
 /// Read ops, answered from this server's tree. The watch, where asked for, is registered in the
-/// same step, so that no change can slip between. Writes the body to `out`; on an error nothing.
+/// same step, so that no change can slip between. Writes the body to `out`; on an error nothing,
+/// but for a multiRead of writes, whose refusal carries an empty list.
 struct ReadContext {
   const DataTree& tree;
   WatchTable& watches;

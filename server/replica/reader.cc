@@ -28,7 +28,6 @@ void Reader::answer(Connection& connection, std::int32_t cxid, OpCode op, ByteVi
     encode(out, ReplyHeader{cxid, tree_.last_applied(), Code::Ok});
     Code code = znode::read(context, op, body, out);
     if (code == Code::Ok) return count_read(op, body, out.out().size() - start);
-    out.out().resize(start + kReplyHeaderBytes);
     store_be(out.out().data() + start + kErrOffset, static_cast<std::int32_t>(code));
   });
 }

@@ -21,8 +21,20 @@ bool skip_create(JuteReader& in) {
   return in.ok() && request.flags >= 0 && request.flags < kModes;
 }
 
-/// Moves behind one sub-request, which has no length of its own. False makes the whole multi void.
-bool skip_request(OpCode op, JuteReader& in) {
+/// The result of a part carries the op that made it; all creates that answer with a Stat are one.
+OpCode result_type(const Outcome& part) {
+  switch (part.header.type) {
+    case OpCode::CreateContainer:
+    case OpCode::CreateTtl:
+      return OpCode::Create2;
+    default:
+      return part.header.type;
+  }
+}
+
+}  // namespace
+
+bool skip_sub_write(OpCode op, JuteReader& in) {
   switch (op) {
     case OpCode::Create:
     case OpCode::Create2:
@@ -41,19 +53,6 @@ bool skip_request(OpCode op, JuteReader& in) {
   }
 }
 
-/// The result of a part carries the op that made it; all creates that answer with a Stat are one.
-OpCode result_type(const Outcome& part) {
-  switch (part.header.type) {
-    case OpCode::CreateContainer:
-    case OpCode::CreateTtl:
-      return OpCode::Create2;
-    default:
-      return part.header.type;
-  }
-}
-
-}  // namespace
-
 Result<std::vector<SubRequest>> split_multi(ByteView body) {
   JuteReader in(body);
   std::vector<SubRequest> requests;
@@ -63,7 +62,7 @@ Result<std::vector<SubRequest>> split_multi(ByteView body) {
     if (ErrorCode fault = in.finish()) return fault;
     if (header.done) return requests;
     ByteView rest = in.rest();
-    if (!skip_request(header.type, in)) return Code::MarshallingError;
+    if (!skip_sub_write(header.type, in)) return Code::MarshallingError;
     requests.push_back({header.type, rest.first(rest.size() - in.remaining())});
   }
 }

@@ -16,13 +16,6 @@ constexpr OpSpec kPing = {.info = {OpCode::Ping, "ping", OpKind::Local}};
 constexpr OpSpec kSetWatches = {.info = {OpCode::SetWatches, "setWatches", OpKind::Local}};
 constexpr OpSpec kSetWatches2 = {.info = {OpCode::SetWatches2, "setWatches2", OpKind::Local}};
 
-// Known, and answered with Unimplemented in its place of the order: a Read row without read.
-constexpr OpSpec kCheckWatches = {.info = {OpCode::CheckWatches, "checkWatches", OpKind::Read}};
-constexpr OpSpec kRemoveWatches = {.info = {OpCode::RemoveWatches, "removeWatches", OpKind::Read}};
-constexpr OpSpec kMultiRead = {.info = {OpCode::MultiRead, "multiRead", OpKind::Read}};
-constexpr OpSpec kAddWatch = {.info = {OpCode::AddWatch, "addWatch", OpKind::Read}};
-constexpr OpSpec kWhoAmI = {.info = {OpCode::WhoAmI, "whoAmI", OpKind::Read}};
-
 constexpr std::array kRows = {
     &kCreate,
     &kDelete,

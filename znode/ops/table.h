@@ -115,6 +115,9 @@ extern const OpSpec kGetData;                                            // get_
 extern const OpSpec kGetAcl;                                             // get_acl.cc
 extern const OpSpec kGetChildren, kGetChildren2, kGetAllChildrenNumber;  // get_children.cc
 extern const OpSpec kGetEphemerals;                                      // ephemerals.cc
+extern const OpSpec kAddWatch, kCheckWatches, kRemoveWatches;            // watches.cc
+extern const OpSpec kMultiRead;                                          // multi_read.cc
+extern const OpSpec kWhoAmI;                                             // who_am_i.cc
 
 /// One more than `current` if `given` matches it or is -1; otherwise BadVersion. Wraps.
 Result<std::int32_t> next_version(std::int32_t current, std::int32_t given);
@@ -137,6 +140,10 @@ struct SubRequest {
 /// The sub-requests of a multi. Error: MarshallingError for anything that makes the whole request
 /// void (spec: client-protocol 7).
 Result<std::vector<SubRequest>> split_multi(ByteView body);
+
+/// Moves behind one write among the parts, which has no length of its own. False makes the whole
+/// request void.
+bool skip_sub_write(OpCode op, JuteReader& in);
 
 void reply_multi(JuteWriter& out, const Outcome& outcome);
 

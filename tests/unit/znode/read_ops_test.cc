@@ -29,7 +29,6 @@ TEST_CASE("reads: missing, forbidden, found; a watch is set only where the table
            Row{OpCode::GetChildren, "/", Code::Ok, 1},
            Row{OpCode::GetChildren, "/missing", Code::NoNode, 0},
            Row{OpCode::GetChildren2, "/hidden", Code::NoAuth, 0},
-           Row{OpCode::AddWatch, "/a", Code::Unimplemented, 0},
        }) {
     CAPTURE(row.path);
     TreeFixture f;
@@ -39,8 +38,7 @@ TEST_CASE("reads: missing, forbidden, found; a watch is set only where the table
     CHECK(f.read_path(row.op, row.path, /*watch=*/true) == row.expected);
     CHECK(f.watches.size() == row.watches);
     if (row.expected != Code::Ok) CHECK(f.body.empty());
-    CHECK(f.read_raw(row.op, Bytes(3), f.body) ==
-          (row.op == OpCode::AddWatch ? Code::Unimplemented : Code::MarshallingError));
+    CHECK(f.read_raw(row.op, Bytes(3), f.body) == Code::MarshallingError);
   }
 }
 
@@ -111,9 +109,17 @@ TEST_CASE("setWatches: what was missed comes at once in list order, the rest is 
                                            "NodeDeleted /gone"});
   CHECK(f.watches.data_watches() == 2);
   CHECK(f.watches.child_watches() == 1);
-  request.persistent_watches = {"/x"};
-  CHECK(set_watches(context, OpCode::SetWatches2, encode_all(request)).error() ==
-        Code::Unimplemented);
+  // Persistent ones look back at nothing.
+  request = {};
+  request.persistent_watches = {"/gone", "/changed"};
+  request.persistent_recursive_watches = {"/changed"};
+  fires = set_watches(context, OpCode::SetWatches2, encode_all(request));
+  REQUIRE(fires.has_value());
+  CHECK(fires->empty());
+  CHECK(f.watches.contains(WatcherType::Persistent, "/gone", kConnection));
+  CHECK(f.watches.contains(WatcherType::Persistent, "/changed", kConnection));
+  CHECK(f.watches.contains(WatcherType::Recursive, "/changed", kConnection));
+  CHECK_FALSE(f.watches.contains(WatcherType::Recursive, "/gone", kConnection));
   CHECK(set_watches(context, OpCode::SetWatches, Bytes(5)).error() == Code::MarshallingError);
 }
 
