@@ -48,6 +48,8 @@ Node& DataTree::Impl::link(Node* parent, const std::string& path,
   if (is_session_owner(stat.ephemeral_owner)) {
     ephemerals[SessionId{stat.ephemeral_owner}].insert(path);
     ++ephemeral_count;
+  } else if (stat.ephemeral_owner != 0) {
+    reaped_nodes(stat.ephemeral_owner).insert(path);
   }
   data_size += bytes_of(path, node);
   redigest(node);
@@ -60,7 +62,9 @@ NodeState& DataTree::Impl::insert(NodeState& parent, const std::string& path,
                                   const StoredStat& stat) {
   const AclKey key = acls.acquire(acl);
   if (key != kOpenAcl) dirty.mark_acl(key);
-  return link(&as_node(parent), path, data, key, stat);
+  Node& node = link(&as_node(parent), path, data, key, stat);
+  if (!quotas.empty() || is_below_quota(path)) quota_created(path, std::max(node.data_length, 0));
+  return node;
 }
 
 void DataTree::Impl::erase(NodeState& parent, NodeState& state, const std::string& path) {
@@ -75,17 +79,23 @@ void DataTree::Impl::erase(NodeState& parent, NodeState& state, const std::strin
     at->second.erase(path);
     if (at->second.empty()) ephemerals.erase(at);
     --ephemeral_count;
+  } else if (node.stat.ephemeral_owner != 0) {
+    reaped_nodes(node.stat.ephemeral_owner).erase(path);
   }
+  const std::int64_t bytes = std::max(node.data_length, 0);
   dirty.mark_deleted(node, path);
   as_node(parent).remove_child(node);
   index.erase(node);
+  if (!quotas.empty()) quota_deleted(path, bytes);
 }
 
 void DataTree::Impl::set_data(NodeState& node, const std::string& path,
                               std::optional<std::string_view> data) {
-  data_size -= std::max(node.data_length, 0);
+  const std::int64_t before = std::max(node.data_length, 0);
   as_node(node).store_data(data);
-  data_size += std::max(node.data_length, 0);
+  const std::int64_t more = std::max(node.data_length, 0) - before;
+  data_size += more;
+  if (!quotas.empty()) quota_resized(stored_path(path), more);
   node.content_crc = quorate::znode::content_crc(stored_path(path), data);
 }
 
@@ -133,6 +143,9 @@ void DataTree::Impl::clear() {
   acls.clear();
   sessions.clear();
   ephemerals.clear();
+  containers.clear();
+  ttl_nodes.clear();
+  quotas.clear();
   ephemeral_count = 0;
   data_size = 0;
   dirty = DirtySet();
@@ -161,6 +174,7 @@ ErrorCode DataTree::Impl::finish_load(Zxid zxid) {
   dirty.clear();
   for (AclKey key : acls.drop_unused()) dirty.mark_acl(key);
   last_applied = zxid;
+  load_quotas();
   return {};
 }
 
@@ -208,6 +222,13 @@ std::vector<SessionId> DataTree::sessions_with_ephemerals() const {
   std::vector<SessionId> sessions;
   for (const auto& [session, paths] : impl_->ephemerals) sessions.push_back(session);
   return sessions;
+}
+
+const std::set<std::string>& DataTree::containers() const {
+  return impl_->containers;
+}
+const std::set<std::string>& DataTree::ttl_nodes() const {
+  return impl_->ttl_nodes;
 }
 
 void DataTree::clear() {

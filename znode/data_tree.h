@@ -33,8 +33,17 @@ struct StoredStat {
 
 /// Owner values that are no session (spec: tree-semantics 3).
 inline constexpr std::int64_t kContainerOwner = INT64_MIN;
+inline constexpr std::uint64_t kTtlMask = 0xffffffffff;  ///< The bits that hold a TTL, in ms.
+/// The feature id behind the mark must be 0: ids of the sessions of server 255 begin with 0xff too.
 constexpr bool is_ttl_owner(std::int64_t owner) {
-  return (static_cast<std::uint64_t>(owner) >> 56) == 0xff;
+  return (static_cast<std::uint64_t>(owner) >> 40) == 0xff0000;
+}
+constexpr std::int64_t ttl_owner(std::int64_t ttl_ms) {
+  return static_cast<std::int64_t>(0xff00000000000000ULL |
+                                   (static_cast<std::uint64_t>(ttl_ms) & kTtlMask));
+}
+constexpr std::int64_t ttl_of(std::int64_t owner) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(owner) & kTtlMask);
 }
 constexpr bool is_session_owner(std::int64_t owner) {
   return owner != 0 && owner != kContainerOwner && !is_ttl_owner(owner);
@@ -80,6 +89,9 @@ class DataTree {
   /// Paths of the ephemerals of `session`, sorted; empty set when none.
   const std::set<std::string>& ephemerals(SessionId session) const;
   std::vector<SessionId> sessions_with_ephemerals() const;
+  /// Paths of the nodes that are deleted once they are of no use, sorted.
+  const std::set<std::string>& containers() const;
+  const std::set<std::string>& ttl_nodes() const;
 
   // ---- Loading: an empty tree is filled from a checkpoint or a SNAP stream ---------------------
   /// Forgets everything, also the initial nodes.

@@ -38,6 +38,16 @@ struct PendingView::Impl final : TreeState {
 
   bool session_alive(SessionId session) const;
 
+  // ---- Quotas (pending_quota.cc): limits and use as they will be
+  // ---------------------------------
+  /// Refuses what goes beyond a hard limit if `enforce`; notes every breach for the log.
+  ErrorCode check_quota(std::string_view path, QuotaUse change, bool enforce) const;
+  void quota_created(const std::string& path, std::optional<std::string_view> data);
+  void quota_deleted(const std::string& path, std::int64_t bytes);
+  void quota_changed(std::string_view path, std::optional<std::string_view> data,
+                     std::int64_t more);
+  bool has_quotas() const { return !tree.quotas.empty() || !quotas_in_flight.empty(); }
+
   /// All changes until the next begin() belong to `zxid`.
   void begin(Zxid zxid);
   /// From here on the state before can be restored, until keep() or undo().
@@ -65,6 +75,15 @@ struct PendingView::Impl final : TreeState {
     std::string path;
     std::optional<PendingNode> before;
   };
+  /// The texts of a quota's two nodes as they will be; nothing where there is no such node.
+  struct PendingQuota {
+    std::optional<std::string> limits, stats;
+    Zxid last;
+  };
+  struct QuotaUndo {
+    std::string prefix;
+    std::optional<PendingQuota> before;
+  };
   struct PathHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view path) const {
@@ -85,10 +104,20 @@ struct PendingView::Impl final : TreeState {
   std::deque<std::pair<Zxid, SessionId>> session_landings;
   Zxid zxid;
   std::vector<Undo> undo_log;
+  std::map<std::string, PendingQuota, std::less<>> quotas_in_flight;
+  std::deque<std::pair<Zxid, std::string>> quota_landings;
+  std::vector<QuotaUndo> quota_undo_log;
+  mutable std::optional<QuotaNote> quota_note;
   std::uint64_t digest_before = 0;
   bool remembering = false;
 
  private:
+  void add_use(std::string_view path, QuotaUse change);
+  std::optional<std::string_view> quota_of(std::string_view path) const;
+  PendingQuota quota(std::string_view prefix) const;
+  PendingQuota& quota_entry(std::string_view prefix);
+  QuotaUse use_of(std::string_view prefix) const;
+  void store(NodeState& node, const std::string& path, std::optional<std::string_view> data);
   void note_ephemeral(const NodeState& node, const std::string& path);
 };
 

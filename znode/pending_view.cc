@@ -1,6 +1,7 @@
 #include "znode/pending_view.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/ensure.h"
 #include "znode/apply_change.h"
@@ -59,10 +60,11 @@ NodeState& PendingView::Impl::insert(NodeState& parent, const std::string& path,
   node.own_acl = acl;
   node.stat = stat;
   node.digested = is_digested(path);
-  set_data(node, path, data);
+  store(node, path, data);
   ++parent.num_children;
   note_ephemeral(node, path);
   redigest(node);
+  if (has_quotas() || is_below_quota(path)) quota_created(path, data);
   return node;
 }
 
@@ -72,10 +74,19 @@ void PendingView::Impl::erase(NodeState& parent, NodeState& node, const std::str
   note_ephemeral(node, path);
   static_cast<PendingNode&>(node).exists = false;
   --parent.num_children;
+  if (has_quotas()) quota_deleted(path, std::max(node.data_length, 0));
 }
 
 void PendingView::Impl::set_data(NodeState& node, const std::string& path,
                                  std::optional<std::string_view> data) {
+  const std::int64_t before = std::max(node.data_length, 0);
+  store(node, path, data);
+  const bool quota = has_quotas() || is_below_quota(path);
+  if (quota) quota_changed(stored_path(path), data, std::max(node.data_length, 0) - before);
+}
+
+void PendingView::Impl::store(NodeState& node, const std::string& path,
+                              std::optional<std::string_view> data) {
   node.data_length = data ? static_cast<std::int32_t>(data->size()) : -1;
   node.content_crc = quorate::znode::content_crc(stored_path(path), data);
 }
@@ -106,9 +117,7 @@ std::vector<std::string> PendingView::Impl::children_of(const std::string& path)
 
 std::vector<std::string> PendingView::Impl::ephemerals_of(SessionId session) const {
   std::set<std::string> candidates;
-  if (auto at = tree.ephemerals.find(session); at != tree.ephemerals.end()) {
-    candidates = at->second;
-  }
+  for (std::string& path : tree.ephemerals_of(session)) candidates.insert(std::move(path));
   if (auto at = ephemerals_in_flight.find(session); at != ephemerals_in_flight.end()) {
     for (const auto& [path, last] : at->second) candidates.insert(path);
   }
@@ -148,11 +157,13 @@ void PendingView::Impl::remember() {
   remembering = true;
   digest_before = digest_;
   undo_log.clear();
+  quota_undo_log.clear();
 }
 
 void PendingView::Impl::keep() {
   remembering = false;
   undo_log.clear();
+  quota_undo_log.clear();
 }
 
 void PendingView::Impl::undo() {
@@ -161,6 +172,13 @@ void PendingView::Impl::undo() {
       nodes[step->path] = std::move(*step->before);
     } else {
       nodes.erase(step->path);
+    }
+  }
+  for (auto step = quota_undo_log.rbegin(); step != quota_undo_log.rend(); ++step) {
+    if (step->before) {
+      quotas_in_flight[step->prefix] = std::move(*step->before);
+    } else {
+      quotas_in_flight.erase(step->prefix);
     }
   }
   digest_ = digest_before;
@@ -172,6 +190,11 @@ void PendingView::Impl::landed(Zxid through) {
     auto at = nodes.find(landings.front().path);
     if (at != nodes.end() && at->second.last <= through) nodes.erase(at);
     landings.pop_front();
+  }
+  while (!quota_landings.empty() && quota_landings.front().first <= through) {
+    auto at = quotas_in_flight.find(quota_landings.front().second);
+    if (at != quotas_in_flight.end() && at->second.last <= through) quotas_in_flight.erase(at);
+    quota_landings.pop_front();
   }
   while (!session_landings.empty() && session_landings.front().first <= through) {
     const SessionId session = session_landings.front().second;
@@ -211,6 +234,10 @@ void PendingView::landed(Zxid zxid) {
 }
 bool PendingView::session_alive(SessionId session) const {
   return impl_->session_alive(session);
+}
+
+std::optional<QuotaNote> PendingView::take_quota_note() {
+  return std::exchange(impl_->quota_note, std::nullopt);
 }
 
 std::size_t PendingView::in_flight_changes() const {

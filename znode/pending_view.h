@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,13 @@
 #include "znode/data_tree.h"
 
 namespace quorate::znode {
+
+/// A change that goes beyond a quota, for the log and the metrics.
+struct QuotaNote {
+  std::string text;  ///< "quota exceeded path=... count=... limit=..."
+  std::string name;  ///< The top-level node.
+  bool refused = false;
+};
 
 /// An overlay over a DataTree: only what the txns in flight change is kept. prepare() (znode/op.h)
 /// writes it; landed() forgets what the tree has caught up with. Also knows sessions opened and
@@ -33,6 +41,9 @@ class PendingView {
 
   /// Known and not closing, as of the txns in flight.
   bool session_alive(SessionId session) const;
+
+  /// The last breach of a quota since the last call.
+  std::optional<QuotaNote> take_quota_note();
 
   std::size_t in_flight_changes() const;  ///< Size of the overlay, for metrics and limits.
 

@@ -1,6 +1,7 @@
 // The inside of DataTree, for znode's own files.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -11,6 +12,7 @@
 #include "znode/dirty_set.h"
 #include "znode/node_index.h"
 #include "znode/path.h"
+#include "znode/quota.h"
 #include "znode/tree_state.h"
 
 namespace quorate::znode {
@@ -34,10 +36,25 @@ struct DataTree::Impl final : TreeState {
   void open_session(SessionId session, std::int32_t timeout_ms) override;
   void close_session(SessionId session) override;
 
+  /// Of an owner that is neither a session nor 0.
+  std::set<std::string>& reaped_nodes(std::int64_t owner) {
+    return is_ttl_owner(owner) ? ttl_nodes : containers;
+  }
   Node* node_at(std::string_view path) const { return index.find(stored_path(path)); }
   /// Puts a node into index, parent, digest and counts. `acl` has been acquired for it.
   Node& link(Node* parent, const std::string& path, std::optional<std::string_view> data,
              AclKey acl, const StoredStat& stat);
+  // ---- Quotas (quota_counts.cc): what a change means for the counts below /zookeeper/quota -------
+  void quota_created(const std::string& path, std::int64_t bytes);
+  void quota_deleted(const std::string& path, std::int64_t bytes);
+  void quota_resized(std::string_view path, std::int64_t bytes);
+  void add_use(std::string_view path, QuotaUse change);
+  void recount(std::string_view prefix);
+  void store_stats(Node& node, const std::string& text);
+  QuotaUse use_of(std::string_view prefix) const;
+  /// After loading: which subtrees have a quota, and how much of it is used.
+  void load_quotas();
+
   ErrorCode load_node(const NodeRecord& record);
   ErrorCode finish_load(Zxid zxid);
   void clear();
@@ -48,7 +65,9 @@ struct DataTree::Impl final : TreeState {
   SessionTable sessions;
   std::map<SessionId, std::set<std::string>> ephemerals;
   std::size_t ephemeral_count = 0;
-  std::int64_t data_size = 0;  ///< Bytes of paths and data.
+  std::set<std::string> containers, ttl_nodes;
+  std::set<std::string, std::less<>> quotas;  ///< The subtrees with a limits node.
+  std::int64_t data_size = 0;                 ///< Bytes of paths and data.
   DirtySet dirty;
   Zxid last_applied;
 };

@@ -1,5 +1,8 @@
 // setData (spec: tree-semantics 2, 5).
 #include "znode/ops/set_data.h"
+
+#include <algorithm>
+
 #include "base/ensure.h"
 #include "znode/path.h"
 
@@ -12,6 +15,9 @@ Result<SetDataTxn> prepare_set_data(const Draft& draft, const SetDataRequest& re
   const NodeState* node = draft.view.find(request.path);
   if (node == nullptr) return Code::NoNode;
   if (!draft.may(perm::kWrite, *node)) return Code::NoAuth;
+  const auto size = static_cast<std::int64_t>(request.data ? request.data->size() : 0);
+  const std::int64_t more = size - std::max(node->data_length, 0);
+  if (ErrorCode refused = draft.check_quota(request.path, 0, more)) return refused;
   Result<std::int32_t> version = next_version(node->stat.version, request.version);
   if (!version) return version.error();
   return SetDataTxn{request.path, request.data, *version};

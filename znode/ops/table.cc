@@ -5,7 +5,7 @@
 #include "znode/acl.h"
 #include "znode/acl_table.h"
 #include "znode/path.h"
-#include "znode/pending_view.h"
+#include "znode/pending_impl.h"
 
 namespace quorate::znode {
 namespace {
@@ -83,6 +83,12 @@ bool Draft::session_alive() const {
 
 bool Draft::may(std::int32_t perm, const NodeState& node) const {
   return options.skip_acl || permits(view.acl_of(node), caller.identities, perm);
+}
+
+ErrorCode Draft::check_quota(std::string_view path, std::int64_t nodes, std::int64_t bytes) const {
+  const PendingView::Impl& impl = pending.impl();
+  if (!impl.has_quotas()) return {};
+  return impl.check_quota(path, {nodes, bytes}, options.enforce_quota);
 }
 
 void ApplyContext::fire(EventType type, std::string_view path) const {

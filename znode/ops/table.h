@@ -17,6 +17,8 @@ struct Draft {
 
   bool session_alive() const;
   bool may(std::int32_t perm, const NodeState& node) const;
+  /// QuotaExceeded when so many nodes and bytes more at `path` go beyond a hard limit.
+  ErrorCode check_quota(std::string_view path, std::int64_t nodes, std::int64_t bytes) const;
 };
 
 /// What apply() of one operation works with. The same function serves the tree and the leader's

@@ -1,3 +1,6 @@
+#include <set>
+#include <string>
+
 #include "tests/unit/znode/tree_fixture.h"
 
 namespace quorate::znode {
@@ -105,14 +108,87 @@ TEST_CASE("create: null and empty data are kept apart") {
   }
 }
 
-TEST_CASE("create: containers and TTL nodes are refused until they are reaped") {
+TEST_CASE("createContainer: a container whatever the flags, its owner is hidden") {
+  for (std::int32_t flags : {0, 1, 4}) {
+    CAPTURE(flags);
+    TreeFixture f;
+    const CreateRequest request{"/c", "x", open_acl(), flags};
+    REQUIRE(f.submit(kAlice, OpCode::CreateContainer, request).error == Code::Ok);
+    CHECK(f.last.path == "/c");
+    CHECK(f.last.stat->ephemeral_owner == 0);
+    CHECK(f.tree.find("/c")->stat.ephemeral_owner == kContainerOwner);
+    CHECK(f.tree.containers() == std::set<std::string>{"/c"});
+    CHECK(f.create("/c/child") == Code::Ok);
+    CHECK(f.create("/c/ephemeral", kEphemeral) == Code::Ok);
+  }
   TreeFixture f;
-  const CreateRequest request{"/c", "", open_acl(), 4};
-  CHECK(f.submit(kAlice, OpCode::CreateContainer, request).error == Code::Unimplemented);
-  CHECK(f.submit(kAlice, OpCode::CreateTtl, CreateTtlRequest{"/t", "", open_acl(), 5, 1}).error ==
-        Code::Unimplemented);
+  const CreateRequest sequential{"/c-", "", open_acl(), 2};
+  CHECK(f.submit(kAlice, OpCode::CreateContainer, sequential).path == "/c-0000000000");
+  const CreateRequest ttl{"/c", "", open_acl(), 5};
+  CHECK(f.submit(kAlice, OpCode::CreateContainer, ttl).error == Code::Unimplemented);
+  f.options.extended_types_enabled = true;
+  CHECK(f.submit(kAlice, OpCode::CreateContainer, ttl).error == Code::BadArguments);
+  CHECK(f.submit(kAlice, OpCode::CreateContainer, CreateRequest{"/c", "", open_acl(), 7}).error ==
+        Code::BadArguments);
+}
+
+TEST_CASE("createTTL: every refusal of tree-semantics 3") {
+  struct Row {
+    bool enabled;
+    std::int32_t flags;
+    std::int64_t ttl_ms;
+    Code expected;
+  };
+  constexpr std::int64_t kMost = 0xffffffffff;
+  for (const Row& row : {
+           Row{false, 5, 1000, Code::Unimplemented},
+           Row{false, 6, 0, Code::Unimplemented},
+           Row{false, 0, 1000, Code::BadArguments},
+           Row{true, 7, 1000, Code::BadArguments},
+           Row{true, 0, 1000, Code::BadArguments},
+           Row{true, 1, 1000, Code::BadArguments},
+           Row{true, 2, 0, Code::BadArguments},
+           Row{true, 3, 1000, Code::BadArguments},
+           Row{true, 4, 1000, Code::BadArguments},
+           Row{true, 0, -1, Code::BadArguments},  // ZooKeeper fails while applying this one
+           Row{true, 5, 0, Code::BadArguments},
+           Row{true, 5, -1, Code::BadArguments},
+           Row{true, 5, kMost + 1, Code::BadArguments},
+           Row{true, 5, kMost, Code::Ok},
+           Row{true, 6, 1, Code::Ok},
+       }) {
+    CAPTURE(row.flags);
+    CAPTURE(row.ttl_ms);
+    TreeFixture f;
+    f.options.extended_types_enabled = row.enabled;
+    const CreateTtlRequest request{"/t", "", open_acl(), row.flags, row.ttl_ms};
+    CHECK(f.submit(kAlice, OpCode::CreateTtl, request).error == row.expected);
+    const bool sequential = row.flags == 6;
+    const Node* node = f.tree.find(sequential ? "/t0000000000" : "/t");
+    CHECK((node != nullptr) == (row.expected == Code::Ok));
+    if (node == nullptr) continue;
+    CHECK(ttl_of(node->stat.ephemeral_owner) == row.ttl_ms);
+    CHECK(is_ttl_owner(node->stat.ephemeral_owner));
+    CHECK(f.last.stat->ephemeral_owner == 0);
+    CHECK(f.tree.ttl_nodes().size() == 1);
+  }
+}
+
+TEST_CASE("create: flags 5 and 6 have no time to live there") {
+  TreeFixture f;
+  CHECK(f.create("/t", CreateMode::PersistentWithTtl) == Code::Unimplemented);
   f.options.extended_types_enabled = true;
   CHECK(f.create("/t", CreateMode::PersistentWithTtl) == Code::BadArguments);
+  CHECK(f.create("/t", CreateMode::PersistentSequentialWithTtl) == Code::BadArguments);
+}
+
+TEST_CASE("owners: container, TTL and sessions of server 255 are told apart") {
+  CHECK(is_ttl_owner(ttl_owner(1)));
+  CHECK(is_ttl_owner(ttl_owner(static_cast<std::int64_t>(kTtlMask))));
+  CHECK_FALSE(is_session_owner(ttl_owner(1)));
+  CHECK_FALSE(is_session_owner(kContainerOwner));
+  CHECK(is_session_owner(static_cast<std::int64_t>(0xff0a123400000001)));
+  CHECK(is_session_owner(-1));
 }
 
 TEST_CASE("a request that is cut short is a MarshallingError and still takes its zxid") {
