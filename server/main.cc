@@ -3,11 +3,13 @@
 
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "server/admin/version.h"
 #include "server/app/app.h"
+#include "server/app/data_tools.h"
 #include "server/config/command_line.h"
 #include "server/config/parse.h"
 
@@ -28,35 +30,40 @@ std::vector<ConfigOverride> all_overrides(const CommandLine& line) {
   return overrides;
 }
 
-int run_server(const CommandLine& line) {
+/// Nothing, after a message, when it cannot be used.
+std::optional<Config> configuration(const CommandLine& line) {
   const std::vector<ConfigOverride> overrides = all_overrides(line);
-  ConfigResult config = line.operands.size() == 1 ? load_config(line.operands[0], overrides)
-                                                  : make_config(line.operands, overrides);
-  if (!config) {
-    std::fprintf(stderr, "quorate-server: %s\n", config.error().text().c_str());
-    return kExitUsage;
-  }
-  App app(std::move(*config));
-  return app.run();
+  const bool by_port = line.config.empty() && line.operands.size() > 1;
+  const std::string& file = line.config.empty() ? line.operands[0] : line.config;
+  ConfigResult config =
+      by_port ? make_config(line.operands, overrides) : load_config(file, overrides);
+  if (config) return std::move(*config);
+  std::fprintf(stderr, "quorate-server: %s\n", config.error().text().c_str());
+  return std::nullopt;
+}
+
+int print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  return kExitOk;
 }
 
 int carry_out(const CommandLine& line) {
   using Action = CommandLine::Action;
+  if (line.action == Action::Help) return print(usage_text());
+  if (line.action == Action::Keys) return print(keys_text());
+  if (line.action == Action::Version) {
+    return print(std::string("quorate-server ") + kVersion + " (ZooKeeper protocol of " +
+                 kVersionText + ")\n");
+  }
+  std::optional<Config> config = configuration(line);
+  if (!config) return kExitUsage;
   switch (line.action) {
-    case Action::Help:
-      std::fputs(usage_text().c_str(), stdout);
-      return kExitOk;
-    case Action::Version:
-      std::printf("quorate-server %s (ZooKeeper protocol of %s)\n", kVersion, kVersionText);
-      return kExitOk;
-    case Action::Keys:
-      std::fputs(keys_text().c_str(), stdout);
-      return kExitOk;
-    case Action::Run:
-      return run_server(line);
+    case Action::Import:
+      return run_import(*config, line.operands);
+    case Action::Export:
+      return run_export(*config, line.operands[0]);
     default:
-      std::fputs("quorate-server: this action is not available in this version\n", stderr);
-      return kExitUsage;
+      return App(std::move(*config)).run();
   }
 }
 

@@ -19,7 +19,7 @@ struct ActionRow {
 constexpr ActionRow kActions[] = {
     {"--help", Action::Help, 0, 0, ""},           {"--version", Action::Version, 0, 0, ""},
     {"--keys", Action::Keys, 0, 0, ""},           {"--check", Action::Check, 1, 1, "DIR"},
-    {"--import", Action::Import, 1, 1, "DIR"},    {"--export", Action::Export, 1, 1, "DIR"},
+    {"--import", Action::Import, 1, 2, "DIR"},    {"--export", Action::Export, 1, 1, "DIR"},
     {"--doctor", Action::Doctor, 1, 1, "CONFIG"},
 };
 
@@ -91,7 +91,7 @@ std::string usage_text() {
          "       quorate-server PORT DATADIR [TICKTIME [MAXCLIENTCNXNS]] [-Dkey=value ...]\n"
          "       quorate-server --doctor CONFIG        what a start would meet, with remedies\n"
          "       quorate-server --check DATADIR        verify a data folder, change nothing\n"
-         "       quorate-server --import DIR --config CONFIG\n"
+         "       quorate-server --import DIR [LOGDIR] --config CONFIG\n"
          "                                             take over ZooKeeper's data; DIR is "
          "untouched\n"
          "       quorate-server --export DIR --config CONFIG\n"

@@ -148,7 +148,10 @@ class SnapshotParser {
     if (tail_.size() - at_ < kSealBytes)
       return std::string("the seal of the ") + of + " is cut short";
     const auto sum = load_be<std::uint64_t>(tail_.data() + at_);
-    if (sum != adler_) return std::string("the checksum of the ") + of + " does not match";
+    const auto end = ByteView(tail_).subspan(at_ + 8, kTail.size());
+    if (sum != adler_ || !std::equal(kTail.begin(), kTail.end(), end.begin())) {
+      return std::string("the checksum of the ") + of + " does not match";
+    }
     advance(kSealBytes);
     return {};
   }
