@@ -158,6 +158,8 @@ bool App::recover() {
             " epoch=" + std::to_string(recovered.durable.current_epoch) +
             " blank=" + (recovered.durable.blank ? "true" : "false") +
             " ms=" + std::to_string(now_ms() - begin_ms));
+  startup_.ms.add(now_ms() - begin_ms);
+  startup_.txns.add(static_cast<std::int64_t>(recovered.durable.records.size()));
   disk_ = std::make_unique<DiskThread>(
       std::move(worker), [this](Mailbox::Letter letter) { mailbox_.put(std::move(letter)); });
   const Ports ports{*disk_, *links_, *clients_, *this, events_};
@@ -180,6 +182,14 @@ void App::start() {
   }
   log::info(ports + " id=" + to_string(config_.ensemble.self) +
             " dataDir=" + config_.storage.data_dir);
+  start_http();
+}
+
+void App::start_http() {
+  http_ = std::make_unique<HttpServer>(config_, [this](std::function<void(AdminSource&)> job) {
+    asio::post(io_, [this, job = std::move(job)] { job(*this); });
+  });
+  http_->start();
 }
 
 void App::arm_tick() {
@@ -220,6 +230,7 @@ void App::stop(int signal) {
   // A second signal, or the alarm, ends the process at once.
   signals_.clear();
   ::alarm(kStopLimitSeconds);
+  if (http_) http_->stop();
   tick_.cancel();
   clients_->stop_accepting();
   replica_->stop();
@@ -272,14 +283,36 @@ void App::note(char severity, const std::string& text) {
 // ---- AdminSource and Clock
 // -----------------------------------------------------------------------
 
-ServerStatus App::status() {
-  return replica_->status();
-}
-std::size_t App::connection_count() {
-  return clients_->count();
+AdminFacts App::facts(unsigned wants) {
+  AdminFacts out;
+  out.status = replica_->status();
+  out.connection_count = clients_->count();
+  out.trace_mask = trace_mask_;
+  if ((wants & kMetrics) != 0) {
+    auto metrics = std::make_shared<ServerMetrics>();
+    metrics->replica = replica_->metrics();
+    metrics->startup = startup_;
+    metrics->fsync_us = disk_->sync_summary();
+    out.metrics = std::move(metrics);
+    out.quotas = znode::quota_usage(replica_->tree());
+  }
+  if ((wants & kConnections) != 0) out.connections = replica_->connection_list();
+  if ((wants & kSessions) != 0) {
+    out.sessions = replica_->session_list();
+    out.ephemerals = replica_->ephemerals();
+  }
+  if ((wants & kWatchSummary) != 0) out.watch_summary = replica_->watch_summary();
+  if ((wants & kWatches) != 0) out.watches = replica_->watches_by_session();
+  if ((wants & kDigests) != 0) out.digests = replica_->digests();
+  return out;
 }
 void App::reset_statistics() {
   replica_->reset_statistics();
+  disk_->reset_sync_times();
+  startup_ = {};
+}
+void App::reset_connection_statistics() {
+  replica_->reset_connection_statistics();
 }
 
 std::int64_t App::now_ms() const {

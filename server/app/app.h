@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "server/admin/four_letter.h"
+#include "server/admin/http_server.h"
 #include "server/app/event_log.h"
 #include "server/app/mailbox.h"
 #include "server/config/config.h"
@@ -47,6 +48,7 @@ class App : private Inbox, private AdminSource, private Clock {
   bool bind_server_ports();
   bool recover();
   void start();
+  void start_http();
   void await_signal();
   void arm_tick();
   void stop(int signal);
@@ -66,9 +68,10 @@ class App : private Inbox, private AdminSource, private Clock {
   void note(char severity, const std::string& text) override;
 
   // ---- AdminSource -----------------------------------------------------------------------------
-  ServerStatus status() override;
-  std::size_t connection_count() override;
+  AdminFacts facts(unsigned wants) override;
   void reset_statistics() override;
+  void reset_connection_statistics() override;
+  void set_trace_mask(std::int64_t mask) override { trace_mask_ = mask; }
 
   // ---- Clock -----------------------------------------------------------------------------------
   std::int64_t now_ms() const override;
@@ -82,6 +85,8 @@ class App : private Inbox, private AdminSource, private Clock {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer tick_;
   std::int64_t next_sweep_ms_ = 0;
+  std::int64_t trace_mask_ = kDefaultTraceMask;
+  StartupTimes startup_;
   Mailbox mailbox_;
   // In the order of building; destroyed in reverse. The replica's ports outlive it.
   std::unique_ptr<SocketClients> clients_;
@@ -90,6 +95,7 @@ class App : private Inbox, private AdminSource, private Clock {
   std::unique_ptr<Links> links_;
   std::unique_ptr<DiskThread> disk_;
   std::unique_ptr<Replica> replica_;
+  std::unique_ptr<HttpServer> http_;
 };
 
 }  // namespace quorate::server

@@ -90,6 +90,7 @@ struct DiskThread::Impl {
   bool stop_store = false, stop_log = false;
   std::uint64_t sync_count = 0;
   double sync_min = 0, sync_max = 0, sync_sum = 0;
+  Summary sync_us;
 
   // Held while the checkpoint's store is read or written, and by an install, which replaces it: the
   // one thing that both threads touch.
@@ -176,6 +177,7 @@ void DiskThread::Impl::write_group(std::vector<LogWrite>& writes, std::uint64_t 
     sync_min = sync_count == 0 ? took : std::min(sync_min, took);
     sync_max = std::max(sync_max, took);
     sync_sum += took;
+    sync_us.add(static_cast<std::int64_t>(took * 1000));
     ++sync_count;
     queued -= bytes;
   }
@@ -346,10 +348,16 @@ SyncTimes DiskThread::sync_times() const {
   return {my.sync_count, my.sync_min, my.sync_count == 0 ? 0 : my.sync_sum / count, my.sync_max};
 }
 
+Summary DiskThread::sync_summary() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->sync_us;
+}
+
 void DiskThread::reset_sync_times() {
   std::lock_guard lock(impl_->mutex);
   impl_->sync_count = 0;
   impl_->sync_min = impl_->sync_max = impl_->sync_sum = 0;
+  impl_->sync_us = {};
 }
 
 }  // namespace quorate::server

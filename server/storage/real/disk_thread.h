@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "server/replica/ports.h"
+#include "server/replica/summary.h"
 #include "server/storage/disk_worker.h"
 
 namespace quorate::server {
@@ -64,6 +65,7 @@ class DiskThread : public Disk {
   // ---- Any thread -------------------------------------------------------------------------------
   std::size_t queued_bytes() const;
   SyncTimes sync_times() const;
+  Summary sync_summary() const;  ///< The same, in microseconds, with quantiles.
   void reset_sync_times();
 
  private:

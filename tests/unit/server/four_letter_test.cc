@@ -1,30 +1,22 @@
 #include "server/admin/four_letter.h"
 
 #include <doctest/doctest.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include <set>
 
+#include "server/admin/command_table.h"
 #include "server/admin/metric_table.h"
+#include "tests/support/fake_admin_source.h"
 
 namespace quorate::server {
 namespace {
 
-struct FakeSource : AdminSource {
-  ServerStatus now;
-  int resets = 0;
-  ServerStatus status() override { return now; }
-  std::size_t connection_count() override { return 3; }
-  void reset_statistics() override { ++resets; }
-};
-
 struct Fixture {
   Config config;
-  FakeSource source;
-  Fixture() {
-    config.admin.all_words = true;
-    source.now.serving = true;
-    source.now.mode = "standalone";
-  }
+  FakeAdminSource source;
+  Fixture() { config.admin.all_words = true; }
   std::string ask(const char* word) {
     const auto answer = answer_four_letter_word(word, config, source);
     REQUIRE(answer.has_value());
@@ -54,14 +46,9 @@ TEST_CASE("four-letter words: outside of the whitelist the exact refusal") {
   CHECK(contains(f.ask("srvr"), "Mode: standalone\n"));
 }
 
-TEST_CASE("four-letter words: what this version cannot answer is refused the same way") {
-  Fixture f;
-  CHECK(f.ask("wchp") == "wchp is not executed because it is not in the whitelist.\n");
-}
-
 TEST_CASE("four-letter words: while not serving only ruok, isro and envi answer") {
   Fixture f;
-  f.source.now.serving = false;
+  f.source.now.status.serving = false;
   const std::string sentence = "This ZooKeeper instance is not currently serving requests\n";
   CHECK(f.ask("srvr") == sentence);
   CHECK(f.ask("mntr") == sentence);
@@ -72,13 +59,13 @@ TEST_CASE("four-letter words: while not serving only ruok, isro and envi answer"
 
 TEST_CASE("srvr: the lines of ZooKeeper, in its order") {
   Fixture f;
-  f.source.now.packets_received = 9;
-  f.source.now.packets_sent = 8;
-  f.source.now.avg_latency_ms = 0.88144;
-  f.source.now.max_latency_ms = 9;
-  f.source.now.outstanding = 2;
-  f.source.now.last_applied = Zxid::make(1, 0x1f);
-  f.source.now.node_count = 5;
+  f.source.now.status.packets_received = 9;
+  f.source.now.status.packets_sent = 8;
+  f.source.now.status.avg_latency_ms = 0.88144;
+  f.source.now.status.max_latency_ms = 9;
+  f.source.now.status.outstanding = 2;
+  f.source.now.status.last_applied = Zxid::make(1, 0x1f);
+  f.source.now.status.node_count = 5;
   const std::string text = f.ask("srvr");
   CHECK(text.substr(text.find('\n') + 1) ==
         "Latency min/avg/max: 0/0.8814/9\nReceived: 9\nSent: 8\nConnections: 3\nOutstanding: 2\n"
@@ -88,16 +75,16 @@ TEST_CASE("srvr: the lines of ZooKeeper, in its order") {
 
 TEST_CASE("srvr: a leader adds the sizes of proposals") {
   Fixture f;
-  f.source.now.mode = "leader";
-  f.source.now.last_proposal_size = 48;
-  f.source.now.min_proposal_size = 36;
-  f.source.now.max_proposal_size = 98;
+  f.source.now.status.mode = "leader";
+  f.source.now.status.last_proposal_size = 48;
+  f.source.now.status.min_proposal_size = 36;
+  f.source.now.status.max_proposal_size = 98;
   CHECK(contains(f.ask("srvr"), "Proposal sizes last/min/max: 48/36/98\n"));
 }
 
 TEST_CASE("mntr: zk_ key, tab, value; leader's and ensemble's keys only there") {
   Fixture f;
-  f.source.now.node_count = 7;
+  f.source.now.status.node_count = 7;
   const std::string alone = f.ask("mntr");
   CHECK(contains(alone, "zk_znode_count\t7\n"));
   CHECK(contains(alone, "zk_server_state\tstandalone\n"));
@@ -105,8 +92,8 @@ TEST_CASE("mntr: zk_ key, tab, value; leader's and ensemble's keys only there") 
   CHECK_FALSE(contains(alone, "zk_quorum_size"));
   CHECK_FALSE(contains(alone, "zk_synced_followers"));
   f.config.ensemble.standalone = false;
-  f.source.now.mode = "leader";
-  f.source.now.synced_followers = 2;
+  f.source.now.status.mode = "leader";
+  f.source.now.status.synced_followers = 2;
   CHECK(contains(f.ask("mntr"), "zk_synced_followers\t2\n"));
 }
 
@@ -124,6 +111,136 @@ TEST_CASE("conf: keys of ZooKeeper; an ensemble adds its members, the last line 
   f.config.ensemble.self = ServerId{1};
   f.config.ensemble.members = {{ServerId{1}, "a", 2888, 3888, false, ""}};
   CHECK(contains(f.ask("conf"), "membership: \nserver.1=a:2888:3888:participant\nversion=0"));
+}
+
+TEST_CASE("four-letter words: every word of ZooKeeper has a row") {
+  for (const char* word :
+       {"conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok",
+        "srst", "srvr", "stat", "stmk", "wchc", "wchp", "wchs", "\xff\xf4\xff\xfd"}) {
+    CAPTURE(word);
+    const CommandRow* row = find_word(word);
+    REQUIRE(row != nullptr);
+    CHECK(static_cast<bool>(row->text));
+  }
+}
+
+TEST_CASE("four-letter words: only hash says without a line feed that the server does not serve") {
+  Fixture f;
+  f.source.now.status.serving = false;
+  CHECK(f.ask("hash") == "This ZooKeeper instance is not currently serving requests");
+  CHECK(f.ask("gtmk") == "306");
+}
+
+TEST_CASE("four-letter words: a refused word changes nothing") {
+  Fixture f;
+  f.config.admin.all_words = false;
+  f.ask("srst");
+  f.ask("crst");
+  CHECK(f.source.resets + f.source.connection_resets == 0);
+}
+
+TEST_CASE("stmk: the mask is the eight bytes behind the word") {
+  Fixture f;
+  const auto answer =
+      answer_four_letter_word(std::string_view("stmk\0\0\0\0\0\0\x01\x32", 12), f.config, f.source);
+  CHECK(answer == "306");
+  CHECK(answer_four_letter_word(std::string_view("stmk\0\0\0\0\0\0\0\x05", 12), f.config,
+                                f.source) == "5");
+  CHECK(f.ask("gtmk") == "5");
+}
+
+ConnectionStatus busy_connection() {
+  ConnectionStatus one;
+  one.address = "127.0.0.1";
+  one.port = 36690;
+  one.received = one.sent = 109;
+  one.session = SessionId{0x100002105050000};
+  one.last_op = OpCode::Create;
+  one.established_ms = 1795226178468;
+  one.timeout_ms = 10000;
+  one.last_cxid = 0x6b;
+  one.last_zxid = Zxid{0x62};
+  one.last_response_ms = 2175509;
+  one.last_latency_ms = 2;
+  one.avg_latency_ms = 1;
+  one.max_latency_ms = 22;
+  return one;
+}
+
+TEST_CASE("cons: the line of a session, and three figures alone without one") {
+  Fixture f;
+  ConnectionStatus fresh;
+  fresh.address = "::1";
+  fresh.port = 54636;
+  fresh.received = 1;
+  fresh.reading = false;
+  f.source.now.connections = {fresh, busy_connection()};
+  CHECK(f.ask("cons") ==
+        " /[::1]:54636[0](queued=0,recved=1,sent=0)\n"
+        " /127.0.0.1:36690[1](queued=0,recved=109,sent=109,sid=0x100002105050000,lop=CREA,"
+        "est=1795226178468,to=10000,lcxid=0x6b,lzxid=0x62,lresp=2175509,llat=2,minlat=0,avglat=1,"
+        "maxlat=22)\n\n");
+}
+
+TEST_CASE("cons: no lcxid before the first request") {
+  Fixture f;
+  f.source.now.connections = {busy_connection()};
+  f.source.now.connections[0].last_cxid = -1;
+  CHECK_FALSE(contains(f.ask("cons"), "lcxid"));
+}
+
+TEST_CASE("stat: the clients stand between version and figures") {
+  Fixture f;
+  f.source.now.connections = {busy_connection()};
+  CHECK(contains(f.ask("stat"),
+                 "\nClients:\n /127.0.0.1:36690[1](queued=0,recved=109,sent=109)\n\nLatency "));
+}
+
+TEST_CASE("dump: buckets of sessions where this server expires them, else a list") {
+  Fixture f;
+  ServerStatus& status = f.source.now.status;
+  status.now_ms = 5000;
+  status.wall_ms = 1795226180000;
+  f.source.now.sessions = {{SessionId{0x11}, 4000, 8000}, {SessionId{0x12}, 4000, 8000}};
+  f.source.now.ephemerals = {{SessionId{0x11}, {"/a", "/b"}}};
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  CHECK(f.ask("dump") ==
+        "SessionTracker dump:\nSession Sets (1)/(2):\n"
+        "2 expire at Sat Nov 21 01:56:23 UTC 2026:\n\t0x11\n\t0x12\nephemeral nodes dump:\n"
+        "Sessions with Ephemerals (1):\n0x11:\n\t/a\n\t/b\nConnections dump:\n"
+        "Connections Sets (0)/(0):\n");
+  status.mode = "follower";
+  CHECK(contains(f.ask("dump"), "dump:\nGlobal Sessions(2):\n0x11\t4000ms\n0x12\t4000ms\n"));
+}
+
+TEST_CASE("wchs, wchc, wchp: watches counted, by session, by path") {
+  Fixture f;
+  f.source.now.watch_summary = {1, 2, 2};
+  f.source.now.watches = {{SessionId{0x1e}, {"/cap/secret", "/cap/w/r"}}};
+  CHECK(f.ask("wchs") == "1 connections watching 2 paths\nTotal watches:2\n");
+  CHECK(f.ask("wchc") == "0x1e\n\t/cap/secret\n\t/cap/w/r\n\n");
+  CHECK(f.ask("wchp") == "/cap/secret\n\t0x1e\n/cap/w/r\n\t0x1e\n\n");
+}
+
+TEST_CASE("hash: zxid in hex, digest in decimal") {
+  Fixture f;
+  f.source.now.digests = {{Zxid{128}, 6634550778}, {Zxid{256}, 7592417517}};
+  CHECK(f.ask("hash") == "80: 6634550778\n100: 7592417517\n");
+}
+
+TEST_CASE("four-letter words: what costs a walk is copied only for the words that show it") {
+  Fixture f;
+  for (const char* word : {"ruok", "isro", "conf", "dirs", "envi", "gtmk"}) f.ask(word);
+  CHECK(f.source.wanted == kNothingMore);
+  f.ask("mntr");
+  CHECK(f.source.wanted == kMetrics);
+}
+
+TEST_CASE("crst resets the connections' statistics") {
+  Fixture f;
+  CHECK(f.ask("crst") == "Connection stats reset.\n");
+  CHECK(f.source.connection_resets == 1);
 }
 
 TEST_CASE("srst resets the statistics") {

@@ -1,0 +1,75 @@
+// What the commands ask of the server: one copied value, made on the event loop, rendered anywhere.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/replica/metrics.h"
+#include "server/replica/status.h"
+#include "znode/quota.h"
+#include "znode/watch_table.h"
+
+namespace quorate::server {
+
+/// Parts of AdminFacts that are costly to copy; or-ed together. The status is always there.
+enum Want : unsigned {
+  kNothingMore = 0,
+  kMetrics = 1,
+  kConnections = 2,
+  kSessions = 4,  ///< Sessions and ephemerals.
+  kWatches = 8,
+  kDigests = 16,
+  kWatchSummary = 32,
+  kRootAcl = 64,
+};
+
+/// How long reading the data took, and how much there was.
+struct StartupTimes {
+  Summary ms, txns;
+};
+
+/// ReplicaMetrics and what the other parts count.
+struct ServerMetrics {
+  ReplicaMetrics replica;
+  std::uint64_t connections_rejected = 0;
+  /// Times measured in microseconds.
+  Summary fsync_us;
+  StartupTimes startup;
+};
+
+struct AdminFacts {
+  ServerStatus status;
+  std::size_t connection_count = 0;
+  std::int64_t trace_mask = 0;
+  std::shared_ptr<const ServerMetrics> metrics;
+  std::vector<ConnectionStatus> connections;
+  std::vector<SessionStatus> sessions;
+  std::vector<SessionPaths> ephemerals;
+  znode::WatchSummary watch_summary;  ///< Data watches only, as ZooKeeper's wchs.
+  std::vector<SessionPaths> watches;  ///< Likewise.
+  std::vector<DigestStatus> digests;
+  std::vector<znode::QuotaRow> quotas;  ///< With kMetrics.
+};
+
+/// The server as the commands see it. Called on the event loop only.
+class AdminSource {
+ public:
+  virtual ~AdminSource() = default;
+  virtual AdminFacts facts(unsigned wants) = 0;
+  virtual void reset_statistics() = 0;             ///< srst.
+  virtual void reset_connection_statistics() = 0;  ///< crst.
+  virtual void set_trace_mask(std::int64_t mask) = 0;
+};
+
+/// ZooKeeper's default; kept and shown, without effect.
+inline constexpr std::int64_t kDefaultTraceMask = 306;
+
+/// The query of a URL, decoded.
+using Parameters = std::map<std::string, std::string, std::less<>>;
+
+}  // namespace quorate::server

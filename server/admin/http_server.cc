@@ -1,0 +1,391 @@
+#include "server/admin/http_server.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <chrono>
+#include <exception>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "server/admin/http_routes.h"
+#include "server/admin/prometheus.h"
+#include "server/admin/version.h"
+#include "server/log/log.h"
+
+namespace quorate::server {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+
+constexpr std::size_t kConnectionsMax = 64;
+constexpr std::uint32_t kHeaderBytesMax = 8 * 1024;
+constexpr std::size_t kConfigTextMax = 256 * 1024;
+/// After so long without an answer of the event loop the server counts as hanging.
+constexpr std::chrono::seconds kLoopPatience{2};
+/// Out of descriptors or memory: a pause instead of a spin.
+constexpr std::chrono::milliseconds kAcceptPause{500};
+
+std::string read_config_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  text.resize(std::min(text.size(), kConfigTextMax));
+  return text;
+}
+
+class HttpSession;
+
+/// One open port.
+struct Port {
+  explicit Port(asio::io_context& io) : acceptor(io), pause(io) {}
+  tcp::acceptor acceptor;
+  asio::steady_timer pause;
+  bool metrics_only = false;
+};
+
+}  // namespace
+
+/// What sessions share. Held by each of them, because a job on the event loop may be the last to
+/// let go of one.
+struct HttpServer::Core : std::enable_shared_from_this<HttpServer::Core> {
+  Core(const Config& given, AskLoop ask_loop)
+      : config(given), ask(std::move(ask_loop)), config_text(read_config_text(given.file)) {}
+
+  std::unique_ptr<Port> open(const std::string& address, std::int64_t number,
+                             const std::string& keys);
+  void accept(Port& port);
+  void admit(tcp::socket socket, bool metrics_only);
+  void end_all();
+  /// Until end_all(); no page is worth the process.
+  void run();
+
+  const Config& config;
+  const AskLoop ask;
+  const std::string config_text;
+  asio::io_context io{1};
+  std::unique_ptr<Port> admin, metrics;
+  std::set<std::shared_ptr<HttpSession>> sessions;  ///< The admin thread's.
+};
+
+namespace {
+
+/// One connection: read a header, ask the loop, answer, again.
+class HttpSession : public std::enable_shared_from_this<HttpSession> {
+ public:
+  HttpSession(std::shared_ptr<HttpServer::Core> core, tcp::socket socket, bool metrics_only)
+      : core_(std::move(core)),
+        stream_(std::move(socket)),
+        patience_(core_->io),
+        metrics_only_(metrics_only) {}
+
+  void read();
+  void close();
+  /// The longer a request is on its way, the sooner its connection makes room for another.
+  std::chrono::steady_clock::time_point reading_since() const { return reading_since_; }
+
+ private:
+  using Response = http::response<http::string_body>;
+
+  void on_header();
+  void ask(unsigned wants);
+  void on_facts(std::uint64_t question, AdminFacts facts);
+  void on_silence();
+  void answer(http::status status, const char* type, std::string body);
+  void answer_command(const CommandRow& row, const AdminFacts& facts);
+  void write();
+
+  std::shared_ptr<HttpServer::Core> core_;
+  beast::tcp_stream stream_;
+  asio::steady_timer patience_;
+  const bool metrics_only_;
+  beast::flat_buffer buffer_{kHeaderBytesMax};
+  std::optional<http::request_parser<http::empty_body>> parser_;
+  std::chrono::steady_clock::time_point reading_since_;
+  Route route_;
+  std::optional<Response> response_;
+  std::uint64_t question_ = 0;  ///< An answer to an older one comes too late.
+  bool keep_alive_ = false;
+};
+
+constexpr const char* kText = "text/plain; charset=utf-8";
+constexpr const char* kJson = "application/json";
+
+void HttpSession::read() {
+  response_.reset();
+  parser_.emplace();
+  parser_->header_limit(kHeaderBytesMax);
+  // Bodies are not taken: a request that has one is answered and its connection closed.
+  parser_->skip(true);
+  reading_since_ = std::chrono::steady_clock::now();
+  stream_.expires_after(std::chrono::milliseconds(core_->config.admin.idle_timeout_ms));
+  http::async_read_header(
+      stream_, buffer_, *parser_,
+      [self = shared_from_this()](beast::error_code error, std::size_t) {
+        if (!error) return self->on_header();
+        if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+          self->keep_alive_ = false;
+          return self->answer(http::status::request_header_fields_too_large, kText,
+                              "the header is too large\n");
+        }
+        self->close();
+      });
+}
+
+void HttpSession::close() {
+  beast::error_code ignored;
+  patience_.cancel();
+  stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
+  stream_.close();
+  core_->sessions.erase(shared_from_this());
+}
+
+void HttpSession::on_header() {
+  stream_.expires_never();
+  const auto& request = parser_->get();
+  const bool has_body = request.has_content_length() || request.chunked();
+  keep_alive_ = request.keep_alive() && !has_body;
+  route_ = route_of(request.method_string(), request.target(), core_->config.admin, metrics_only_);
+  switch (route_.page) {
+    case Page::CommandList:
+      return answer(http::status::ok, "text/html; charset=utf-8",
+                    command_list_html(core_->config.admin));
+    case Page::UnknownCommand:
+      return answer(http::status::ok, kJson,
+                    command_error_json(route_.name, "Unknown command: " + route_.name));
+    case Page::NotFound:
+      return answer(http::status::not_found, kText, "no such page\n");
+    case Page::Forbidden:
+      return answer(http::status::forbidden, kText, "forbidden\n");
+    case Page::Refused:
+      // ZooKeeper's status for a command by the wrong method.
+      return answer(route_.command != nullptr ? http::status::internal_server_error
+                                              : http::status::method_not_allowed,
+                    kText, "not by this method\n");
+    case Page::Metrics:
+      return ask(kMetrics);
+    case Page::Health:
+    case Page::Ready:
+      return ask(kNothingMore);
+    case Page::Command:
+      break;
+  }
+  if (route_.command->json == nullptr) {
+    return answer(http::status::service_unavailable, kJson,
+                  command_error_json(route_.command->name,
+                                     "not available over HTTP in this version; stop the server and "
+                                     "use quorate-server --export or --import"));
+  }
+  ask(route_.command->wants);
+}
+
+/// The loop copies what is wanted; everything else happens on this thread.
+void HttpSession::ask(unsigned wants) {
+  const std::uint64_t question = ++question_;
+  patience_.expires_after(kLoopPatience);
+  patience_.async_wait([self = shared_from_this(), question](beast::error_code error) {
+    if (!error && question == self->question_) self->on_silence();
+  });
+  const CommandRow* act = route_.page == Page::Command ? route_.command : nullptr;
+  core_->ask([self = shared_from_this(), wants, act, question,
+              parameters = route_.parameters](AdminSource& source) {
+    if (act != nullptr && act->act != nullptr) act->act(source, parameters);
+    asio::post(self->core_->io, [self, question, facts = source.facts(wants)]() mutable {
+      self->on_facts(question, std::move(facts));
+    });
+  });
+}
+
+void HttpSession::on_silence() {
+  ++question_;
+  answer(http::status::service_unavailable, kText, "the event loop does not answer\n");
+}
+
+void HttpSession::on_facts(std::uint64_t question, AdminFacts facts) {
+  if (question != question_ || !stream_.socket().is_open()) return;
+  ++question_;
+  patience_.cancel();
+  const bool alone = core_->config.ensemble.standalone;
+  switch (route_.page) {
+    case Page::Health:
+      return answer(http::status::ok, kText, "ok\n");
+    case Page::Ready:
+      return facts.status.serving
+                 ? answer(http::status::ok, kText, "serving mode=" + facts.status.mode + '\n')
+                 : answer(http::status::service_unavailable, kText, "not serving\n");
+    case Page::Metrics:
+      return answer(http::status::ok, "text/plain; version=0.0.4; charset=utf-8",
+                    prometheus_text(facts, alone));
+    default:
+      return answer_command(*route_.command, facts);
+  }
+}
+
+void HttpSession::answer_command(const CommandRow& row, const AdminFacts& facts) {
+  const CommandContext context{core_->config, facts, core_->config_text};
+  answer(http::status::ok, kJson, command_json(row, context));
+}
+
+void HttpSession::answer(http::status status, const char* type, std::string body) {
+  const bool head =
+      parser_ && parser_->is_header_done() && parser_->get().method() == http::verb::head;
+  const std::size_t size = body.size();
+  response_.emplace(status, 11);
+  response_->set(http::field::content_type, type);
+  response_->set(http::field::cache_control, "no-store");
+  response_->keep_alive(keep_alive_);
+  if (!head) response_->body() = std::move(body);
+  response_->content_length(size);
+  write();
+}
+
+void HttpSession::write() {
+  stream_.expires_after(std::chrono::milliseconds(core_->config.admin.idle_timeout_ms));
+  http::async_write(stream_, *response_,
+                    [self = shared_from_this()](beast::error_code error, std::size_t) {
+                      if (error || !self->keep_alive_) return self->close();
+                      self->read();
+                    });
+}
+
+std::uint16_t port_of(const std::unique_ptr<Port>& port) {
+  beast::error_code ignored;
+  if (!port) return 0;
+  return port->acceptor.local_endpoint(ignored).port();
+}
+
+}  // namespace
+
+// ---- Ports ------------------------------------------------------------------------------------
+
+/// Nothing, with a warning that names the keys, when it cannot be opened.
+std::unique_ptr<Port> HttpServer::Core::open(const std::string& address, std::int64_t number,
+                                             const std::string& keys) {
+  auto port = std::make_unique<Port>(io);
+  beast::error_code error;
+  tcp::resolver resolver(io);
+  const auto found =
+      resolver.resolve(address, std::to_string(number),
+                       tcp::resolver::passive | tcp::resolver::numeric_service, error);
+  const tcp::endpoint endpoint = error ? tcp::endpoint() : found.begin()->endpoint();
+  if (!error) port->acceptor.open(endpoint.protocol(), error);
+  if (!error) port->acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) port->acceptor.bind(endpoint, error);
+  if (!error) port->acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) return port;
+  log::warn("http-port-not-open address=" + address + ':' + std::to_string(number) + " error=\"" +
+            error.message() + "\" remedy=\"these pages are missing; choose another " + keys + "\"");
+  return nullptr;
+}
+
+void HttpServer::Core::accept(Port& port) {
+  port.acceptor.async_accept(
+      [self = shared_from_this(), &port](beast::error_code error, tcp::socket socket) {
+        if (error == asio::error::operation_aborted) return;
+        if (!error) {
+          self->admit(std::move(socket), port.metrics_only);
+          return self->accept(port);
+        }
+        port.pause.expires_after(kAcceptPause);
+        port.pause.async_wait([self, &port](beast::error_code stopped) {
+          if (!stopped) self->accept(port);
+        });
+      });
+}
+
+/// Full: whoever has been sending a request for the longest time gives way.
+void HttpServer::Core::admit(tcp::socket socket, bool metrics_only) {
+  if (sessions.size() >= kConnectionsMax) {
+    const auto slowest =
+        std::min_element(sessions.begin(), sessions.end(), [](const auto& left, const auto& right) {
+          return left->reading_since() < right->reading_since();
+        });
+    const std::shared_ptr<HttpSession> leaves = *slowest;
+    leaves->close();
+  }
+  auto session = std::make_shared<HttpSession>(shared_from_this(), std::move(socket), metrics_only);
+  sessions.insert(session);
+  session->read();
+}
+
+void HttpServer::Core::run() {
+  while (true) {
+    try {
+      io.run();
+      return;
+    } catch (const std::exception& error) {
+      log::error(std::string("admin-page-failed error=\"") + error.what() + '"');
+    }
+  }
+}
+
+void HttpServer::Core::end_all() {
+  for (const auto& port : {admin.get(), metrics.get()}) {
+    if (port == nullptr) continue;
+    beast::error_code ignored;
+    port->acceptor.close(ignored);
+    port->pause.cancel();
+  }
+  for (const auto& session : std::set(sessions)) session->close();
+}
+
+// ---- The face ---------------------------------------------------------------------------------
+
+HttpServer::HttpServer(const Config& config, AskLoop ask)
+    : core_(std::make_shared<Core>(config, std::move(ask))) {}
+
+HttpServer::~HttpServer() {
+  stop();
+}
+
+void HttpServer::start() {
+  const AdminConfig& admin = core_->config.admin;
+  const MetricsConfig& metrics = core_->config.metrics;
+  if (admin.enable_server) {
+    core_->admin =
+        core_->open(admin.address, admin.port, "admin.serverPort or admin.serverAddress");
+  }
+  if (metrics.prometheus()) {
+    core_->metrics = core_->open(metrics.address, metrics.port,
+                                 "metricsProvider.httpPort or metricsProvider.httpHost");
+  }
+  if (!core_->admin && !core_->metrics) return;
+  if (core_->admin) core_->accept(*core_->admin);
+  if (core_->metrics) {
+    core_->metrics->metrics_only = true;
+    core_->accept(*core_->metrics);
+  }
+  log::info("listening admin=" + std::to_string(admin_port()) +
+            " metrics=" + std::to_string(metrics_port()));
+  thread_ = std::thread([core = core_] {
+    ::pthread_setname_np(::pthread_self(), "quorate-admin");
+    core->run();
+  });
+}
+
+void HttpServer::stop() {
+  if (!thread_.joinable()) return;
+  asio::post(core_->io, [core = core_] { core->end_all(); });
+  thread_.join();
+}
+
+std::uint16_t HttpServer::admin_port() const {
+  return port_of(core_->admin);
+}
+std::uint16_t HttpServer::metrics_port() const {
+  return port_of(core_->metrics);
+}
+
+}  // namespace quorate::server
