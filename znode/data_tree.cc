@@ -1,5 +1,7 @@
 #include "znode/data_tree.h"
 
+#include <algorithm>
+
 #include "base/ensure.h"
 #include "znode/proto/error.h"
 #include "znode/tree_impl.h"
@@ -34,8 +36,7 @@ DataTree::Impl::Impl() {
 Node& DataTree::Impl::link(Node* parent, const std::string& path,
                            std::optional<std::string_view> data, AclKey acl,
                            const StoredStat& stat) {
-  const std::string_view name = parent == nullptr ? std::string_view() : last_name(path);
-  Node& node = index.insert(std::make_unique<Node>(parent, name, data));
+  Node& node = index.create(parent, path, data);
   node.stat = stat;
   node.acl = acl;
   node.digested = is_digested(path);
@@ -46,8 +47,7 @@ Node& DataTree::Impl::link(Node* parent, const std::string& path,
     parent->add_child(node);
   }
   if (is_session_owner(stat.ephemeral_owner)) {
-    ephemerals[SessionId{stat.ephemeral_owner}].insert(path);
-    ++ephemeral_count;
+    add_ephemeral(node);
   } else if (stat.ephemeral_owner != 0) {
     reaped_nodes(stat.ephemeral_owner).insert(path);
   }
@@ -74,19 +74,33 @@ void DataTree::Impl::erase(NodeState& parent, NodeState& state, const std::strin
   data_size -= bytes_of(path, node);
   if (acls.release(node.acl)) dirty.mark_acl(node.acl);
   if (is_session_owner(node.stat.ephemeral_owner)) {
-    auto at = ephemerals.find(SessionId{node.stat.ephemeral_owner});
-    ENSURE(at != ephemerals.end());
-    at->second.erase(path);
-    if (at->second.empty()) ephemerals.erase(at);
-    --ephemeral_count;
+    drop_ephemeral(node);
   } else if (node.stat.ephemeral_owner != 0) {
     reaped_nodes(node.stat.ephemeral_owner).erase(path);
   }
   const std::int64_t bytes = std::max(node.data_length, 0);
   dirty.mark_deleted(node, path);
   as_node(parent).remove_child(node);
-  index.erase(node);
+  index.destroy(node);
   if (!quotas.empty()) quota_deleted(path, bytes);
+}
+
+void DataTree::Impl::add_ephemeral(const Node& node) {
+  std::vector<PoolRef>& owned = ephemerals[SessionId{node.stat.ephemeral_owner}];
+  owned.insert(std::lower_bound(owned.begin(), owned.end(), node.ref()), node.ref());
+  ++ephemeral_count;
+}
+
+void DataTree::Impl::drop_ephemeral(const Node& node) {
+  auto at = ephemerals.find(SessionId{node.stat.ephemeral_owner});
+  ENSURE(at != ephemerals.end());
+  std::vector<PoolRef>& owned = at->second;
+  const auto place = std::lower_bound(owned.begin(), owned.end(), node.ref());
+  ENSURE(place != owned.end());
+  ENSURE(*place == node.ref());
+  owned.erase(place);
+  if (owned.empty()) ephemerals.erase(at);
+  --ephemeral_count;
 }
 
 void DataTree::Impl::set_data(NodeState& node, const std::string& path,
@@ -122,7 +136,10 @@ std::vector<std::string> DataTree::Impl::children_of(const std::string& path) co
 std::vector<std::string> DataTree::Impl::ephemerals_of(SessionId session) const {
   auto at = ephemerals.find(session);
   if (at == ephemerals.end()) return {};
-  return {at->second.begin(), at->second.end()};
+  std::vector<std::string> paths;
+  for (PoolRef ref : at->second) paths.push_back(index.at(ref).path());
+  std::sort(paths.begin(), paths.end());
+  return paths;
 }
 
 void DataTree::Impl::open_session(SessionId session, std::int32_t timeout_ms) {
@@ -138,7 +155,7 @@ void DataTree::Impl::close_session(SessionId session) {
 // ---- Loading -----------------------------------------------------------------------------------
 
 void DataTree::Impl::clear() {
-  index = NodeIndex();
+  index.clear();
   root = nullptr;
   acls.clear();
   sessions.clear();
@@ -212,10 +229,8 @@ const AclTable& DataTree::acls() const {
   return impl_->acls;
 }
 
-const std::set<std::string>& DataTree::ephemerals(SessionId session) const {
-  static const std::set<std::string> none;
-  auto at = impl_->ephemerals.find(session);
-  return at == impl_->ephemerals.end() ? none : at->second;
+std::vector<std::string> DataTree::ephemerals(SessionId session) const {
+  return impl_->ephemerals_of(session);
 }
 
 std::vector<SessionId> DataTree::sessions_with_ephemerals() const {
@@ -276,8 +291,9 @@ void DataTree::for_each(
     const Node* node = todo.back();
     todo.pop_back();
     visit(node->path(), *node);
-    std::span<Node* const> children = node->children();
-    todo.insert(todo.end(), children.rbegin(), children.rend());
+    const std::size_t first = todo.size();
+    for (const Node* child : node->children()) todo.push_back(child);
+    std::reverse(todo.begin() + static_cast<std::ptrdiff_t>(first), todo.end());
   }
 }
 

@@ -24,10 +24,9 @@ inline constexpr AclKey kOpenAcl = -1;
 /// What is stored with a node; 60 bytes on disk and on the wire. `cversion` counts creates only;
 /// clients see 2 * cversion - children.
 struct StoredStat {
-  std::int64_t czxid = 0, mzxid = 0, ctime = 0, mtime = 0;
-  std::int32_t version = 0, cversion = 0, aversion = 0;
+  std::int64_t czxid = 0, mzxid = 0, pzxid = 0, ctime = 0, mtime = 0;
   std::int64_t ephemeral_owner = 0;  ///< Session; container and TTL nodes have negative values.
-  std::int64_t pzxid = 0;
+  std::int32_t version = 0, cversion = 0, aversion = 0;  ///< Last, so that no byte is lost.
   friend bool operator==(const StoredStat&, const StoredStat&) = default;
 };
 
@@ -86,8 +85,8 @@ class DataTree {
   std::int64_t approximate_data_size() const;  ///< Bytes of paths and data.
   const SessionTable& sessions() const;
   const AclTable& acls() const;
-  /// Paths of the ephemerals of `session`, sorted; empty set when none.
-  const std::set<std::string>& ephemerals(SessionId session) const;
+  /// Paths of the ephemerals of `session`, sorted.
+  std::vector<std::string> ephemerals(SessionId session) const;
   std::vector<SessionId> sessions_with_ephemerals() const;
   /// Paths of the nodes that are deleted once they are of no use, sorted.
   const std::set<std::string>& containers() const;

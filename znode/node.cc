@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <new>
+#include <type_traits>
 
 #include "base/ensure.h"
 
@@ -27,24 +30,56 @@ Stat client_stat(const NodeState& node) {
   return stat;
 }
 
-std::uint64_t continue_hash(std::uint64_t hash, std::string_view text) {
-  for (char c : text) {
+std::uint32_t path_hash(std::string_view path) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
+  for (char c : path) {
     hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3ULL;  // FNV-1a
+    hash *= 0x100000001b3ULL;
   }
-  return hash;
+  // FNV's low bits follow the last characters closely; the product spreads them.
+  return static_cast<std::uint32_t>((hash * 0x9e3779b97f4a7c15ULL) >> 32);
 }
 
-Node::Node(Node* parent, std::string_view name, std::optional<std::string_view> data)
-    : parent_(parent),
-      path_hash_(parent == nullptr ? kRootHash
-                                   : continue_hash(continue_hash(parent->path_hash_, "/"), name)) {
-  store(name, data);
+Node& Node::make(NodePool& pool, Node* parent, std::string_view name, std::uint32_t path_hash,
+                 std::optional<std::string_view> data) {
+  static_assert(std::is_trivially_destructible_v<Node>);
+  ENSURE(name.size() < (std::size_t{1} << 30));  // A frame is shorter.
+  Node& node = *new (pool.small_at(pool.allocate(sizeof(Node)))) Node();
+  node.parent_ = parent == nullptr ? 0 : parent->ref();
+  node.path_hash_ = path_hash;
+  node.name_length = static_cast<std::uint32_t>(name.size());
+  node.content_ = pool.allocate(node.content_size());
+  name.copy(node.text(), name.size());
+  node.store_data(data);
+  return node;
+}
+
+void Node::destroy() {
+  if (num_children > 0) delete child_set();
+  NodePool& pool = this->pool();
+  pool.release(content_, content_size());
+  pool.release(ref(), sizeof(Node));
+}
+
+std::size_t Node::content_size(bool with_children, std::int32_t length) const {
+  const std::size_t size = (with_children ? sizeof(ChildSet*) : 0) + name_length +
+                           static_cast<std::size_t>(std::max(length, 0));
+  return std::max(size, std::size_t{1});
+}
+
+ChildSet* Node::child_set() const {
+  ChildSet* set = nullptr;
+  std::memcpy(&set, content(), sizeof set);
+  return set;
+}
+
+Node* Node::parent() const {
+  return parent_ == 0 ? nullptr : static_cast<Node*>(pool().small_at(parent_));
 }
 
 std::optional<std::string_view> Node::data() const {
   if (data_length < 0) return std::nullopt;
-  return std::string_view(bytes_.get() + name_length_, static_cast<std::size_t>(data_length));
+  return std::string_view(text() + name_length, static_cast<std::size_t>(data_length));
 }
 
 Buffer Node::data_copy() const {
@@ -54,13 +89,13 @@ Buffer Node::data_copy() const {
 
 std::string Node::path() const {
   std::size_t length = 0;
-  for (const Node* node = this; node->parent_ != nullptr; node = node->parent_) {
-    length += 1 + node->name_length_;
+  for (const Node* node = this; node->parent_ != 0; node = node->parent()) {
+    length += 1 + node->name_length;
   }
   std::string path(length, '/');
-  for (const Node* node = this; node->parent_ != nullptr; node = node->parent_) {
-    length -= node->name_length_;
-    node->name().copy(path.data() + length, node->name_length_);
+  for (const Node* node = this; node->parent_ != 0; node = node->parent()) {
+    length -= node->name_length;
+    node->name().copy(path.data() + length, node->name_length);
     --length;
   }
   return path;
@@ -68,7 +103,7 @@ std::string Node::path() const {
 
 bool Node::is_at(std::string_view path) const {
   const Node* node = this;
-  for (; node->parent_ != nullptr; node = node->parent_) {
+  for (; node->parent_ != 0; node = node->parent()) {
     const std::string_view own = node->name();
     if (path.size() <= own.size() || !path.ends_with(own)) return false;
     path.remove_suffix(own.size());
@@ -79,57 +114,59 @@ bool Node::is_at(std::string_view path) const {
 }
 
 void Node::store_data(std::optional<std::string_view> data) {
-  const std::string own(name());
-  store(own, data);
-}
-
-void Node::store(std::string_view name, std::optional<std::string_view> data) {
-  const std::size_t data_size = data ? data->size() : 0;
-  ENSURE(data_size <= static_cast<std::size_t>(INT32_MAX));
-  auto bytes = std::make_unique_for_overwrite<char[]>(name.size() + data_size);
-  name.copy(bytes.get(), name.size());
-  if (data) data->copy(bytes.get() + name.size(), data_size);
-  bytes_ = std::move(bytes);
-  name_length_ = static_cast<std::uint32_t>(name.size());
-  data_length = data ? static_cast<std::int32_t>(data_size) : -1;
-}
-
-std::span<Node* const> Node::children() const {
-  if (!children_) return {};
-  if (!children_->sorted) {
-    std::vector<Node*>& nodes = children_->nodes;
-    std::sort(nodes.begin(), nodes.end(),
-              [](const Node* a, const Node* b) { return a->name() < b->name(); });
-    for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i]->slot_ = static_cast<std::uint32_t>(i);
-    children_->sorted = true;
+  const std::size_t size = data ? data->size() : 0;
+  ENSURE(size <= static_cast<std::size_t>(INT32_MAX));
+  const std::int32_t length = data ? static_cast<std::int32_t>(size) : -1;
+  if (!NodePool::same_room(content_size(), content_size(num_children > 0, length))) {
+    move_content(num_children > 0, length);
   }
-  return children_->nodes;
+  data_length = length;
+  if (data) data->copy(text() + name_length, size);
+}
+
+/// A new second piece with room for `length` bytes of data, and with what fits of the old one.
+void Node::move_content(bool with_children, std::int32_t length) {
+  NodePool& pool = this->pool();
+  const std::size_t size = content_size(with_children, length);
+  const PoolRef moved = pool.allocate(size);
+  const std::size_t head = with_children ? sizeof(ChildSet*) : 0;
+  char* to = static_cast<char*>(pool.at(moved, size));
+  const std::size_t old_text = content_size() - (num_children > 0 ? sizeof(ChildSet*) : 0);
+  if (with_children && num_children > 0) std::memcpy(to, content(), head);
+  std::memcpy(to + head, text(), std::min(old_text, size - head));
+  pool.release(content_, content_size());
+  content_ = moved;
+}
+
+ChildRange Node::children() const {
+  if (num_children == 0) return {};
+  return {pool(), *child_set()};
 }
 
 void Node::add_child(Node& child) {
-  ENSURE(child.parent_ == this);
-  if (!children_) children_ = std::make_unique<Children>();
-  std::vector<Node*>& nodes = children_->nodes;
-  if (!nodes.empty() && !(nodes.back()->name() < child.name())) children_->sorted = false;
-  child.slot_ = static_cast<std::uint32_t>(nodes.size());
-  nodes.push_back(&child);
-  num_children = static_cast<std::int32_t>(nodes.size());
+  ENSURE(child.parent() == this);
+  if (num_children == 0) {
+    move_content(/*with_children=*/true, data_length);
+    num_children = 1;
+    ChildSet* set = std::make_unique<ChildSet>().release();
+    std::memcpy(content(), &set, sizeof set);
+  }
+  ChildSet& set = *child_set();
+  set.insert(pool(), child.ref());
+  num_children = static_cast<std::int32_t>(set.size());
 }
 
 void Node::remove_child(Node& child) {
-  ENSURE(children_ != nullptr);
-  std::vector<Node*>& nodes = children_->nodes;
-  ENSURE(child.slot_ < nodes.size());
-  ENSURE(nodes[child.slot_] == &child);
-  Node* last = nodes.back();
-  if (last != &child) {
-    nodes[child.slot_] = last;
-    last->slot_ = child.slot_;
-    children_->sorted = false;
+  ENSURE(num_children > 0);
+  ChildSet& set = *child_set();
+  set.erase(pool(), child.ref());
+  if (set.size() > 0) {
+    num_children = static_cast<std::int32_t>(set.size());
+    return;
   }
-  nodes.pop_back();
-  num_children = static_cast<std::int32_t>(nodes.size());
-  if (nodes.empty()) children_.reset();
+  delete &set;
+  move_content(/*with_children=*/false, data_length);
+  num_children = 0;
 }
 
 }  // namespace quorate::znode

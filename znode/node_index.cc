@@ -1,73 +1,146 @@
 #include "znode/node_index.h"
 
 #include "base/ensure.h"
+#include "znode/path.h"
 
 namespace quorate::znode {
 namespace {
 
 constexpr std::size_t kFirstSlots = 16;
+constexpr std::size_t kMostSlots = 1024;
+/// Hashes that are alike beyond this depth are alike by intent: such a table grows instead.
+constexpr unsigned kMostDepth = 22;
+
+bool is_full(std::size_t used, std::size_t slots) {
+  return (used + 1) * 8 > slots * 7;
+}
 
 }  // namespace
 
-NodeIndex::NodeIndex() : slots_(kFirstSlots) {}
+NodeIndex::NodeIndex() {
+  clear();
+}
 
-std::size_t NodeIndex::home(std::uint64_t hash) const {
-  // FNV's low bits follow the last characters closely; the product spreads them.
-  return ((hash * 0x9e3779b97f4a7c15ULL) >> 20) & (slots_.size() - 1);
+NodeIndex::~NodeIndex() {
+  clear();
+}
+
+void NodeIndex::clear() {
+  const Table* last = nullptr;
+  for (Table* table : tables_) {
+    if (table == last) continue;
+    for (PoolRef ref : table->slots) {
+      if (ref != 0) node_at(ref).destroy();
+    }
+    delete last;
+    last = table;
+  }
+  delete last;
+  pool_ = std::make_unique<NodePool>();
+  depth_ = 0;
+  size_ = 0;
+  auto first = std::make_unique<Table>();
+  first->slots.resize(kFirstSlots);
+  tables_.assign(1, first.release());
 }
 
 Node* NodeIndex::find(std::string_view path) const {
-  const std::uint64_t hash = continue_hash(kRootHash, path);
-  for (std::size_t slot = home(hash); slots_[slot]; slot = after(slot)) {
-    Node* node = slots_[slot].get();
-    if (node->path_hash() == hash && node->is_at(path)) return node;
+  const std::uint32_t hash = path_hash(path);
+  const Table& table = table_of(hash);
+  const std::size_t mask = table.slots.size() - 1;
+  for (std::size_t slot = hash & mask; table.slots[slot] != 0; slot = (slot + 1) & mask) {
+    Node& node = node_at(table.slots[slot]);
+    if (node.path_hash() == hash && node.is_at(path)) return &node;
   }
   return nullptr;
 }
 
-Node& NodeIndex::insert(std::unique_ptr<Node> node) {
-  if ((size_ + 1) * 4 > slots_.size() * 3) grow();
-  Node& placed = *node;
-  place(std::move(node));
+Node& NodeIndex::create(Node* parent, std::string_view path, std::optional<std::string_view> data) {
+  const std::uint32_t hash = path_hash(path);
+  const std::string_view name = parent == nullptr ? std::string_view() : last_name(path);
+  Node& node = Node::make(*pool_, parent, name, hash, data);
+  make_room(hash);
+  place(table_of(hash), node.ref(), hash);
   ++size_;
-  return placed;
+  return node;
 }
 
-void NodeIndex::erase(Node& node) {
-  std::size_t hole = slot_of(node);
-  slots_[hole].reset();
-  --size_;
+void NodeIndex::destroy(Node& node) {
+  Table& table = table_of(node.path_hash());
+  std::vector<PoolRef>& slots = table.slots;
+  const std::size_t mask = slots.size() - 1;
+  const PoolRef ref = node.ref();
+  std::size_t hole = node.path_hash() & mask;
+  while (slots[hole] != ref) {
+    ENSURE(slots[hole] != 0);
+    hole = (hole + 1) & mask;
+  }
   // Moves later nodes of the same run back, so that no search stops at the hole too early.
-  for (std::size_t slot = after(hole); slots_[slot]; slot = after(slot)) {
-    const std::size_t mask = slots_.size() - 1;
-    const std::size_t distance_home = (slot - home(slots_[slot]->path_hash())) & mask;
+  for (std::size_t slot = (hole + 1) & mask; slots[slot] != 0; slot = (slot + 1) & mask) {
+    const std::size_t distance_home = (slot - node_at(slots[slot]).path_hash()) & mask;
     const std::size_t distance_hole = (slot - hole) & mask;
     if (distance_home < distance_hole) continue;
-    slots_[hole] = std::move(slots_[slot]);
+    slots[hole] = slots[slot];
     hole = slot;
   }
+  slots[hole] = 0;
+  --table.used;
+  --size_;
+  node.destroy();
 }
 
-std::size_t NodeIndex::slot_of(const Node& node) const {
-  std::size_t slot = home(node.path_hash());
-  while (slots_[slot].get() != &node) {
-    ENSURE(slots_[slot] != nullptr);
-    slot = after(slot);
+void NodeIndex::place(Table& table, PoolRef ref, std::uint32_t hash) {
+  const std::size_t mask = table.slots.size() - 1;
+  std::size_t slot = hash & mask;
+  while (table.slots[slot] != 0) slot = (slot + 1) & mask;
+  table.slots[slot] = ref;
+  ++table.used;
+}
+
+void NodeIndex::make_room(std::uint32_t hash) {
+  while (true) {
+    Table& table = table_of(hash);
+    if (!is_full(table.used, table.slots.size())) return;
+    if (table.slots.size() < kMostSlots || table.depth == kMostDepth) {
+      widen(table);
+    } else {
+      split(hash);
+    }
   }
-  return slot;
 }
 
-void NodeIndex::place(std::unique_ptr<Node> node) {
-  std::size_t slot = home(node->path_hash());
-  while (slots_[slot]) slot = after(slot);
-  slots_[slot] = std::move(node);
+void NodeIndex::widen(Table& table) {
+  std::vector<PoolRef> old(table.slots.size() * 2);
+  old.swap(table.slots);
+  table.used = 0;
+  for (PoolRef ref : old) {
+    if (ref != 0) place(table, ref, node_at(ref).path_hash());
+  }
 }
 
-void NodeIndex::grow() {
-  std::vector<std::unique_ptr<Node>> old(slots_.size() * 2);
-  old.swap(slots_);
-  for (std::unique_ptr<Node>& node : old) {
-    if (node) place(std::move(node));
+void NodeIndex::split(std::uint32_t hash) {
+  if (table_of(hash).depth == depth_) {
+    std::vector<Table*> doubled;
+    doubled.reserve(tables_.size() * 2);
+    for (Table* table : tables_) doubled.insert(doubled.end(), 2, table);
+    tables_.swap(doubled);
+    ++depth_;
+  }
+  Table& lower = table_of(hash);
+  Table* upper = std::make_unique<Table>().release();
+  std::vector<PoolRef> old(lower.slots.size());
+  upper->slots.resize(old.size());
+  old.swap(lower.slots);
+  lower.used = 0;
+  upper->depth = ++lower.depth;
+  // The table stood at `span` places in a row; the later half is the new one's.
+  const std::size_t span = std::size_t{1} << (depth_ - lower.depth + 1);
+  const std::size_t begin = number_of(hash) & ~(span - 1);
+  for (std::size_t i = begin + span / 2; i < begin + span; ++i) tables_[i] = upper;
+  for (PoolRef ref : old) {
+    if (ref == 0) continue;
+    const std::uint32_t own = node_at(ref).path_hash();
+    place(table_of(own), ref, own);
   }
 }
 

@@ -23,7 +23,7 @@ const Node* listed_node(const ReadContext& context, const PathWatchRequest& requ
 
 /// In byte order, so that equal trees give equal answers; clients must not rely on any order.
 void write_names(const Node& node, JuteWriter& out) {
-  std::span<Node* const> children = node.children();
+  const ChildRange children = node.children();
   out.i32(static_cast<std::int32_t>(children.size()));
   for (const Node* child : children) out.string(child->name());
 }
@@ -53,10 +53,10 @@ Code read_all_children_number(const ReadContext& context, const PathRequest& req
   std::int32_t count = 0;
   std::vector<const Node*> todo{node};
   while (!todo.empty()) {
-    std::span<Node* const> children = todo.back()->children();
+    const ChildRange children = todo.back()->children();
     todo.pop_back();
     count += static_cast<std::int32_t>(children.size());
-    todo.insert(todo.end(), children.begin(), children.end());
+    for (const Node* child : children) todo.push_back(child);
   }
   out.i32(count);
   return Code::Ok;
