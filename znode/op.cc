@@ -107,10 +107,19 @@ Code read(const ReadContext& context, OpCode op, ByteView body, JuteWriter& out)
   return code;
 }
 
+const AclList* event_acl(const DataTree& tree, const Fire& fire) {
+  const AclList* list = fire.deleted_acl.get();
+  if (list == nullptr) {
+    const Node* node = tree.find(fire.path);
+    if (node == nullptr) return nullptr;
+    list = &tree.acls().list(node->acl);
+  }
+  return permits(*list, {}, perm::kRead) ? nullptr : list;
+}
+
 bool may_see_event(const DataTree& tree, const Caller& caller, const Fire& fire) {
-  if (fire.deleted_acl) return permits(*fire.deleted_acl, caller.identities, perm::kRead);
-  const Node* node = tree.find(fire.path);
-  return node == nullptr || permits(tree.acls().list(node->acl), caller.identities, perm::kRead);
+  const AclList* list = event_acl(tree, fire);
+  return list == nullptr || permits(*list, caller.identities, perm::kRead);
 }
 
 }  // namespace quorate::znode

@@ -145,6 +145,10 @@ Code read(const ReadContext& context, OpCode op, ByteView body, JuteWriter& out)
 /// the lists; those events precede the reply and carry zxid -1.
 Result<std::vector<Fire>> set_watches(const ReadContext& context, OpCode op, ByteView body);
 
+/// The list by which READ on the node of an event is judged at trigger time (3.9.2); nullptr:
+/// nobody need be asked, because everybody may read it or it is gone. Valid until the tree changes.
+const AclList* event_acl(const DataTree& tree, const Fire& fire);
+
 /// READ on the node an event is about, for the filter at trigger time (3.9.2). A deleted node's ACL
 /// travels in the event; true for a node that is gone otherwise. With OpOptions::skip_acl the
 /// caller does not ask.

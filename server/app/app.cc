@@ -54,7 +54,7 @@ App::App(Config config)
       mailbox_(io_, [this](std::vector<Mailbox::Letter> letters) {
         if (!replica_) return;
         for (const Mailbox::Letter& letter : letters) letter(*replica_);
-        replica_->pump();
+        pump();
       }) {}
 
 App::~App() = default;
@@ -203,7 +203,7 @@ void App::arm_tick() {
       if (election_links_) election_links_->sweep(now);
     }
     replica_->on_tick();
-    replica_->pump();
+    pump();
     // From the last expiry, not from now: the rate does not drift. After a long pause the missed
     // ticks are not made up for.
     const milliseconds period(consensus::kTickPeriodMs);
@@ -275,6 +275,19 @@ void App::on_link_down(LinkId link) {
 }
 void App::pump() {
   replica_->pump();
+  tell_on();
+}
+
+/// Slices take turns with whatever else is ready.
+void App::tell_on() {
+  if (telling_ || !replica_->has_more()) return;
+  telling_ = true;
+  asio::post(io_, [this] {
+    telling_ = false;
+    if (!replica_) return;
+    replica_->pump_more();
+    tell_on();
+  });
 }
 void App::note(char severity, const std::string& text) {
   events_.note(severity, text);

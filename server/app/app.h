@@ -51,6 +51,7 @@ class App : private Inbox, private AdminSource, private Clock {
   void start_http();
   void await_signal();
   void arm_tick();
+  void tell_on();
   void stop(int signal);
   int fail(int exit_code, const std::string& text);
 
@@ -85,6 +86,7 @@ class App : private Inbox, private AdminSource, private Clock {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer tick_;
   std::int64_t next_sweep_ms_ = 0;
+  bool telling_ = false;  ///< A turn for Replica::pump_more() is on its way.
   std::int64_t trace_mask_ = kDefaultTraceMask;
   StartupTimes startup_;
   Mailbox mailbox_;

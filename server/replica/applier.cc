@@ -50,14 +50,11 @@ znode::Outcome Applier::apply(const consensus::LogRecord& record, znode::ReplayM
 
 void Applier::notify(const znode::Outcome& outcome, Zxid zxid) {
   for (const znode::Fire& fire : outcome.fires) {
-    const std::vector<ConnectionId> watchers = watches_.take(fire);
+    std::vector<ConnectionId> watchers = watches_.take(fire);
+    if (watchers.empty()) continue;
     count_watchers(metrics_, fire.type, watchers.size());
-    for (ConnectionId id : watchers) {
-      Connection* connection = connections_.find(id);
-      if (connection == nullptr) continue;
-      znode::Caller caller{connection->session, connection->identities};
-      if (znode::may_see_event(tree_, caller, fire)) connections_.event(*connection, fire, zxid);
-    }
+    const AclList* acl = options_.skip_acl ? nullptr : znode::event_acl(tree_, fire);
+    connections_.broadcast(fire, zxid, acl, std::move(watchers));
   }
   for (const znode::Outcome& part : outcome.parts) notify(part, zxid);
 }

@@ -14,10 +14,15 @@ namespace quorate::server {
 class Applier {
  public:
   Applier(znode::DataTree& tree, znode::WatchTable& watches, Connections& connections,
-          ReplicaMetrics& metrics)
-      : tree_(tree), watches_(watches), connections_(connections), metrics_(metrics) {}
+          const znode::OpOptions& options, ReplicaMetrics& metrics)
+      : tree_(tree),
+        watches_(watches),
+        connections_(connections),
+        options_(options),
+        metrics_(metrics) {}
 
-  /// Events enter the out buffers here, so before any reply that could show the new state (R64).
+  /// Events are handed to Connections here, so before any reply that could show the new state
+  /// (R64).
   /// fatal() when the txn cannot be applied: this server can then follow its leader no further, and
   /// going on would make it a different tree.
   znode::Outcome apply(const consensus::LogRecord& record, znode::ReplayMode mode);
@@ -29,6 +34,7 @@ class Applier {
   znode::DataTree& tree_;
   znode::WatchTable& watches_;
   Connections& connections_;
+  const znode::OpOptions& options_;
   ReplicaMetrics& metrics_;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "znode/acl.h"
 #include "znode/proto/records.h"
 
 namespace quorate::server {
@@ -11,6 +12,10 @@ namespace quorate::server {
 namespace {
 constexpr std::size_t kSpareBuffersMax = 64;
 constexpr std::size_t kSpareBufferBytesMax = 64 << 10;
+
+Listener listener_of(Connection& connection) {
+  return {connection.id, connection.identities, connection.told};
+}
 }  // namespace
 
 void ConnectionStatistics::answered_in(std::int64_t latency_ms) {
@@ -74,6 +79,71 @@ void Connections::event(Connection& connection, const znode::Fire& fire, Zxid zx
   });
   metrics_.watch_bytes += std::exchange(metrics_.response_bytes, before) - before;
 }
+
+// ---- Broadcasts
+// ----------------------------------------------------------------------------------
+
+void Connections::count_event(Connection& connection, std::size_t frame_bytes) {
+  metrics_.watch_bytes += frame_bytes;
+  metrics_.count_response(frame_bytes - sizeof(std::int32_t));
+  ++connection.statistics.sent;
+  ++packets_sent_;
+}
+
+void Connections::append_event(Connection& connection, ByteView frame) {
+  if (connection.out.capacity() == 0) connection.out = take_buffer();
+  append(connection.out, frame);
+  count_event(connection, frame.size());
+  touched(connection);
+}
+
+void Connections::catch_up(Connection& connection) {
+  fan_out_.catch_up({connection.id, connection.identities, connection.told}, [&](ByteView frame) {
+    REACHED("event told ahead of its slice");
+    append_event(connection, frame);
+  });
+}
+
+void Connections::broadcast(const znode::Fire& fire, Zxid zxid, const AclList* acl,
+                            std::vector<ConnectionId> to) {
+  Bytes frame;
+  append_frame(frame, [&](JuteWriter& out) {
+    encode(out, ReplyHeader{xid::kEvent, zxid, Code::Ok});
+    encode(out, WatcherEvent{fire.type, KeeperState::SyncConnected, fire.path});
+  });
+  if (to.size() > limits_.at_once) {
+    // Whoever makes events faster than they leave pays for it, not the memory.
+    if (fan_out_.full()) {
+      fan_out_.advance(
+          fan_out_.left_of_oldest(), [this](ConnectionId id) { return find(id); }, listener_of,
+          [this](Connection& connection, ByteView older) { append_event(connection, older); });
+    }
+    auto kept = acl == nullptr ? nullptr : std::make_shared<const AclList>(*acl);
+    return fan_out_.add(std::move(frame), std::move(kept), std::move(to));
+  }
+  for (ConnectionId id : to) {
+    Connection* connection = find(id);
+    if (connection == nullptr) continue;
+    if (acl != nullptr && !znode::permits(*acl, connection->identities, perm::kRead)) continue;
+    if (!fan_out_.empty()) catch_up(*connection);
+    append_event(*connection, frame);
+  }
+}
+
+void Connections::tell_slice(Clients& clients) {
+  fan_out_.advance(
+      limits_.slice, [this](ConnectionId id) { return find(id); }, listener_of,
+      [&](Connection& connection, ByteView frame) {
+        // Nothing waits in front of it: straight on, without a buffer.
+        if (!connection.out.empty()) return append_event(connection, frame);
+        clients.send(connection.id, frame);
+        count_event(connection, frame.size());
+      });
+  clients.flush();
+}
+
+// ---- The rest
+// ------------------------------------------------------------------------------------
 
 void Connections::reply(Connection& connection, const ReplyHeader& header) {
   send(connection, [&](JuteWriter& out) { encode(out, header); });

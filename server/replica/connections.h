@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "server/replica/client_origin.h"
+#include "server/replica/fan_out.h"
 #include "server/replica/metrics.h"
 #include "server/replica/ports.h"
 #include "server/replica/request_gate.h"
@@ -60,7 +61,8 @@ struct Connection {
   std::int16_t last_op = 0;  ///< OpCode of the last answer; 0: none.
   std::int32_t timeout_ms = 0;
   SessionId session;
-  Zxid attached_after;  ///< Last zxid logged here when the session came to this connection.
+  Zxid attached_after;     ///< Last zxid logged here when the session came to this connection.
+  std::uint64_t told = 0;  ///< See Listener.
   std::optional<bool> read_only;  ///< The byte of the connect request; the answer mirrors it.
   znode::Identities identities;
   RequestQueue queue;
@@ -78,7 +80,7 @@ struct Connection {
 /// replica made them (hazard R64).
 class Connections {
  public:
-  explicit Connections(ReplicaMetrics& metrics) : metrics_(metrics) {}
+  Connections(FanOutLimits limits, ReplicaMetrics& metrics) : limits_(limits), metrics_(metrics) {}
 
   Connection& open(ConnectionId id, ClientOrigin origin);
   /// nullptr when it has ended or is closing.
@@ -93,6 +95,9 @@ class Connections {
   template <class Fill>
   void send(Connection& connection, Fill&& fill);
   void event(Connection& connection, const znode::Fire& fire, Zxid zxid);
+  /// Tells those of `to` who have READ by `acl` (nullptr: all): a few at once, more by slices.
+  void broadcast(const znode::Fire& fire, Zxid zxid, const AclList* acl,
+                 std::vector<ConnectionId> to);
   void reply(Connection& connection, const ReplyHeader& header);
 
   /// Closes once what is in `out` has been sent. The value is gone afterwards.
@@ -114,26 +119,38 @@ class Connections {
 
   void flush(Clients& clients);
 
+  /// Broadcasts wait for tell_slice().
+  bool has_slices() const { return !fan_out_.empty(); }
+  /// Hands the next slice to the port.
+  void tell_slice(Clients& clients);
+
  private:
   struct Departure {
     ConnectionId id;
     Bytes out;
   };
   void detach(Connection& connection);
+  /// Before anything else is appended to `out`.
+  void catch_up(Connection& connection);
+  void count_event(Connection& connection, std::size_t frame_bytes);
+  void append_event(Connection& connection, ByteView frame);
   Bytes take_buffer();
   void give_back(Bytes buffer);
 
+  const FanOutLimits limits_;
   ReplicaMetrics& metrics_;
   std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
   std::unordered_map<SessionId, Connection*> by_session_;
   std::vector<ConnectionId> dirty_;
   std::vector<Departure> departures_;
+  FanOut fan_out_;
   std::vector<Bytes> spare_;  ///< Empty buffers with capacity: an idle connection holds none.
   std::uint64_t packets_sent_ = 0;
 };
 
 template <class Fill>
 void Connections::send(Connection& connection, Fill&& fill) {
+  if (!fan_out_.empty()) catch_up(connection);
   if (connection.out.capacity() == 0) connection.out = take_buffer();
   const std::size_t before = connection.out.size();
   append_frame(connection.out, fill);

@@ -34,12 +34,12 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
       ports(given_ports),
       tree(std::move(recovered.tree)),
       recovered_fuzzy_until(recovered.fuzzy_until),
-      connections(metrics),
+      connections(options.fan_out, metrics),
       gate({options.outstanding_max, options.per_connection_max}),
       sessions(options.peer.self, options.peer.tick_time_ms, ports.clock.wall_ms(), random.fork()),
       checkpoints(checkpoint_limits(options), recovered.durable.checkpoint,
                   options.peer.init_limit * options.peer.tick_time_ms, ports.disk, ports.links),
-      applier(tree, watches, connections, metrics),
+      applier(tree, watches, connections, options.ops, metrics),
       reader(tree, watches, connections, options.ops, metrics),
       peer(options.peer, std::move(recovered.durable), random.fork()),
       started_ms(ports.clock.now_ms()),
@@ -416,6 +416,15 @@ void Replica::on_tick() {
 
 void Replica::pump() {
   impl_->pump();
+}
+
+bool Replica::has_more() const {
+  return impl_->connections.has_slices();
+}
+
+void Replica::pump_more() {
+  impl_->connections.tell_slice(impl_->ports.clients);
+  impl_->connections.flush(impl_->ports.clients);
 }
 
 void Replica::stop() {

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "consensus/peer.h"
 #include "server/replica/client_origin.h"
+#include "server/replica/fan_out.h"
 #include "server/replica/metrics.h"
 #include "server/replica/ports.h"
 #include "server/replica/status.h"
@@ -34,6 +35,7 @@ struct ReplicaOptions {
   std::size_t checkpoint_log_bytes = 256u << 20;
   std::int64_t snap_count = 100000;             ///< And after so many records.
   std::int64_t sessionless_timeout_ms = 10000;  ///< A connection that sends no handshake.
+  FanOutLimits fan_out;
 };
 
 /// What recovery hands over: the tree as of the checkpoint, and what consensus needs to know.
@@ -83,6 +85,11 @@ class Replica {
 
   /// Works until nothing is left to do, then flushes Links and Clients. End of every batch.
   void pump();
+
+  /// True: events for many connections wait to leave in slices. The driver calls pump_more() at its
+  /// next turn, after whatever else is ready, until this is false.
+  bool has_more() const;
+  void pump_more();
 
   /// Orderly stop: refuse new work, write a last checkpoint. The driver then drains Disk.
   void stop();

@@ -20,6 +20,7 @@ struct Server::Life {
   SimObserver observer;
   std::unique_ptr<SimDisk> disk;
   std::unique_ptr<server::Replica> replica;
+  bool telling = false;  ///< A turn for Replica::pump_more() is on its way.
 };
 
 Server::Server(World& world, int id, Random random)
@@ -72,6 +73,8 @@ server::ReplicaOptions Server::replica_options() const {
   options.min_session_timeout_ms = 100;
   options.max_session_timeout_ms = 60000;
   options.outstanding_max = plan.outstanding_max;
+  // On half of the servers every event waits for its slice, a connection at a time.
+  if (id_ % 2 == 1) options.fan_out = {.at_once = 0, .slice = 1};
   options.per_connection_max = plan.per_connection_max;
   options.checkpoint_dirty_bytes = plan.checkpoint_dirty_bytes;
   options.checkpoint_log_bytes = plan.checkpoint_log_bytes;
@@ -178,6 +181,19 @@ void Server::set_disk_slow(int factor) {
 // ---- Inputs
 // --------------------------------------------------------------------------------------
 
+/// As the event loop does: the next slice of events at its next turn.
+void Server::tell_on() {
+  if (life_->telling || !life_->replica->has_more()) return;
+  life_->telling = true;
+  world_.scheduler.after(1, [this, incarnation = incarnation_] {
+    if (incarnation != incarnation_) return;
+    run([this] {
+      life_->telling = false;
+      life_->replica->pump_more();
+    });
+  });
+}
+
 /// One batch of the event loop: an input, then all that follows from it, then every check.
 void Server::run(const std::function<void()>& action) {
   if (frozen_) {
@@ -188,6 +204,7 @@ void Server::run(const std::function<void()>& action) {
     action();
     life_->replica->pump();
     life_->replica->peer().check_invariants();
+    tell_on();
   } catch (const ServerFatal& fatal) {
     throw Violation("server " + std::to_string(id_) + " ended by fatal(): " + fatal.what);
   } catch (const test::SimCrash&) {

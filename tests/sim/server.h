@@ -69,6 +69,7 @@ class Server final : public Host, public DiskOwner {
   friend class SimObserver;
 
   void run(const std::function<void()>& action);
+  void tell_on();
   void arrive(std::function<void()> action);
   void tick();
   server::StorageOptions storage_options() const;
