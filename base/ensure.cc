@@ -23,11 +23,11 @@ void ensure_failed(const char* condition, const char* file, int line) {
   std::abort();
 }
 
-void fatal(std::string_view what) {
+void fatal(std::string_view what, int exit_code) {
   if (fatal_hook != nullptr) fatal_hook(what);
   std::fprintf(stderr, "FATAL %.*s\n", static_cast<int>(what.size()), what.data());
   std::fflush(stderr);
-  std::_Exit(1);
+  std::_Exit(exit_code);
 }
 
 void set_fatal_hook(void (*hook)(std::string_view)) {

@@ -10,10 +10,10 @@ namespace quorate {
 /// Prints file, line and text to standard error and aborts. For our own bugs.
 [[noreturn]] void ensure_failed(const char* condition, const char* file, int line);
 
-/// Prints `what` to standard error and ends the process with exit code 1, at once and without
+/// Prints `what` to standard error and ends the process with `exit_code`, at once and without
 /// destructors: the ground gave way (fsync failed, log damaged before its tail), nothing may be
 /// written any more. Any thread.
-[[noreturn]] void fatal(std::string_view what);
+[[noreturn]] void fatal(std::string_view what, int exit_code = 1);
 
 /// Replaces what fatal() does, for the simulator, where one server of many "dies". The hook must
 /// not return (it throws). Set before threads start; nullptr restores the default.

@@ -76,6 +76,8 @@ const MetricRow kRows[] = {
     gauge("min_client_response_size", kAlways, [](Facts f) -> MetricValue { return f.metrics->replica.min_response_bytes; }, "Bytes of the smallest response; -1: none."),
     gauge("non_mtls_local_conn_count", kAlways, [](Facts) -> MetricValue { return whole(0); }, "TLS connections from this machine without a client certificate."),
     gauge("quorum_size", kEnsemble, [](Facts f) -> MetricValue { return whole(f.status.quorum_size); }, "Voting servers."),
+    // The name of 3.5, which old tools read.
+    gauge("fsync_threshold_exceed_count", kAlways, [](Facts f) -> MetricValue { return whole(f.status.slow_syncs); }, "Syncs of the log above fsync.warningthresholdms."),
     gauge("synced_followers", kLeader, [](Facts f) -> MetricValue { return whole(f.status.synced_followers); }, "Followers up to date."),
     gauge("synced_non_voting_followers", kLeader, [](Facts) -> MetricValue { return whole(0); }, "Non-voting followers up to date."),
     gauge("synced_observers", kLeader, [](Facts) -> MetricValue { return whole(0); }, "Observers up to date."),

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "server/net/inbox.h"
 #include "server/net/links.h"
 #include "server/replica/replica.h"
+#include "server/storage/real/data_lock.h"
 #include "server/storage/real/disk_thread.h"
 #include "server/storage/real/posix_files.h"
 
@@ -30,6 +32,7 @@ namespace quorate::server {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitUnexpected = 1;
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitDataDir = 3;
 inline constexpr int kExitQuorumPort = 14;
 
 /// One server from start to stop. Owned by the main thread, which becomes the event loop.
@@ -44,10 +47,13 @@ class App : private Inbox, private AdminSource, private Clock {
 
  private:
   // ---- Start and stop --------------------------------------------------------------------------
+  bool lock_data();
   bool bind_ports();
   bool bind_server_ports();
   bool recover();
   void start();
+  void run_loop();
+  void write_held_group();
   void start_http();
   void await_signal();
   void arm_tick();
@@ -80,6 +86,7 @@ class App : private Inbox, private AdminSource, private Clock {
 
   Config config_;
   int exit_code_ = kExitOk;
+  std::deque<DataLock> data_locks_;
   EventLog events_;
   PosixFiles files_;
   boost::asio::io_context io_{1};

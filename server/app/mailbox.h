@@ -31,6 +31,12 @@ class Mailbox {
     if (first) boost::asio::post(io_, [this] { deliver_(take()); });
   }
 
+  /// Any thread; false also while letters are about to be delivered.
+  bool empty() {
+    std::lock_guard lock(mutex_);
+    return letters_.empty();
+  }
+
  private:
   std::vector<Letter> take() {
     std::lock_guard lock(mutex_);

@@ -54,6 +54,13 @@ StorageOptions storage_options(const Config& config) {
   return options;
 }
 
+DiskThreadOptions disk_thread_options(const Config& config) {
+  DiskThreadOptions options;
+  options.slow_sync = std::chrono::milliseconds(config.storage.slow_sync_ms);
+  options.hold_groups = true;
+  return options;
+}
+
 PeerLinkOptions peer_link_options(const Config& config) {
   PeerLinkOptions options;
   options.ensemble = ensemble_of(config);

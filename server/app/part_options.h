@@ -6,11 +6,13 @@
 #include "server/net/peer_links.h"
 #include "server/replica/replica.h"
 #include "server/storage/disk_worker.h"
+#include "server/storage/real/disk_thread.h"
 
 namespace quorate::server {
 
 ReplicaOptions replica_options(const Config& config);
 StorageOptions storage_options(const Config& config);
+DiskThreadOptions disk_thread_options(const Config& config);
 PeerLinkOptions peer_link_options(const Config& config);
 ElectionLinkOptions election_link_options(const Config& config);
 

@@ -55,6 +55,7 @@ struct StorageConfig {
   std::string data_dir;
   std::string data_log_dir;
   bool force_sync = true;
+  std::int64_t slow_sync_ms = 1000;  ///< fsync.warningthresholdms.
   std::int64_t segment_kib = 65536;  ///< preAllocSize.
   std::int64_t snap_count = 100000;
   std::int64_t commit_log_count = 500;

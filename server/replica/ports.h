@@ -40,6 +40,9 @@ class Disk {
   /// by one atomic rename, durably; everything older is removed afterwards. Ordered with write().
   /// Answered by Replica::on_installed(link, zxid).
   virtual void install(LinkId link, znode::CheckpointBatch whole) = 0;
+
+  /// False: so much waits to be written that no new requests should be taken.
+  virtual bool has_room() const { return true; }
 };
 
 /// Connections to the other servers.

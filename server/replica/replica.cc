@@ -186,7 +186,7 @@ void Replica::Impl::answer_revalidation(const consensus::Revalidation& revalidat
 }
 
 void Replica::Impl::propose_waiting() {
-  while (proposer && !waiting_requests.empty() && peer.may_propose()) {
+  while (proposer && !waiting_requests.empty() && peer.may_propose() && ports.disk.has_room()) {
     consensus::Request request = std::move(waiting_requests.front());
     waiting_requests.pop_front();
     // A request is a sign of life too: its learner may die before its next PING reply (R58).

@@ -286,7 +286,8 @@ void Replica::Impl::close_all_clients() {
 }
 
 void Replica::Impl::throttle(Connection& connection) {
-  if (connection.throttled || !gate.above_limit(connection.queue)) return;
+  if (connection.throttled) return;
+  if (!gate.above_limit(connection.queue) && !waits_for_disk()) return;
   connection.throttled = true;
   throttled.push_back(connection.id);
   connections.touched(connection);
@@ -297,7 +298,7 @@ void Replica::Impl::resume_throttled() {
   std::erase_if(throttled, [this](ConnectionId id) {
     Connection* connection = connections.find(id);
     if (connection == nullptr) return true;
-    if (!gate.below_limit(connection->queue)) return false;
+    if (!gate.below_limit(connection->queue) || waits_for_disk()) return false;
     connection->throttled = false;
     connections.touched(*connection);
     return true;

@@ -52,6 +52,8 @@ struct Replica::Impl {
   void close_all_clients();
   void throttle(Connection& connection);
   void resume_throttled();
+  /// Requests pile up behind a disk that does not keep up: nothing more is read of those who wait.
+  bool waits_for_disk() const { return !waiting_requests.empty() && !ports.disk.has_room(); }
   void close_sessionless();
 
   // ---- The pump and what Ready asks for (replica.cc)

@@ -1,6 +1,8 @@
 #include "server/storage/disk_worker.h"
 
 #include <algorithm>
+#include <boost/system/errc.hpp>
+#include <cerrno>
 
 #include "base/ensure.h"
 #include "server/storage/disk_worker_impl.h"
@@ -17,10 +19,28 @@ using consensus::StoreAcceptedEpoch;
 using consensus::StoreCurrentEpoch;
 using consensus::TruncateLog;
 
+/// What a person can do about it; the server does nothing by itself but stop.
+const char* remedy_of(ErrorCode error) {
+  namespace errc = boost::system::errc;
+  if (error == errc::no_space_on_device || error.value() == EDQUOT) {
+    return "The disk is full. Nothing acknowledged is lost. Free space there (move or remove files "
+           "that are not the server's own), then start it again.";
+  }
+  if (error == errc::read_only_file_system || error == errc::permission_denied) {
+    return "The server may not write there. Give its user the right to, then start it again.";
+  }
+  return "The disk does not hold what is written to it. Nothing acknowledged is lost as far as the "
+         "disk keeps it. Look for its errors in the kernel's log before the server is started "
+         "again.";
+}
+
 /// No second try: after a failed write or fsync the kernel may report success for pages it has
 /// dropped, and memory would be ahead of the disk (hazards R7, R21).
 void or_fatal(ErrorCode error, const char* what, const std::string& where) {
-  if (error) fatal(std::string(what) + " path=" + where + " error=\"" + error.message() + "\"");
+  if (!error) return;
+  fatal(std::string(what) + " path=" + where + " error=\"" + error.message() + "\" action=\"" +
+            remedy_of(error) + '"',
+        kStorageExitCode);
 }
 
 }  // namespace
@@ -65,6 +85,19 @@ void DiskWorker::write(const std::vector<LogWrite>& writes) {
 void DiskWorker::stamp_durable_point() {
   or_fatal(impl_->generation.log->stamp_durable_point(), "log_sync_failed",
            impl_->paths.log(impl_->generation.number));
+}
+
+std::optional<SegmentPreparation> DiskWorker::due_preparation() {
+  return impl_->generation.log->due_preparation();
+}
+
+Result<std::unique_ptr<File>> DiskWorker::prepare(const SegmentPreparation& wanted) {
+  return prepare_segment(impl_->files, wanted);
+}
+
+void DiskWorker::prepared(const SegmentPreparation& wanted, Result<std::unique_ptr<File>> file) {
+  or_fatal(impl_->generation.log->prepared(wanted, std::move(file)), "log_prepare_failed",
+           wanted.path);
 }
 
 void DiskWorker::checkpoint(const znode::CheckpointBatch& batch) {

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "consensus/ready.h"
 #include "server/replica/replica.h"
 #include "server/storage/files.h"
+#include "server/storage/log_store.h"
 #include "server/storage/tree_store.h"
 
 namespace quorate::server {
@@ -28,11 +30,14 @@ struct StorageOptions {
   std::uint64_t nonce_seed = 0;
 };
 
+/// Exit code of the program when its files fail it.
+inline constexpr int kStorageExitCode = 10;
+
 /// Why a server cannot start, in words an operator can act on. Where open() returns a worker,
 /// `what` may hold something to log as a warning.
 struct StorageFault {
   std::string what;
-  int exit_code = 10;
+  int exit_code = kStorageExitCode;
 };
 
 /// Epochs, CURRENT, log and checkpoint of one server. One thread at a time: the disk thread, or the
@@ -52,6 +57,12 @@ class DiskWorker {
 
   /// When the log has been idle for 100 ms, and at stop: stamps the durable point.
   void stamp_durable_point();
+
+  /// The log's next segment, when it is time to make it: prepare() on any thread, then prepared()
+  /// on this one. Not across an install(): the caller sees to that.
+  std::optional<SegmentPreparation> due_preparation();
+  Result<std::unique_ptr<File>> prepare(const SegmentPreparation& wanted);
+  void prepared(const SegmentPreparation& wanted, Result<std::unique_ptr<File>> file);
 
   // ---- Checkpoint thread ------------------------------------------------------------------------
   void checkpoint(const znode::CheckpointBatch& batch);

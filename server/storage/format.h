@@ -19,10 +19,12 @@ inline constexpr const char* kTemporarySuffix = ".tmp";
 
 // ---- Log segment; all integers big-endian -------------------------------------------------------
 inline constexpr std::uint64_t kSegmentMagic = 0x51524c4f47534547;  ///< "QRLOGSEG".
-inline constexpr std::uint32_t kSegmentVersion = 1;
-/// The header fills one sector, so that no later write touches the sector that holds it.
-inline constexpr std::size_t kSegmentHeaderBytes = 64;
-inline constexpr std::uint64_t kDataStart = 512;
+inline constexpr std::uint32_t kSegmentVersion = 2;
+/// The header fills one sector, so that no later append touches the sector that holds it. Its last
+/// 8 bytes are the checksum of the rest: in every version, so that a file of a newer one is told
+/// from a damaged one.
+inline constexpr std::size_t kSegmentHeaderBytes = 512;
+inline constexpr std::uint64_t kDataStart = kSegmentHeaderBytes;
 
 inline constexpr std::uint32_t kGroupMagic = 0x51475250;  ///< "QGRP".
 inline constexpr std::size_t kGroupHeaderBytes = 40;

@@ -65,6 +65,20 @@ std::optional<Record> decode_record(const SegmentHeader& segment, ByteView file,
   return Record{Zxid{load_be<std::int64_t>(at + 8)}, bytes};
 }
 
+constexpr std::size_t kHeaderChecksumAt = kSegmentHeaderBytes - 8;
+
+bool intact_header(ByteView file) {
+  if (file.size() < kSegmentHeaderBytes) return false;
+  const std::byte* at = file.data();
+  return load_be<std::uint64_t>(at) == kSegmentMagic &&
+         load_be<std::uint64_t>(at + kHeaderChecksumAt) ==
+             checksum(at, kHeaderChecksumAt, kSegmentMagic);
+}
+
+std::uint32_t version_of(ByteView file) {
+  return load_be<std::uint32_t>(file.data() + 8);
+}
+
 bool all_zero(ByteView bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
 }
@@ -82,32 +96,38 @@ bool names_later_durable_point(const SegmentHeader& segment, ByteView file, std:
 }  // namespace
 
 Bytes encode_segment_header(const SegmentHeader& header) {
-  Bytes out(kDataStart);
+  Bytes out(kSegmentHeaderBytes);
   std::byte* at = out.data();
   store_be(at, kSegmentMagic);
   store_be(at + 8, kSegmentVersion);
+  store_be(at + 12, std::uint32_t{header.prepared});
   store_be(at + 16, header.nonce);
   store_be(at + 24, header.sequence);
   store_be(at + 32, header.base.value);
   store_be(at + 40, header.previous);
   store_be(at + 48, header.previous_end);
-  store_be(at + 56, checksum(at, 56, kSegmentMagic));
+  store_be(at + 56, header.capacity);
+  store_be(at + kHeaderChecksumAt, checksum(at, kHeaderChecksumAt, kSegmentMagic));
   return out;
 }
 
 std::optional<SegmentHeader> decode_segment_header(ByteView file) {
-  if (file.size() < kSegmentHeaderBytes) return std::nullopt;
+  if (!intact_header(file) || version_of(file) != kSegmentVersion) return std::nullopt;
   const std::byte* at = file.data();
-  if (load_be<std::uint64_t>(at) != kSegmentMagic) return std::nullopt;
-  if (load_be<std::uint32_t>(at + 8) != kSegmentVersion) return std::nullopt;
-  if (load_be<std::uint64_t>(at + 56) != checksum(at, 56, kSegmentMagic)) return std::nullopt;
   SegmentHeader header;
+  header.prepared = load_be<std::uint32_t>(at + 12) != 0;
   header.nonce = load_be<std::uint64_t>(at + 16);
   header.sequence = load_be<std::uint64_t>(at + 24);
   header.base = Zxid{load_be<std::int64_t>(at + 32)};
   header.previous = load_be<std::uint64_t>(at + 40);
   header.previous_end = load_be<std::uint64_t>(at + 48);
+  header.capacity = load_be<std::uint64_t>(at + 56);
   return header;
+}
+
+std::optional<std::uint32_t> foreign_segment_version(ByteView file) {
+  if (!intact_header(file) || version_of(file) == kSegmentVersion) return std::nullopt;
+  return version_of(file);
 }
 
 std::size_t group_size(std::span<const consensus::LogRecord* const> records) {
@@ -172,8 +192,9 @@ SegmentScan scan_segment(const SegmentHeader& header, ByteView file,
   }
   std::uint64_t end = std::min<std::uint64_t>(scan.end, file.size());
   scan.clean = !torn_group && all_zero(file.subspan(end));
-  scan.damaged =
-      scan.proven > scan.end || (!scan.clean && names_later_durable_point(header, file, scan.end));
+  // What is missing at the end of a file that was written whole may have been records.
+  scan.damaged = scan.proven > scan.end || file.size() < header.capacity ||
+                 (!scan.clean && names_later_durable_point(header, file, scan.end));
   return scan;
 }
 

@@ -18,15 +18,22 @@ struct SegmentHeader {
   std::uint64_t sequence = 0;
   Zxid base;  ///< The zxid just before the first record.
   /// The segment before this one, and where it ends: bytes behind that are not part of the log. So
-  /// one new file makes a cut of the log, atomically. Sequence 0: there is none.
+  /// one new header makes a cut of the log, atomically. Sequence 0: there is none.
   std::uint64_t previous = 0;
   std::uint64_t previous_end = 0;
+  /// Bytes that were written and synced before the header was: a shorter file has been cut.
+  std::uint64_t capacity = 0;
+  /// Made ahead of its time: nonce, base and predecessor come with the first group. No part of the
+  /// log until then.
+  bool prepared = false;
 };
 
-/// Exactly format::kDataStart bytes.
+/// Exactly format::kSegmentHeaderBytes.
 Bytes encode_segment_header(const SegmentHeader& header);
-/// Nothing when the bytes are no whole, intact header of a version this program knows.
+/// Nothing when the bytes are no whole, intact header of the version this program knows.
 std::optional<SegmentHeader> decode_segment_header(ByteView file);
+/// The version, when `file` begins with an intact segment header of another one.
+std::optional<std::uint32_t> foreign_segment_version(ByteView file);
 
 /// Appends one group to `out`, which holds it alone: written at `offset` of the segment. `durable`
 /// is the offset known durable now. Without records it is a durable-point stamp.

@@ -42,32 +42,121 @@ Zxid LogStore::base() const {
 
 // ---- Segments -----------------------------------------------------------------------------------
 
-/// The segment is complete under another name before it is renamed: a segment under its own name
-/// always has a whole header. Rolling and cutting are this one step.
+/// Rolling and cutting are this one step: the new header names what of the segment before counts.
 ErrorCode LogStore::start_segment(std::uint64_t previous, std::uint64_t previous_end, Zxid base) {
   SegmentHeader header;
-  header.sequence = next_sequence_++;
+  header.sequence = spare_ ? spare_->sequence : next_sequence_++;
   header.base = base;
   header.previous = previous;
   header.previous_end = previous_end;
   std::uint64_t before = segments_.empty() ? 0 : segments_.back().header.nonce;
   header.nonce = Random(options_.nonce_seed ^ Random(before ^ header.sequence).next()).next();
+  if (!spare_) return create_segment(header);
+  take_spare(header);
+  return {};
+}
 
+/// Complete under another name before it is renamed: a segment under its own name always has a
+/// whole header.
+ErrorCode LogStore::create_segment(SegmentHeader header) {
+  header.capacity = std::max(kDataStart, std::min(options_.chunk_bytes, options_.segment_bytes));
   std::string path = path_of(header.sequence);
   std::string temporary = path + kTemporarySuffix;
   auto file = files_.open(temporary, OpenMode::Create);
   if (!file) return file.error();
   Bytes content = encode_segment_header(header);
-  content.resize(std::max(kDataStart, std::min(options_.chunk_bytes, options_.segment_bytes)));
+  content.resize(header.capacity);
   if (ErrorCode error = (*file)->pwrite(0, content)) return error;
   if (ErrorCode error = (*file)->sync()) return error;
   if (ErrorCode error = files_.rename(temporary, path)) return error;
   if (ErrorCode error = files_.sync_directory(options_.directory)) return error;
 
   file_ = std::move(*file);
-  segments_.push_back({header, 0, base});
+  segments_.push_back({header, 0, header.base});
   end_ = synced_ = stamped_ = kDataStart;
   zeroed_ = content.size();
+  header_pending_ = false;
+  prepare_from_ = 0;
+  return {};
+}
+
+void LogStore::take_spare(SegmentHeader header) {
+  header.capacity = spare_->capacity;
+  file_ = std::move(spare_->file);
+  spare_.reset();
+  segments_.push_back({header, 0, header.base});
+  end_ = synced_ = stamped_ = kDataStart;
+  zeroed_ = header.capacity;
+  header_pending_ = true;
+  prepare_from_ = 0;
+}
+
+/// Without a first group: a cut must be durable by itself. One sector, so it is there or not.
+ErrorCode LogStore::write_header() {
+  if (!header_pending_) return {};
+  if (ErrorCode error = file_->pwrite(0, encode_segment_header(segments_.back().header))) {
+    return error;
+  }
+  header_pending_ = false;
+  return file_->sync();
+}
+
+// ---- Segments made ahead of their time ----------------------------------------------------------
+
+std::optional<SegmentPreparation> LogStore::due_preparation() {
+  if (spare_ || preparing_ || end_ < prepare_from_) return std::nullopt;
+  std::uint64_t now = std::max(segments_.back().header.capacity, end_);
+  if (end_ < now / 4) return std::nullopt;
+  preparing_ = true;
+  SegmentPreparation wanted;
+  wanted.directory = options_.directory;
+  wanted.sequence = next_sequence_++;
+  wanted.path = path_of(wanted.sequence);
+  wanted.capacity = std::max(kDataStart, std::min(options_.segment_bytes, 4 * now));
+  if (recyclable_) wanted.recycled = recycle_path();
+  recyclable_ = false;
+  return wanted;
+}
+
+Result<std::unique_ptr<File>> prepare_segment(Files& files, const SegmentPreparation& wanted) {
+  // Small pieces, each synced: the log's own syncs need not wait long for the disk in between.
+  constexpr std::uint64_t kPieceBytes = 1u << 20;
+  std::string temporary =
+      wanted.recycled.empty() ? wanted.path + kTemporarySuffix : wanted.recycled;
+  auto file = files.open(temporary, OpenMode::Create);
+  if (!file) return file.error();
+  auto size = (*file)->size();
+  if (!size) return size.error();
+  ErrorCode error = *size > wanted.capacity ? (*file)->truncate(wanted.capacity) : ErrorCode();
+  SegmentHeader header;
+  header.sequence = wanted.sequence;
+  header.capacity = wanted.capacity;
+  header.prepared = true;
+  Bytes piece = encode_segment_header(header);
+  for (std::uint64_t at = 0; !error && at < wanted.capacity; at += piece.size()) {
+    if (at > 0) piece.assign(piece.size(), std::byte{0});
+    piece.resize(std::min(kPieceBytes, wanted.capacity - at));
+    error = (*file)->pwrite(at, piece);
+    if (!error) error = (*file)->sync();
+  }
+  if (!error) error = files.rename(temporary, wanted.path);
+  if (!error) error = files.sync_directory(wanted.directory);
+  if (!error) return std::move(*file);
+  // Half of a segment on a full disk helps nobody.
+  file->reset();
+  (void)files.remove(temporary);
+  return error;
+}
+
+ErrorCode LogStore::prepared(const SegmentPreparation& wanted, Result<std::unique_ptr<File>> file) {
+  preparing_ = false;
+  if (!file) {
+    prepare_from_ = end_ + segments_.back().header.capacity / 8 + 1;
+    return {};
+  }
+  // Too late: another one had to be made meanwhile, and sequences rise along the chain.
+  if (wanted.sequence < segments_.back().header.sequence) return files_.remove(wanted.path);
+  spare_ = Spare{wanted.sequence, wanted.capacity, std::move(*file)};
   return {};
 }
 
@@ -144,21 +233,22 @@ bool LogStore::find_chain(std::vector<std::uint64_t>& unused, LogProblem& proble
     return false;
   }
   next_sequence_ = unused.back() + 1;
-  std::uint64_t sequence = unused.back();
+  std::uint64_t sequence = 0;
+  for (auto newest = unused.rbegin(); newest != unused.rend() && sequence == 0; ++newest) {
+    auto header = read_header(*newest, problem);
+    if (!header) return false;
+    if (!header->prepared) sequence = *newest;
+  }
+  if (sequence == 0) {
+    problem = {LogProblem::Kind::Missing, options_.directory, 0, {}};
+    return false;
+  }
   while (sequence != 0) {
     auto at = std::find(unused.begin(), unused.end(), sequence);
     if (at == unused.end()) break;  // Purged.
-    auto file = files_.open(path_of(sequence), OpenMode::Read);
-    Bytes head(kSegmentHeaderBytes);
-    Result<std::size_t> count = file ? (*file)->pread(0, head) : Result<std::size_t>(file.error());
-    if (!count) {
-      problem = {LogProblem::Kind::Io, path_of(sequence), 0, count.error()};
-      return false;
-    }
-    head.resize(*count);
-    auto header = decode_segment_header(head);
-    // It was synced before it got its name: an unreadable one is damage, wherever it stands.
-    if (!header || header->sequence != sequence || header->previous >= sequence) {
+    auto header = read_header(sequence, problem);
+    if (!header) return false;
+    if (header->prepared) {
       problem = {LogProblem::Kind::Damaged, path_of(sequence), 0, {}};
       return false;
     }
@@ -167,6 +257,26 @@ bool LogStore::find_chain(std::vector<std::uint64_t>& unused, LogProblem& proble
     sequence = header->previous;
   }
   return true;
+}
+
+/// It was synced before it got its name: an unreadable one is damage, wherever it stands.
+std::optional<SegmentHeader> LogStore::read_header(std::uint64_t sequence, LogProblem& problem) {
+  auto file = files_.open(path_of(sequence), OpenMode::Read);
+  Bytes head(kSegmentHeaderBytes);
+  Result<std::size_t> count = file ? (*file)->pread(0, head) : Result<std::size_t>(file.error());
+  if (!count) {
+    problem = {LogProblem::Kind::Io, path_of(sequence), 0, count.error()};
+    return std::nullopt;
+  }
+  head.resize(*count);
+  auto header = decode_segment_header(head);
+  if (header && header->sequence == sequence && header->previous < sequence) return header;
+  problem = {LogProblem::Kind::Damaged, path_of(sequence), 0, {}};
+  if (auto version = foreign_segment_version(head)) {
+    problem.kind = LogProblem::Kind::Version;
+    problem.version = *version;
+  }
+  return std::nullopt;
 }
 
 bool LogStore::read_segment(std::size_t index, const std::function<void(LogRecord)>& visit,
@@ -240,11 +350,8 @@ ErrorCode LogStore::append(std::span<const LogRecord* const> records) {
     ENSURE(record->zxid > last_);
     last_ = record->zxid;
   }
-  if (end_ > kDataStart && end_ + group_size(records) > options_.segment_bytes) {
-    // The next segment names the end of this one as durable, so it has to be.
-    if (ErrorCode error = sync()) return error;
-    const Segment& full = segments_.back();
-    if (ErrorCode error = start_segment(full.header.sequence, end_, full.last)) return error;
+  if (full_with(group_size(records))) {
+    if (ErrorCode error = roll()) return error;
   }
   if (ErrorCode error = write_group(records)) return error;
   segments_.back().records += records.size();
@@ -252,11 +359,36 @@ ErrorCode LogStore::append(std::span<const LogRecord* const> records) {
   return {};
 }
 
+/// A prepared successor is used as soon as the blocks written here are. While one is being made
+/// this segment grows instead of waiting, up to twice its size.
+bool LogStore::full_with(std::size_t bytes) const {
+  if (end_ == kDataStart) return false;
+  std::uint64_t limit = options_.segment_bytes;
+  if (spare_) limit = segments_.back().header.capacity;
+  if (preparing_) limit *= 2;
+  return end_ + bytes > limit;
+}
+
+ErrorCode LogStore::roll() {
+  // The next segment names the end of this one as durable, so it has to be.
+  if (ErrorCode error = sync()) return error;
+  const Segment& full = segments_.back();
+  return start_segment(full.header.sequence, end_, full.last);
+}
+
 ErrorCode LogStore::write_group(std::span<const LogRecord* const> records) {
   buffer_.clear();
   encode_group(buffer_, segments_.back().header, end_, synced_, records);
-  if (ErrorCode error = file_->pwrite(end_, buffer_)) return error;
-  end_ += buffer_.size();
+  std::uint64_t size = buffer_.size();
+  std::uint64_t from = end_;
+  if (header_pending_) {
+    Bytes header = encode_segment_header(segments_.back().header);
+    buffer_.insert(buffer_.begin(), header.begin(), header.end());
+    from = 0;
+  }
+  if (ErrorCode error = file_->pwrite(from, buffer_)) return error;
+  header_pending_ = false;
+  end_ += size;
   if (buffer_.capacity() > kBufferBytesKept) buffer_ = Bytes();
   return zero_ahead(end_);
 }
@@ -319,6 +451,7 @@ ErrorCode LogStore::cut(Zxid after) {
   segments_.resize(index + 1);
   last_ = left.last;
   if (ErrorCode error = start_segment(left.header.sequence, end, last_)) return error;
+  if (ErrorCode error = write_header()) return error;
   return remove_segments(unused);
 }
 
@@ -328,6 +461,7 @@ ErrorCode LogStore::restart(Zxid base) {
   segments_.clear();
   last_ = base;
   if (ErrorCode error = start_segment(0, 0, base)) return error;
+  if (ErrorCode error = write_header()) return error;
   return remove_segments(unused);
 }
 
@@ -344,6 +478,15 @@ ErrorCode LogStore::purge(Zxid checkpoint, std::size_t window_records) {
   // Segment first_kept reaches the window; when even all of them do not, it is 0.
   std::vector<std::uint64_t> unused;
   for (std::size_t i = 0; i < first_kept; ++i) unused.push_back(segments_[i].header.sequence);
+  if (!recyclable_ && first_kept > 0 &&
+      segments_[first_kept - 1].header.capacity == options_.segment_bytes) {
+    if (ErrorCode error = files_.rename(path_of(unused.back()), recycle_path())) return error;
+    unused.pop_back();
+    recyclable_ = true;
+    if (unused.empty()) {
+      if (ErrorCode error = files_.sync_directory(options_.directory)) return error;
+    }
+  }
   segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first_kept));
   return remove_segments(unused);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,8 +20,10 @@ namespace quorate::server {
 struct LogOptions {
   std::string directory;
   std::uint64_t segment_bytes = 64u << 20;
-  /// Zeros are written so far ahead of the records: an append then overwrites written blocks and
-  /// its sync need not journal new ones (design.md section 2).
+  /// What a segment begins with that could not be prepared: so many zeros are written ahead of the
+  /// records, and again when they are used up. An append then overwrites written blocks and its
+  /// sync need not journal new ones (design.md section 2). Prepared segments grow from here
+  /// fourfold up to segment_bytes, so that a quiet server stays small.
   std::uint64_t chunk_bytes = 1u << 20;
   std::uint64_t nonce_seed = 0;
 };
@@ -32,12 +35,26 @@ struct LogProblem {
     Io,       ///< The file system refused; `error`.
     Missing,  ///< No segment at all.
     Damaged,  ///< Records that were durable once cannot be read any more.
+    Version,  ///< Written by another version of this program; `version`.
   };
   Kind kind = Kind::None;
   std::string file;
   std::uint64_t offset = 0;
   ErrorCode error;
+  std::uint32_t version = 0;
 };
+
+/// The next segment, to be made before it is needed: plain values, for any thread.
+struct SegmentPreparation {
+  std::string directory;
+  std::string path;
+  std::string recycled;  ///< A purged segment whose blocks are used again; empty: none.
+  std::uint64_t sequence = 0;
+  std::uint64_t capacity = 0;
+};
+
+/// Creates it (or takes the recycled one), fills it with zeros, syncs it and its folder.
+Result<std::unique_ptr<File>> prepare_segment(Files& files, const SegmentPreparation& wanted);
 
 /// One owner thread. Errors of appends, syncs and cuts leave it unusable: the caller ends the
 /// process (hazards R7, R21).
@@ -64,6 +81,12 @@ class LogStore {
   /// `window_records` records before it.
   ErrorCode purge(Zxid checkpoint, std::size_t window_records);
 
+  /// The next segment when it is time to make it; prepared() must follow. The caller carries it out
+  /// by prepare_segment(), in the background: no append waits for it.
+  std::optional<SegmentPreparation> due_preparation();
+  /// Without one the current segment grows, which is slower; tried again later.
+  ErrorCode prepared(const SegmentPreparation& wanted, Result<std::unique_ptr<File>> file);
+
   /// Forgets all records: an empty log behind `base`. Atomic and durable.
   ErrorCode restart(Zxid base);
 
@@ -83,11 +106,20 @@ class LogStore {
 
   std::string path_of(std::uint64_t sequence) const;
   Result<Bytes> read(std::uint64_t sequence) const;
+  /// Makes `header` the current segment's, durably.
   ErrorCode start_segment(std::uint64_t previous, std::uint64_t previous_end, Zxid base);
+  ErrorCode create_segment(SegmentHeader header);
+  /// Takes the prepared one; its header is written with the first group, or by write_header().
+  void take_spare(SegmentHeader header);
+  ErrorCode roll();
+  ErrorCode write_header();
+  bool full_with(std::size_t bytes) const;
+  std::string recycle_path() const { return options_.directory + "/recycle.tmp"; }
   ErrorCode write_group(std::span<const consensus::LogRecord* const> records);
   ErrorCode zero_ahead(std::uint64_t needed);
   ErrorCode remove_segments(const std::vector<std::uint64_t>& sequences);
   bool find_chain(std::vector<std::uint64_t>& unused, LogProblem& problem);
+  std::optional<SegmentHeader> read_header(std::uint64_t sequence, LogProblem& problem);
   bool read_segment(std::size_t index, const std::function<void(consensus::LogRecord)>& visit,
                     LogProblem& problem);
   ErrorCode settle_tail(const SegmentScan& scan, ByteView file);
@@ -101,6 +133,16 @@ class LogStore {
   std::uint64_t synced_ = 0;   ///< Durable up to here.
   std::uint64_t stamped_ = 0;  ///< A header that ends here or a stamp names all before as durable.
   std::uint64_t zeroed_ = 0;   ///< Blocks written up to here.
+  bool header_pending_ = false;  ///< To be written in front of the first group.
+  struct Spare {
+    std::uint64_t sequence;
+    std::uint64_t capacity;
+    std::unique_ptr<File> file;
+  };
+  std::optional<Spare> spare_;
+  bool preparing_ = false;
+  bool recyclable_ = false;         ///< A purged segment waits under recycle_path().
+  std::uint64_t prepare_from_ = 0;  ///< After a failure: not before the segment has this end.
   Zxid last_;
   bool torn_tail_cut_ = false;
   Bytes buffer_;  ///< Kept between groups: no allocation per group.

@@ -28,6 +28,20 @@ bool holds_files(Files& files, const std::string& directory) {
   return names && !names->empty();
 }
 
+/// A folder quorate-N of a later format, where ours is looked for.
+std::optional<std::string> foreign_folder(Files& files, const std::string& directory) {
+  auto names = files.list(directory);
+  if (!names) return std::nullopt;
+  for (const auto& name : *names) {
+    std::string_view number = name;
+    if (!number.starts_with("quorate-") || name == format::kFolder) continue;
+    number.remove_prefix(std::string_view("quorate-").size());
+    bool digits = !number.empty() && number.find_first_not_of("0123456789") == number.npos;
+    if (digits) return name;
+  }
+  return std::nullopt;
+}
+
 /// Whether a log of generation 1 has ever been written to: at its making it is one empty segment.
 bool log_was_used(Files& files, const std::string& directory) {
   auto names = files.list(directory);
@@ -60,7 +74,12 @@ std::string describe(const LogProblem& problem, const std::string& path) {
       break;
     case LogProblem::Kind::Damaged:
       text += "damaged at offset " + std::to_string(problem.offset) +
-              ", before the point up to which the log was durable (or written by a later version)";
+              ", before the point up to which the log was durable";
+      break;
+    case LogProblem::Kind::Version:
+      text += "log segment of format version " + std::to_string(problem.version) +
+              "; this program knows version " + std::to_string(format::kSegmentVersion) +
+              ". Start the server with the release that wrote it. It is left as it is";
       break;
   }
   return text;
@@ -137,6 +156,15 @@ DiskWorker::Impl::Fault DiskWorker::Impl::refuse_to_start_empty() {
                         " is missing: data has been lost, or dataDir is not "
                         "where it was." +
                         kRestore};
+  }
+  for (const auto& folder : {options.data_dir, options.data_log_dir}) {
+    auto other = folder.empty() ? std::nullopt : foreign_folder(files, folder);
+    if (!other) continue;
+    return StorageFault{
+        folder + "/" + *other + " holds data of another format; this program knows " +
+        format::kFolder +
+        ". Start the server with the release that wrote it, or name another dataDir "
+        "and dataLogDir."};
   }
   for (const auto& folder : {options.data_dir, options.data_log_dir}) {
     if (folder.empty() || !holds_files(files, folder + "/version-2")) continue;
@@ -253,6 +281,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::load_log(Recovered& recovered,
   generation.log = LogStore::open(files, log_options(options, generation.number), keep, problem);
   if (!generation.log) {
     std::string text = describe(problem, paths.log(generation.number));
+    if (problem.kind == LogProblem::Kind::Version) return StorageFault{text + "."};
     if (problem.kind != LogProblem::Kind::Damaged) return StorageFault{text + "." + kRestore};
     damage = text;
     return std::nullopt;

@@ -156,7 +156,7 @@ void Checks::commit(const Server& server, Zxid zxid, const SharedBytes& bytes) {
 void Checks::check_durable(Zxid zxid, const SharedBytes& bytes) const {
   if (world_.plan.mutant != Mutant::None) return;
   int holders = 0;
-  for (const auto& server : world_.servers) holders += server->durable().holds(zxid, bytes);
+  for (const auto& server : world_.servers) holders += server->held(zxid, bytes);
   if (holders * 2 > world_.plan.servers) return;
   broken(to_string(zxid) + " is committed, but only " + std::to_string(holders) + " of " +
          std::to_string(world_.plan.servers) + " servers have it on disk");

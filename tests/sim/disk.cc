@@ -1,6 +1,9 @@
 #include "tests/sim/disk.h"
 
+#include <boost/system/errc.hpp>
+
 #include "base/ensure.h"
+#include "tests/sim/server.h"
 
 namespace quorate::sim {
 
@@ -77,6 +80,24 @@ void SimDisk::checkpoint_done() {
   waiting_.push_back(Job{Kind::Purge, 0, {}, {}, {}, zxid, installs_done_});
   start();
   owner_.replica().on_checkpointed(zxid);
+}
+
+/// As the thread that makes segments does: beside the log's jobs, and not across an install.
+void SimDisk::prepare_if_due() {
+  auto wanted = worker_->due_preparation();
+  if (!wanted) return;
+  owner_.post(latency() * random_.between(1, 20),
+              [this, wanted = *wanted, installs = installs_done_] { prepare(wanted, installs); });
+}
+
+void SimDisk::prepare(const server::SegmentPreparation& wanted, std::uint64_t installs) {
+  if (installs != installs_done_) return;
+  auto file = worker_->prepare(wanted);
+  Job job{Kind::Prepared, 0, {}, {}, {}, {}, installs};
+  job.wanted = wanted;
+  if (file) job.made = std::move(*file);
+  waiting_.push_back(std::move(job));
+  start();
 }
 
 void SimDisk::read_snapshot(LinkId link) {
@@ -168,7 +189,16 @@ void SimDisk::carry_out(Job& job) {
     case Kind::Stamp:
       worker_->stamp_durable_point();
       break;
+    case Kind::Prepared:
+      if (job.installs != installs_done_) break;
+      if (job.made) {
+        worker_->prepared(job.wanted, std::move(job.made));
+      } else {
+        worker_->prepared(job.wanted, make_error_code(boost::system::errc::io_error));
+      }
+      break;
   }
+  prepare_if_due();
   group_operations_ = std::max<std::uint64_t>(files_.operations() - before, 1);
   trace_.event("disk-done", {id_, static_cast<std::int64_t>(job.kind),
                              static_cast<std::int64_t>(job.last), durable_.last().value});
@@ -226,6 +256,7 @@ std::vector<consensus::LogWrite> SimDisk::power_lost() {
           worker_->purge(current_->zxid);
         }
       } catch (const test::SimCrash&) {
+      } catch (const ServerFatal&) {  // Its disk was failing as well.
       }
     }
   }

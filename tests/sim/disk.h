@@ -66,7 +66,7 @@ class SimDisk final : public server::Disk {
   Zxid install_in_doubt() const { return install_in_doubt_; }
 
  private:
-  enum class Kind { Write, Install, Purge, Stamp };
+  enum class Kind { Write, Install, Purge, Stamp, Prepared };
   struct Job {
     Kind kind;
     std::uint64_t last = 0;
@@ -75,6 +75,8 @@ class SimDisk final : public server::Disk {
     znode::CheckpointBatch batch;
     Zxid zxid;
     std::uint64_t installs = 0;
+    server::SegmentPreparation wanted{};
+    std::unique_ptr<server::File> made{};  ///< nullptr: could not be made.
   };
   /// A batch belongs to the store of its time: `installs` were asked for before it.
   struct CheckpointJob {
@@ -90,6 +92,8 @@ class SimDisk final : public server::Disk {
   void reach(CrashPoint point);
   void checkpoint_done();
   void next_checkpoint();
+  void prepare_if_due();
+  void prepare(const server::SegmentPreparation& wanted, std::uint64_t installs);
   std::vector<consensus::LogWrite> after_mutant(std::vector<consensus::LogWrite> writes) const;
 
   const Plan& plan_;

@@ -18,6 +18,9 @@ Nemesis::Nemesis(World& world, Random random) : world_(world), random_(random) {
   if (faults.slow_disk) enabled_.push_back({"slow-disk", &Nemesis::slow_disk});
   if (faults.freeze) enabled_.push_back({"freeze", &Nemesis::freeze});
   if (faults.client_drop) enabled_.push_back({"client-drop", &Nemesis::client_drop});
+  if (faults.disk_error) enabled_.push_back({"disk-error", &Nemesis::disk_error});
+  if (faults.disk_full) enabled_.push_back({"disk-full", &Nemesis::disk_full});
+  if (faults.bit_flip) enabled_.push_back({"bit-flip", &Nemesis::bit_flip});
 }
 
 void Nemesis::start() {
@@ -143,6 +146,28 @@ void Nemesis::slow_disk() {
 void Nemesis::freeze() {
   Micros limit = world_.plan.tick_time_ms * world_.plan.sync_limit * 3;
   target().freeze(random_.between(5, std::max<Micros>(limit, 10)) * kMillisecond);
+}
+
+void Nemesis::disk_error() {
+  target().fail_disk(random_.between(1, 40), down_time());
+}
+
+void Nemesis::disk_full() {
+  Server& server = target();
+  server.fill_disk(random_.below(64 << 10), down_time());
+  world_.scheduler.after(span(), [&server] { server.free_disk(); });
+}
+
+/// One at a time, and only while all others hold their data: an ensemble that has lost more has
+/// lost acknowledged writes, and no program can help it.
+void Nemesis::bit_flip() {
+  Server& server = target();
+  if (!server.alive()) return;
+  for (const auto& one : world_.servers) {
+    if (one->damaged() || (one.get() != &server && !one->alive())) return;
+  }
+  server.crash(random_.percent(50), test::Loss::Seeded, down_time());
+  server.damage();
 }
 
 void Nemesis::client_drop() {

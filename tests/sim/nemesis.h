@@ -36,6 +36,9 @@ class Nemesis {
   void slow_disk();
   void freeze();
   void client_drop();
+  void disk_error();
+  void disk_full();
+  void bit_flip();
   void cut_between(const std::vector<HostId>& side);
 
   World& world_;

@@ -25,6 +25,13 @@ void choose_faults(Plan& plan, Random random) {
   faults.freeze = random.percent(35);
   faults.client_drop = random.percent(50);
   plan.fault_interval = one_of(random, {300, 700, 1500, 3000}) * kMillisecond;
+  faults.disk_error = random.percent(35);
+  faults.disk_full = random.percent(25);
+  faults.bit_flip = random.percent(30);
+  // Each planted bug needs its fault.
+  faults.crash_all = faults.crash_all || plan.mutant == Mutant::NoDirSync;
+  faults.disk_error = faults.disk_error || plan.mutant == Mutant::IgnoreSyncError;
+  faults.bit_flip = faults.bit_flip || plan.mutant == Mutant::TrustBadRecord;
 }
 
 void choose_knobs(Plan& plan, Random random) {
@@ -58,10 +65,11 @@ struct MutantName {
   const char* name;
   Mutant mutant;
 };
-constexpr MutantName kMutants[] = {{"ack-before-sync", Mutant::AckBeforeSync},
-                                   {"lose-truncate", Mutant::LoseTruncate},
-                                   {"stale-link", Mutant::StaleLink},
-                                   {"forget-epoch", Mutant::ForgetEpoch}};
+constexpr MutantName kMutants[] = {
+    {"ack-before-sync", Mutant::AckBeforeSync},  {"lose-truncate", Mutant::LoseTruncate},
+    {"stale-link", Mutant::StaleLink},           {"forget-epoch", Mutant::ForgetEpoch},
+    {"no-dir-sync", Mutant::NoDirSync},          {"ignore-sync-error", Mutant::IgnoreSyncError},
+    {"trust-bad-record", Mutant::TrustBadRecord}};
 
 }  // namespace
 
@@ -92,9 +100,10 @@ std::string describe(const Plan& plan) {
     bool on;
     const char* name;
   } all[] = {
-      {f.crash, "crash"},         {f.crash_all, "crash-all"}, {f.partition, "partition"},
-      {f.one_way, "one-way"},     {f.slow_link, "slow-link"}, {f.reset, "reset"},
-      {f.slow_disk, "slow-disk"}, {f.freeze, "freeze"},       {f.client_drop, "client-drop"}};
+      {f.crash, "crash"},           {f.crash_all, "crash-all"}, {f.partition, "partition"},
+      {f.one_way, "one-way"},       {f.slow_link, "slow-link"}, {f.reset, "reset"},
+      {f.slow_disk, "slow-disk"},   {f.freeze, "freeze"},       {f.client_drop, "client-drop"},
+      {f.disk_error, "disk-error"}, {f.disk_full, "disk-full"}, {f.bit_flip, "bit-flip"}};
   bool first = true;
   for (const auto& fault : all) {
     if (!fault.on) continue;

@@ -13,10 +13,13 @@ namespace quorate::sim {
 /// blind to the rule that it breaks.
 enum class Mutant {
   None,
-  AckBeforeSync,  ///< The disk answers before the group is durable (hazards 3911, 4646).
-  LoseTruncate,   ///< A cut of the log is acknowledged, not carried out (hazard 3701).
-  StaleLink,      ///< Bytes of a closed link arrive on its successor.
-  ForgetEpoch,    ///< Epochs are acknowledged, not stored (hazard 2307).
+  AckBeforeSync,    ///< The disk answers before the group is durable (hazards 3911, 4646).
+  LoseTruncate,     ///< A cut of the log is acknowledged, not carried out (hazard 3701).
+  StaleLink,        ///< Bytes of a closed link arrive on its successor.
+  ForgetEpoch,      ///< Epochs are acknowledged, not stored (hazard 2307).
+  NoDirSync,        ///< A folder's sync does nothing: names may be gone after a power cut.
+  IgnoreSyncError,  ///< A failed sync is taken for a good one (hazard R7).
+  TrustBadRecord,   ///< The log is cut at its first bad record, durable or not (design.md 2).
 };
 
 struct Faults {
@@ -29,10 +32,13 @@ struct Faults {
   bool slow_disk = false;
   bool freeze = false;
   bool client_drop = false;
+  bool disk_error = false;  ///< One operation fails: the process must end, nothing be lost.
+  bool disk_full = false;
+  bool bit_flip = false;  ///< In what was durable, on one server at a time.
 
   bool any() const {
     return crash || crash_all || partition || one_way || slow_link || reset || slow_disk ||
-           freeze || client_drop;
+           freeze || client_drop || disk_error || disk_full || bit_flip;
   }
 };
 

@@ -1,6 +1,10 @@
 #include "tests/sim/server.h"
 
+#include <algorithm>
+
 #include "base/ensure.h"
+#include "server/storage/format.h"
+#include "server/storage/log_segment.h"
 #include "tests/sim/ports.h"
 #include "tests/sim/world.h"
 
@@ -29,7 +33,10 @@ Server::Server(World& world, int id, Random random)
       random_(random),
       files_(random_.next()),
       clock_offset_ms_(random_.between(1000, 1'000'000)),
-      drift_ppm_(random_.between(-500, 500)) {}
+      drift_ppm_(random_.between(-500, 500)) {
+  if (world.plan.mutant == Mutant::NoDirSync) files_.ignore_directory_syncs();
+  if (world.plan.mutant == Mutant::IgnoreSyncError) files_.ignore_sync_errors();
+}
 
 Server::~Server() = default;
 
@@ -89,11 +96,9 @@ void Server::start() {
   server::StorageFault fault;
   auto worker = server::DiskWorker::open(files_, files_.open_tree_store(), storage_options(),
                                          recovered, fault);
-  if (worker == nullptr) {
-    throw Violation("server " + std::to_string(id_) + " refuses to start: " + fault.what);
-  }
+  if (worker == nullptr) return refused(fault);
   ever_opened_ = true;
-  check_recovered(recovered);
+  check_recovered(recovered, fault);
   ++incarnation_;
   frozen_ = false;
   life_ = std::make_unique<Life>(world_, *this);
@@ -166,6 +171,8 @@ void Server::thaw() {
 
 void Server::heal() {
   thaw();
+  files_.set_quota(0);
+  files_.fail_at(0, {});
   if (!alive()) {
     start();
     return;
@@ -176,6 +183,110 @@ void Server::heal() {
 
 void Server::set_disk_slow(int factor) {
   if (alive()) life_->disk->set_slow(factor);
+}
+
+// ---- Faults of the disk
+// -----------------------------------------------------------------------------
+
+void Server::fail_disk(std::int64_t n, Micros down) {
+  if (!alive()) return;
+  down_ = down;
+  files_.fail_at(static_cast<std::uint64_t>(n), {EIO, boost::system::system_category()});
+}
+
+void Server::fill_disk(std::uint64_t left, Micros down) {
+  if (!alive()) return;
+  down_ = down;
+  files_.set_quota(files_.bytes_used() + left);
+}
+
+void Server::free_disk() {
+  files_.set_quota(0);
+}
+
+bool Server::damaged() const {
+  return flip_ || (ever_opened_ && const_cast<test::SimFiles&>(files_).exists(
+                                       std::string("/data/") + server::format::kFolder + "/" +
+                                       server::format::kBlankFile));
+}
+
+/// Each segment of the log with the offset up to which it is known durable.
+std::vector<std::pair<std::string, std::uint64_t>> Server::durable_part() const {
+  std::map<std::uint64_t, std::pair<std::string, server::SegmentHeader>> segments;
+  for (const auto& path : files_.files_below("/log")) {
+    if (path.find("/log/log-") == std::string::npos || path.ends_with(".tmp")) continue;
+    auto header = server::decode_segment_header(files_.contents(path));
+    if (header && !header->prepared) segments[header->sequence] = {path, *header};
+  }
+  std::vector<std::pair<std::string, std::uint64_t>> parts;
+  std::optional<std::uint64_t> end;
+  for (std::uint64_t next = segments.empty() ? 0 : segments.rbegin()->first;
+       segments.contains(next); next = segments[next].second.previous) {
+    const auto& [path, header] = segments[next];
+    if (!end) {
+      end = server::scan_segment(header, files_.contents(path), std::nullopt,
+                                 [](Zxid, ByteView, std::uint64_t) { return true; })
+                .proven;
+    }
+    parts.emplace_back(path, *end);
+    end = header.previous_end;
+  }
+  return parts;
+}
+
+void Server::damage() {
+  if (alive()) return;
+  auto parts = durable_part();
+  if (parts.empty()) return;
+  // The newest half of the time: that is where acknowledged writes wait for their checkpoint.
+  const auto& [path, end] = parts[random_.percent(50) ? 0 : random_.below(parts.size())];
+  if (world_.plan.mutant == Mutant::TrustBadRecord)
+    return forget_tail(parts[0].first, parts[0].second);
+  std::uint64_t offset = random_.below(end);
+  flip_ = Flip{path, offset, static_cast<std::uint8_t>(1u << random_.below(8))};
+  world_.trace.event("bit-flip", {id_, static_cast<std::int64_t>(offset)});
+  files_.flip(path, flip_->offset, flip_->mask);
+}
+
+/// What a recovery would make of a bad record that cuts there without asking whether it was
+/// durable.
+void Server::forget_tail(const std::string& path, std::uint64_t proven) {
+  Bytes bytes = files_.contents(path);
+  std::uint64_t from = server::format::kDataStart;
+  auto header = server::decode_segment_header(bytes);
+  std::uint64_t bad = random_.below(proven);
+  server::scan_segment(*header, bytes, std::nullopt, [&](Zxid, ByteView, std::uint64_t end) {
+    if (end < bad) from = (end + 7) / 8 * 8;
+    return true;
+  });
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.end(), std::byte{0});
+  files_.set_contents(path, bytes);
+}
+
+/// A server may refuse to start while its disk is full or fails, and when what was durable is
+/// damaged and there is no ensemble to mend it. It must say where, and change nothing.
+void Server::refused(const server::StorageFault& fault) {
+  bool disk = files_.failures() != excused_;
+  excused_ = files_.failures();
+  if (flip_ && !disk) {
+    bool named = fault.exit_code == server::kStorageExitCode &&
+                 fault.what.find(flip_->path) != std::string::npos &&
+                 fault.what.find("offset") != std::string::npos;
+    if (world_.plan.servers > 1 || !named) {
+      throw Violation("server " + std::to_string(id_) + " with a flipped bit at " + flip_->path +
+                      ":" + std::to_string(flip_->offset) + " refuses to start: " + fault.what);
+    }
+    REACHED("refuses damage standalone");
+    files_.flip(flip_->path, flip_->offset, flip_->mask);  // Restored from a copy.
+    flip_.reset();
+    return start();
+  }
+  if (!disk) throw Violation("server " + std::to_string(id_) + " refuses to start: " + fault.what);
+  REACHED("disk fails at start");
+  files_.crash(test::Loss::None);
+  world_.scheduler.after(200 * kMillisecond, [this, incarnation = incarnation_] {
+    if (incarnation == incarnation_ && !alive()) start();
+  });
 }
 
 // ---- Inputs
@@ -206,7 +317,13 @@ void Server::run(const std::function<void()>& action) {
     life_->replica->peer().check_invariants();
     tell_on();
   } catch (const ServerFatal& fatal) {
-    throw Violation("server " + std::to_string(id_) + " ended by fatal(): " + fatal.what);
+    if (files_.failures() == excused_) {
+      throw Violation("server " + std::to_string(id_) + " ended by fatal(): " + fatal.what);
+    }
+    REACHED("ended by its disk");
+    excused_ = files_.failures();
+    crash(random_.percent(50), test::Loss::Seeded, down_);
+    return;
   } catch (const test::SimCrash&) {
     crash(random_.percent(50), test::Loss::Seeded, down_);
     return;
@@ -320,15 +437,44 @@ std::string text_of(const LogState& state) {
 
 }  // namespace
 
+/// Damage to what was durable, or a crash in the middle of the sync that mends it: tree and log are
+/// gone, the epochs are not, and the server has no vote.
+bool Server::dropped_all(const server::Recovered& recovered, const server::StorageFault& notice) {
+  const consensus::DurableState& found = recovered.durable;
+  bool said = notice.what.find("storage_damaged") != std::string::npos && flip_;
+  said = said || notice.what.find("storage_half_synced") != std::string::npos;
+  if (!said || !found.blank || !found.records.empty() || found.checkpoint != Zxid{}) return false;
+  if (found.accepted_epoch < durable_.accepted_epoch ||
+      found.current_epoch < durable_.current_epoch) {
+    throw Violation("server " + std::to_string(id_) + " forgot its epochs with its damaged log");
+  }
+  if (flip_) REACHED("rejoins after damage");
+  flip_.reset();
+  for (const auto& [zxid, bytes] : durable_.records) lost_.records[zxid] = bytes;
+  lost_.base = std::max(lost_.base, durable_.base);
+  durable_ = LogState{};
+  durable_.accepted_epoch = found.accepted_epoch;
+  durable_.current_epoch = found.current_epoch;
+  ordered_ = durable_;
+  return true;
+}
+
+bool Server::held(Zxid zxid, const SharedBytes& bytes) const {
+  return durable_.holds(zxid, bytes) || lost_.holds(zxid, bytes);
+}
+
 /// What recovery finds is what was durable, plus some first part of the group under way: no less (a
 /// lost promise), no more and no other order (hazards 4643, 3701).
-void Server::check_recovered(const server::Recovered& recovered) {
+void Server::check_recovered(const server::Recovered& recovered,
+                             const server::StorageFault& notice) {
   const consensus::DurableState& found = recovered.durable;
   world_.trace.event("recovered", {id_, found.checkpoint.value, found.log_base.value,
                                    static_cast<std::int64_t>(found.records.size()),
                                    found.accepted_epoch, found.current_epoch});
   std::vector<consensus::LogWrite> in_doubt = std::exchange(in_doubt_, {});
   Zxid install = std::exchange(install_in_doubt_, {});
+  if (dropped_all(recovered, notice)) return;
+  flip_.reset();
   if (world_.plan.mutant != Mutant::None) {
     std::erase_if(durable_.records,
                   [&](const auto& record) { return record.first > found.log_base.value; });

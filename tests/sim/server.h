@@ -5,8 +5,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/replica/ports.h"
@@ -33,6 +35,15 @@ class Server final : public Host, public DiskOwner {
   /// Ends of faults: runs again, disk at full speed.
   void heal();
   void set_disk_slow(int factor);
+  /// The n-th change of its files from now on fails; the process ends by that.
+  void fail_disk(std::int64_t n, Micros down);
+  /// No more than `left` bytes fit on its disk, until free_disk().
+  void fill_disk(std::uint64_t left, Micros down);
+  void free_disk();
+  /// While it is down: flips a bit of what its log knows as durable.
+  void damage();
+  /// From damage() until a leader has synced it.
+  bool damaged() const;
   /// For the end of a run.
   void check_recovery_equals_memory();
 
@@ -42,6 +53,8 @@ class Server final : public Host, public DiskOwner {
   bool leading() const;
   const LogState& ordered() const { return ordered_; }  ///< As its replica ordered it.
   const LogState& durable() const { return durable_; }  ///< As the disk really holds it.
+  /// Has it, or had it before its disk was damaged: what it acknowledged then counts for ever.
+  bool held(Zxid zxid, const SharedBytes& bytes) const;
   const server::Replica& replica() const;
 
   // ---- Host
@@ -74,7 +87,11 @@ class Server final : public Host, public DiskOwner {
   void tick();
   server::StorageOptions storage_options() const;
   server::ReplicaOptions replica_options() const;
-  void check_recovered(const server::Recovered& recovered);
+  void check_recovered(const server::Recovered& recovered, const server::StorageFault& notice);
+  bool dropped_all(const server::Recovered& recovered, const server::StorageFault& notice);
+  void refused(const server::StorageFault& fault);
+  void forget_tail(const std::string& path, std::uint64_t proven);
+  std::vector<std::pair<std::string, std::uint64_t>> durable_part() const;
 
   World& world_;
   int id_;
@@ -83,6 +100,14 @@ class Server final : public Host, public DiskOwner {
   LogState ordered_, durable_;
   std::vector<consensus::LogWrite> in_doubt_;  ///< Of the last crash: some first part survived.
   Zxid install_in_doubt_;
+  struct Flip {
+    std::string path;
+    std::uint64_t offset;
+    std::uint8_t mask;
+  };
+  std::optional<Flip> flip_;   ///< Until the next start has dealt with it.
+  LogState lost_;              ///< What damage has taken.
+  std::uint64_t excused_ = 0;  ///< Failures of the disk that have ended a life already.
   std::unique_ptr<Life> life_;
   std::uint64_t incarnation_ = 0;
   bool ever_opened_ = false;

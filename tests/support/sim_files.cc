@@ -108,6 +108,7 @@ class SimFile : public File {
       error = files_.fail_with_;
     } else if (files_.quota_ != 0 && files_.bytes_used() + grows > files_.quota_) {
       error = posix(ENOSPC);
+      ++files_.failures_;
     }
     if (error) bytes = bytes.first(files_.random_.below(bytes.size() + 1));
     change({offset, Bytes(bytes.begin(), bytes.end()), false});
@@ -130,7 +131,7 @@ class SimFile : public File {
     if (fate == SimFiles::Fate::Fail) {
       // The kernel marks the pages clean: readers see them, the disk never will.
       node_->changes.clear();
-      return files_.fail_with_;
+      return files_.ignore_sync_errors_ ? ErrorCode() : files_.fail_with_;
     }
     node_->changes.clear();
     node_->durable = node_->content;
@@ -258,7 +259,9 @@ SimFiles::Fate SimFiles::begin(SimOperation operation, const std::string& path, 
     dead_ = true;
     return Fate::Crash;
   }
-  return operations_ == fail_at_ ? Fate::Fail : Fate::Work;
+  if (operations_ != fail_at_) return Fate::Work;
+  ++failures_;
+  return Fate::Fail;
 }
 
 void SimFiles::crash_at(std::uint64_t n) {
@@ -404,6 +407,7 @@ ErrorCode SimFiles::sync_directory(const std::string& path) {
   auto fate = begin(SimOperation::SyncDirectory, path, 0);
   if (fate == Fate::Fail) return fail_with_;
   if (fate == Fate::Crash) throw SimCrash{};
+  if (ignore_directory_syncs_) return {};
   node->durable_entries = node->entries;
   node->folder_changes.clear();
   return {};

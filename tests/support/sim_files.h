@@ -93,6 +93,13 @@ class SimFiles : public server::Files {
   void fail_at(std::uint64_t n, ErrorCode error);
   /// Whole size of all files; a pwrite that would go beyond fails with ENOSPC. 0: no limit.
   void set_quota(std::uint64_t bytes) { quota_ = bytes; }
+  /// Failures injected so far, by fail_at() and by the quota.
+  std::uint64_t failures() const { return failures_; }
+  std::uint64_t quota() const { return quota_; }
+  std::uint64_t bytes_used() const;  ///< Of all files; stores are not counted.
+  /// Disks that lie, for planted bugs: a sync that says yes and does nothing, or hides its error.
+  void ignore_directory_syncs() { ignore_directory_syncs_ = true; }
+  void ignore_sync_errors() { ignore_sync_errors_ = true; }
   /// Called before each changing operation takes effect, e.g. to charge virtual time.
   std::function<void(SimOperation, const std::string& path, std::size_t bytes)> on_operation;
 
@@ -123,7 +130,6 @@ class SimFiles : public server::Files {
   void alive() const;
   void crash_node(detail::SimNode& node, Loss loss);
   void crash_file(detail::SimNode& node, Loss loss);
-  std::uint64_t bytes_used() const;
 
   NodePtr root_;
   Random random_;
@@ -132,6 +138,8 @@ class SimFiles : public server::Files {
   std::uint64_t fail_at_ = 0;
   ErrorCode fail_with_;
   std::uint64_t quota_ = 0;
+  std::uint64_t failures_ = 0;
+  bool ignore_directory_syncs_ = false, ignore_sync_errors_ = false;
   std::uint64_t life_ = 0;  ///< Crashes so far; a handle of an earlier life is stale.
   bool dead_ = false;       ///< SimCrash was thrown and crash() has not come yet.
 };

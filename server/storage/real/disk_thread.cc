@@ -3,14 +3,17 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <boost/system/errc.hpp>
 #include <condition_variable>
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <variant>
 
 #include "base/ensure.h"
+#include "server/log/log.h"
 
 namespace quorate::server {
 namespace {
@@ -32,7 +35,18 @@ struct PurgeJob {
   Zxid checkpoint;
   std::uint64_t installs = 0;
 };
-using LogJob = std::variant<WriteJob, InstallJob, PurgeJob>;
+struct PreparedJob {
+  SegmentPreparation wanted;
+  Result<std::unique_ptr<File>> file;
+  std::uint64_t installs = 0;
+};
+using LogJob = std::variant<WriteJob, InstallJob, PurgeJob, PreparedJob>;
+
+// The one job of the thread that makes segments.
+struct PrepareJob {
+  SegmentPreparation wanted;
+  std::uint64_t installs = 0;
+};
 
 // Jobs of the checkpoint's thread. `installs`: so many installs were asked for before it.
 struct CheckpointJob {
@@ -46,6 +60,11 @@ struct DropJob {
   LinkId link;
 };
 using StoreJob = std::variant<CheckpointJob, ReadJob, DropJob>;
+
+/// A group above this size keeps the disk busy for so long that the loop should go on meanwhile.
+constexpr std::size_t kHeldBytesMax = 256u << 10;
+/// And a disk that has lately been slower than this never makes the loop wait.
+constexpr double kInlineSyncMs = 1.0;
 
 std::size_t bytes_of(const std::vector<LogWrite>& writes) {
   std::size_t bytes = 0;
@@ -68,6 +87,11 @@ struct DiskThread::Impl {
   void run_log();
   void run_jobs(std::deque<LogJob> jobs);
   void write_group(std::vector<LogWrite>& writes, std::uint64_t last, std::size_t bytes);
+  void carry_out(std::vector<LogWrite>& writes, std::size_t bytes);
+  void run(PreparedJob job);
+  void run_prepare();
+  void prepare_if_due();
+  void enqueue(WriteJob job);
   void install(InstallJob job);
   void run_store();
   void run(CheckpointJob job);
@@ -81,53 +105,69 @@ struct DiskThread::Impl {
   // Guards what stands up to the next comment. Queues hand whole batches over; nothing is called
   // while it is held.
   mutable std::mutex mutex;
-  std::condition_variable log_work, store_work, room, installed;
+  std::condition_variable log_work, store_work, prepare_work, room, installed;
   std::deque<LogJob> log_jobs;
   std::deque<StoreJob> store_jobs;
   std::size_t queued = 0;  // Bytes of writes queued or being written.
   std::uint64_t installs_asked = 0;
   std::uint64_t installs_done = 0;
-  bool stop_store = false, stop_log = false;
-  std::uint64_t sync_count = 0;
+  bool stop_store = false, stop_log = false, stop_prepare = false;
+  // Who may use the worker's log: the log's thread while `log_busy`, the replica's while `inline`.
+  bool log_busy = false, inline_busy = false;
+  bool stamped = true;            // The log names all of itself as durable.
+  SteadyClock::time_point wrote;  // When it was written to last.
+  std::optional<PrepareJob> prepare_job;
+  std::uint64_t sync_count = 0, sync_slow = 0;
   double sync_min = 0, sync_max = 0, sync_sum = 0;
   Summary sync_us;
+  double sync_recent = 0;  // In ms, a moving mean.
 
   // Held while the checkpoint's store is read or written, and by an install, which replaces it: the
   // one thing that both threads touch.
   std::mutex store_mutex;
 
+  // Held while a segment is made, and by an install, which removes the folder it is made in.
+  std::mutex prepare_mutex;
+
+  std::optional<WriteJob> held;  // Replica's thread: waits for write_held() or hand_over().
   std::map<LinkId, std::unique_ptr<DiskWorker::SnapshotReader>> readers;  // Checkpoint's thread.
   bool stopped = false;                                                   // Replica's thread.
-  std::thread log_thread, store_thread;
+  std::thread log_thread, store_thread, prepare_thread;
 };
 
 // ---- The log's thread ---------------------------------------------------------------------------
 
 void DiskThread::Impl::run_log() {
   ::pthread_setname_np(::pthread_self(), "quorate-log");
-  bool stamped = true;
   std::unique_lock lock(mutex);
   while (true) {
-    auto has_work = [&] { return !log_jobs.empty() || stop_log; };
+    auto has_work = [&] { return !inline_busy && (!log_jobs.empty() || stop_log); };
     bool idle = false;
     if (stamped) {
-      log_work.wait(lock, has_work);
+      log_work.wait(lock, [&] { return has_work() || !stamped; });
+      if (!has_work()) continue;  // Written to inline: to be stamped when that has ended.
     } else {
-      idle = !log_work.wait_for(lock, options.idle_before_stamp, has_work);
+      // A copy: an inline write moves `wrote` on.
+      auto due = (inline_busy ? SteadyClock::now() : wrote) + options.idle_before_stamp;
+      bool work = log_work.wait_until(lock, due, has_work);
+      idle = !work && !inline_busy && SteadyClock::now() >= wrote + options.idle_before_stamp;
+      if (!work && !idle) continue;
     }
     std::deque<LogJob> jobs;
     jobs.swap(log_jobs);
     bool ending = stop_log && jobs.empty();
+    log_busy = true;
     lock.unlock();
     if (idle || ending) {
       worker->stamp_durable_point();
-      stamped = true;
     } else {
       run_jobs(std::move(jobs));
-      stamped = false;
     }
-    if (ending) return;
     lock.lock();
+    log_busy = false;
+    stamped = idle || ending;
+    wrote = SteadyClock::now();
+    if (ending) return;
   }
 }
 
@@ -163,31 +203,89 @@ void DiskThread::Impl::run_jobs(std::deque<LogJob> jobs) {
       }
       if (current) worker->purge(purge->checkpoint);
     }
+    if (auto* made = std::get_if<PreparedJob>(&job)) run(std::move(*made));
   }
   flush();
+  prepare_if_due();
 }
 
 void DiskThread::Impl::write_group(std::vector<LogWrite>& writes, std::uint64_t last,
                                    std::size_t bytes) {
+  carry_out(writes, bytes);
+  answers->on_synced(last);
+}
+
+void DiskThread::Impl::carry_out(std::vector<LogWrite>& writes, std::size_t bytes) {
   auto begin = SteadyClock::now();
   worker->write(writes);
   double took = std::chrono::duration<double, std::milli>(SteadyClock::now() - begin).count();
+  bool slow = took > static_cast<double>(options.slow_sync.count());
   {
     std::lock_guard lock(mutex);
     sync_min = sync_count == 0 ? took : std::min(sync_min, took);
     sync_max = std::max(sync_max, took);
     sync_sum += took;
     sync_us.add(static_cast<std::int64_t>(took * 1000));
+    sync_recent += (took - sync_recent) / 8;
     ++sync_count;
+    sync_slow += slow;
     queued -= bytes;
   }
   room.notify_all();
-  answers->on_synced(last);
+  if (!slow) return;
+  log::warn(
+      "log_sync_slow ms=" + std::to_string(static_cast<std::int64_t>(took)) + " threshold_ms=" +
+      std::to_string(options.slow_sync.count()) + " bytes=" + std::to_string(bytes) +
+      " action=\"every write waits for the disk of dataLogDir: give the log a disk of its own, "
+      "or find what else uses it (fsync.warningthresholdms)\"");
+}
+
+// ---- Segments made ahead of their time ----------------------------------------------------------
+
+/// Owner of the log only.
+void DiskThread::Impl::prepare_if_due() {
+  auto wanted = worker->due_preparation();
+  if (!wanted) return;
+  {
+    std::lock_guard lock(mutex);
+    prepare_job = PrepareJob{std::move(*wanted), installs_done};
+  }
+  prepare_work.notify_one();
+}
+
+void DiskThread::Impl::run_prepare() {
+  ::pthread_setname_np(::pthread_self(), "quorate-segment");
+  std::unique_lock lock(mutex);
+  while (true) {
+    prepare_work.wait(lock, [&] { return prepare_job || stop_prepare; });
+    if (stop_prepare) return;
+    PrepareJob job = *std::exchange(prepare_job, std::nullopt);
+    lock.unlock();
+    Result<std::unique_ptr<File>> file = make_error_code(boost::system::errc::operation_canceled);
+    {
+      std::lock_guard prepare_lock(prepare_mutex);
+      lock.lock();
+      bool current = job.installs == installs_done;
+      lock.unlock();
+      if (current) file = worker->prepare(job.wanted);
+    }
+    lock.lock();
+    log_jobs.push_back(PreparedJob{std::move(job.wanted), std::move(file), job.installs});
+    log_work.notify_one();
+  }
+}
+
+void DiskThread::Impl::run(PreparedJob job) {
+  {
+    std::lock_guard lock(mutex);
+    if (job.installs != installs_done) return;
+  }
+  worker->prepared(job.wanted, std::move(job.file));
 }
 
 void DiskThread::Impl::install(InstallJob job) {
   {
-    std::lock_guard store_lock(store_mutex);
+    std::scoped_lock both(store_mutex, prepare_mutex);
     worker->install(job.whole);
   }
   {
@@ -261,6 +359,7 @@ DiskThread::DiskThread(std::unique_ptr<DiskWorker> worker, std::unique_ptr<DiskA
     : impl_(std::make_unique<Impl>(std::move(worker), std::move(answers), options)) {
   impl_->log_thread = std::thread([this] { impl_->run_log(); });
   impl_->store_thread = std::thread([this] { impl_->run_store(); });
+  impl_->prepare_thread = std::thread([this] { impl_->run_prepare(); });
 }
 
 DiskThread::~DiskThread() {
@@ -269,15 +368,80 @@ DiskThread::~DiskThread() {
 
 void DiskThread::write(std::uint64_t first, std::vector<LogWrite> writes) {
   if (impl_->stopped || writes.empty()) return;
+  Impl& my = *impl_;
   WriteJob job{first + writes.size() - 1, std::move(writes), 0};
   job.bytes = bytes_of(job.writes);
-  {
-    std::unique_lock lock(impl_->mutex);
-    impl_->room.wait(lock, [&] { return impl_->queued < impl_->options.queue_bytes_max; });
-    impl_->queued += job.bytes;
-    impl_->log_jobs.push_back(std::move(job));
+  if (my.held) {
+    // Still one group: it is written and synced as one.
+    std::move(job.writes.begin(), job.writes.end(), std::back_inserter(my.held->writes));
+    my.held->last = job.last;
+    my.held->bytes += job.bytes;
+    if (my.held->bytes > kHeldBytesMax) hand_over();
+    return;
   }
-  impl_->log_work.notify_one();
+  if (my.options.hold_groups && job.bytes <= kHeldBytesMax) {
+    std::lock_guard lock(my.mutex);
+    bool idle = my.log_jobs.empty() && !my.log_busy;
+    if (idle && my.sync_recent < kInlineSyncMs) {
+      my.held = std::move(job);
+      return;
+    }
+  }
+  my.enqueue(std::move(job));
+}
+
+void DiskThread::Impl::enqueue(WriteJob job) {
+  {
+    std::unique_lock lock(mutex);
+    room.wait(lock, [&] { return queued < options.queue_bytes_max; });
+    queued += job.bytes;
+    log_jobs.push_back(std::move(job));
+  }
+  log_work.notify_one();
+}
+
+bool DiskThread::holds_group() const {
+  return impl_->held.has_value();
+}
+
+void DiskThread::hand_over() {
+  if (impl_->held) impl_->enqueue(*std::exchange(impl_->held, std::nullopt));
+}
+
+std::optional<std::uint64_t> DiskThread::write_held() {
+  Impl& my = *impl_;
+  if (!my.held) return std::nullopt;
+  bool wake;
+  {
+    std::lock_guard lock(my.mutex);
+    // A purge or a prepared segment may have come in between; it does not take long.
+    my.inline_busy = my.log_jobs.empty() && !my.log_busy;
+    wake = my.inline_busy && my.stamped;
+    if (my.inline_busy) my.queued += my.held->bytes;
+  }
+  if (!my.inline_busy) {
+    hand_over();
+    return std::nullopt;
+  }
+  WriteJob job = *std::exchange(my.held, std::nullopt);
+  my.carry_out(job.writes, job.bytes);
+  my.prepare_if_due();
+  bool waiting;
+  {
+    std::lock_guard lock(my.mutex);
+    my.inline_busy = false;
+    my.stamped = false;
+    my.wrote = SteadyClock::now();
+    waiting = !my.log_jobs.empty();
+  }
+  // Once after each pause: from then on the log's thread looks every 100 ms by itself.
+  if (wake || waiting) my.log_work.notify_one();
+  return job.last;
+}
+
+bool DiskThread::has_room() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->queued < impl_->options.queue_bytes_high;
 }
 
 void DiskThread::checkpoint(znode::CheckpointBatch batch) {
@@ -309,6 +473,7 @@ void DiskThread::drop_snapshot(LinkId link) {
 
 void DiskThread::install(LinkId link, znode::CheckpointBatch whole) {
   if (impl_->stopped) return;
+  hand_over();
   {
     std::lock_guard lock(impl_->mutex);
     ++impl_->installs_asked;
@@ -320,7 +485,14 @@ void DiskThread::install(LinkId link, znode::CheckpointBatch whole) {
 /// The checkpoint's thread first: its last job queues a purge for the log's.
 void DiskThread::stop() {
   if (impl_->stopped) return;
+  hand_over();
   impl_->stopped = true;
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->stop_prepare = true;
+  }
+  impl_->prepare_work.notify_one();
+  impl_->prepare_thread.join();
   {
     std::lock_guard lock(impl_->mutex);
     impl_->stop_store = true;
@@ -345,7 +517,8 @@ SyncTimes DiskThread::sync_times() const {
   std::lock_guard lock(impl_->mutex);
   const Impl& my = *impl_;
   double count = static_cast<double>(my.sync_count);
-  return {my.sync_count, my.sync_min, my.sync_count == 0 ? 0 : my.sync_sum / count, my.sync_max};
+  return {my.sync_count, my.sync_min, my.sync_count == 0 ? 0 : my.sync_sum / count, my.sync_max,
+          my.sync_slow};
 }
 
 Summary DiskThread::sync_summary() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "server/replica/ports.h"
 #include "server/replica/summary.h"
@@ -31,16 +32,25 @@ using PostToReplica = std::function<void(std::function<void(Replica&)>)>;
 std::unique_ptr<DiskAnswers> answer_by(PostToReplica post);
 
 struct DiskThreadOptions {
-  /// Bytes of records not yet written; at the limit Disk::write() waits. The replica's own limits
-  /// (outstanding requests) are far below, so this is the last line only.
+  /// Bytes of records not yet written above which has_room() is false: the replica then takes no
+  /// more requests.
+  std::size_t queue_bytes_high = 32u << 20;
+  /// And at which Disk::write() waits: the last line, for a learner whose disk stands still while
+  /// its leader goes on. It stops reading, and the leader drops it.
   std::size_t queue_bytes_max = 256u << 20;
   std::chrono::milliseconds idle_before_stamp{100};
+  /// fsync.warningthresholdms: a group that takes longer is warned of and counted.
+  std::chrono::milliseconds slow_sync{1000};
+  /// Whether a group may wait for the loop to be idle and be written by it
+  /// (DiskThread::write_held).
+  bool hold_groups = false;
 };
 
 /// How long groups took to reach the disk (write and sync), since start or reset.
 struct SyncTimes {
   std::uint64_t count = 0;
   double min_ms = 0, avg_ms = 0, max_ms = 0;
+  std::uint64_t slow = 0;  ///< Above the threshold; since start, never reset.
 };
 
 class DiskThread : public Disk {
@@ -57,6 +67,16 @@ class DiskThread : public Disk {
   void read_snapshot(LinkId link) override;
   void drop_snapshot(LinkId link) override;
   void install(LinkId link, znode::CheckpointBatch whole) override;
+  bool has_room() const override;
+
+  // ---- Inline sync; the replica's thread (design.md section 4) ----------------------------------
+  /// A group waits here, and the log's thread has nothing to do and nothing unanswered.
+  bool holds_group() const;
+  /// Writes and syncs it at once, on the caller's thread, which saves two hops to another one.
+  /// Returns the write to answer, by Replica::on_synced; nothing when the log's thread got it.
+  std::optional<std::uint64_t> write_held();
+  /// The loop has other work: the group goes to the log's thread.
+  void hand_over();
 
   /// Carries out all that is queued, stamps the durable point, ends the threads. Answers still come
   /// while it runs. Later calls of the port do nothing.

@@ -250,3 +250,101 @@ TEST_CASE("disk thread: an idle log is stamped") {
            std::chrono::steady_clock::now() < deadline);
   CHECK(load_be<std::uint32_t>(magic.data()) == 0x51475250);
 }
+
+TEST_CASE(
+    "disk thread: a held group is written on the caller's thread, and answered by its return") {
+  RealDisk real;
+  DiskThreadOptions options;
+  options.hold_groups = true;
+  options.idle_before_stamp = std::chrono::hours(1);  // So that the log's thread stays out of it.
+  real.open(options);
+  for (std::uint64_t n = 1; n <= 40; ++n) {
+    real.disk->write(2 * n - 1, {append_of(static_cast<std::int64_t>(2 * n - 1))});
+    REQUIRE(real.disk->holds_group());
+    real.disk->write(2 * n, {append_of(static_cast<std::int64_t>(2 * n))});  // Joins the group.
+    CHECK(real.disk->write_held() == 2 * n);
+    CHECK_FALSE(real.disk->holds_group());
+  }
+  CHECK(real.disk->sync_times().count == 40);
+  CHECK(real.answers.sync_answers == 0);
+  real.disk->write(81, {append_of(81)});
+  real.disk->hand_over();
+  CHECK(real.answers.wait_for([&] { return real.answers.synced == 81; }));
+  real.disk->write(82, {append_of(82)});
+  real.disk->stop();  // What is held is not lost.
+  CHECK(real.answers.synced == 82);
+  real.reopen();
+  CHECK(real.recovered.durable.records.size() == 82);
+}
+
+TEST_CASE("disk thread: what the loop wrote is stamped when it is idle, once") {
+  RealDisk real;
+  DiskThreadOptions options;
+  options.hold_groups = true;
+  options.idle_before_stamp = std::chrono::milliseconds(1);
+  real.open(options);
+  real.disk->write(1, {append_of(1)});
+  REQUIRE(real.disk->holds_group());
+  REQUIRE(real.disk->write_held() == 1);
+  std::string path = real.folder.path() + "/quorate-1/gen-1/log/log-0000000001";
+  auto file = real.files.open(path, OpenMode::Read);
+  REQUIRE(file.has_value());
+  auto group_at = [&](std::uint64_t offset) {
+    Bytes magic(4);
+    REQUIRE((*file)->pread(offset, magic).has_value());
+    return load_be<std::uint32_t>(magic.data()) == 0x51475250;
+  };
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!group_at(512 + 168) && std::chrono::steady_clock::now() < deadline) {
+  }
+  CHECK(group_at(512 + 168));
+  real.disk->stop();  // Nothing has been written since: no second stamp.
+  CHECK_FALSE(group_at(512 + 168 + 40));
+}
+
+TEST_CASE("disk thread: full segments are followed by ones made in the background") {
+  RealDisk real;
+  real.open();
+  std::uint64_t number = 0;
+  for (std::int64_t z = 1; z <= 4000; ++z) {
+    real.disk->write(++number, {append_of(z)});
+    if (z % 100 == 0) {
+      REQUIRE(real.answers.wait_for([&] { return real.answers.synced == number; }));
+    }
+  }
+  real.disk->stop();
+  real.reopen();
+  CHECK(real.recovered.durable.records.size() == 4000);
+  CHECK(real.recovered.durable.records.back() == record(Zxid{4000}, 100));
+}
+
+TEST_CASE("disk thread: above its limit it has no room, and again when it has caught up") {
+  RealDisk real;
+  DiskThreadOptions options;
+  options.queue_bytes_high = 1000;
+  options.hold_groups = true;
+  real.open(options);
+  CHECK(real.disk->has_room());
+  std::vector<LogWrite> many;
+  for (std::int64_t z = 1; z <= 20000; ++z) many.push_back(append_of(z));
+  real.disk->write(1, std::move(many));
+  // Queued or being written: 4 MB take longer than this look.
+  bool had_room = real.disk->has_room();
+  CHECK((!had_room || real.disk->queued_bytes() == 0));
+  CHECK(real.answers.wait_for([&] { return real.answers.synced == 20000; }));
+  CHECK(real.disk->has_room());
+}
+
+TEST_CASE("disk thread: a group above the threshold is counted as slow, others are not") {
+  for (std::int64_t threshold_ms : {0, 60000}) {
+    RealDisk real;
+    DiskThreadOptions options;
+    options.slow_sync = std::chrono::milliseconds(threshold_ms);
+    real.open(options);
+    real.disk->write(1, {append_of(1)});
+    real.disk->stop();
+    CHECK(real.disk->sync_times().slow == (threshold_ms == 0 ? 1 : 0));
+    real.disk->reset_sync_times();
+    CHECK(real.disk->sync_times().slow == (threshold_ms == 0 ? 1 : 0));
+  }
+}

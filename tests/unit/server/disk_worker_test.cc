@@ -371,3 +371,48 @@ TEST_CASE("disk: install leaves one generation, and a log that begins behind the
   CHECK(again.recovered.durable.records == std::vector<LogRecord>{record(Zxid{71}, 10)});
   CHECK(holds_tree_as_of(again.recovered.tree, Zxid{70}));
 }
+
+TEST_CASE("worker: a full disk and a failed sync end the process with the place and the remedy") {
+  struct Row {
+    int number;
+    const char* remedy;
+  };
+  for (Row row :
+       {Row{ENOSPC, "Free space there"}, Row{EIO, "kernel's log"}, Row{EROFS, "may not write"}}) {
+    for (std::uint64_t n = 1; n <= 2; ++n) {  // The write, then the sync.
+      CAPTURE(row.remedy);
+      CAPTURE(n);
+      SimFiles files(1);
+      Opening opening = open(files, ensemble_options());
+      REQUIRE(opening.worker);
+      opening.worker->write({AppendRecord{record(Zxid{1}, 50)}});
+      FatalThrows fatal_throws;
+      files.fail_at(n, {row.number, boost::system::system_category()});
+      std::string said;
+      try {
+        opening.worker->write({AppendRecord{record(Zxid{2}, 50)}});
+      } catch (const Fatal& fatal) {
+        said = fatal.what;
+      }
+      CHECK(said.find("/datalog/quorate-1/gen-1/log") != std::string::npos);
+      CHECK(said.find(row.remedy) != std::string::npos);
+      opening.worker.reset();
+      files.crash(Loss::None);
+      Opening again = open(files, ensemble_options());  // And once there is room it starts again.
+      REQUIRE_MESSAGE(again.worker, again.fault.what);
+      REQUIRE(!again.recovered.durable.records.empty());
+      CHECK(again.recovered.durable.records.front() == record(Zxid{1}, 50));
+    }
+  }
+}
+
+TEST_CASE("worker: an idle log is written to once, then never again") {
+  SimFiles files(1);
+  Opening opening = open(files, ensemble_options());
+  REQUIRE(opening.worker);
+  opening.worker->write({AppendRecord{record(Zxid{1}, 50)}});
+  opening.worker->stamp_durable_point();
+  auto before = files.operations();
+  for (int i = 0; i < 5; ++i) opening.worker->stamp_durable_point();
+  CHECK(files.operations() == before);
+}

@@ -1,6 +1,9 @@
 #include "server/storage/log_store.h"
 
 #include <doctest/doctest.h>
+#include <xxhash.h>
+
+#include <functional>
 
 #include "base/ensure.h"
 #include "server/storage/format.h"
@@ -267,7 +270,7 @@ TEST_CASE("log: what opening has shown is durable, also when it was in the page 
   CHECK(seen[1] == test::SimOperation::Sync);
 }
 
-TEST_CASE("log: a copy cut short at any byte loads to a prefix, or is refused in the header") {
+TEST_CASE("log: a copy cut short is refused, or loads to a prefix where it had grown") {
   SimFiles files(1);
   LogOptions options = small_segments();
   options.segment_bytes = 8192;
@@ -286,7 +289,8 @@ TEST_CASE("log: a copy cut short at any byte loads to a prefix, or is refused in
     made.reset();
     copy.set_contents(path, ByteView(whole).first(length));
     auto opened = open_log(copy, options);
-    if (length < format::kSegmentHeaderBytes) {
+    // It was 1024 bytes long before its first record: what is shorter has lost some.
+    if (length < 1024) {
       CHECK_FALSE(opened.log);
       CHECK(opened.problem.kind == LogProblem::Kind::Damaged);
       continue;
@@ -463,4 +467,203 @@ TEST_CASE("log: an empty folder is missing, not empty") {
   auto opened = open_log(files);
   CHECK_FALSE(opened.log);
   CHECK(opened.problem.kind == LogProblem::Kind::Missing);
+}
+
+// ---- Segments made ahead of their time ----------------------------------------------------------
+
+namespace {
+
+/// What the disk thread does in the background, done at once.
+bool prepare_now(SimFiles& files, LogStore& log) {
+  auto wanted = log.due_preparation();
+  if (!wanted) return false;
+  REQUIRE(!log.prepared(*wanted, prepare_segment(files, *wanted)));
+  return true;
+}
+
+std::vector<test::SimOperation> operations_of(SimFiles& files, const std::function<void()>& work) {
+  std::vector<test::SimOperation> seen;
+  files.on_operation = [&](test::SimOperation operation, const std::string&, std::size_t) {
+    seen.push_back(operation);
+  };
+  work();
+  files.on_operation = nullptr;
+  return seen;
+}
+
+}  // namespace
+
+TEST_CASE("log: with the next segment prepared, each append is one write and one sync") {
+  SimFiles files(1);
+  Log log = create_log(files);
+  std::size_t prepared = 0;
+  for (int z = 1; z <= 300; ++z) {
+    auto seen = operations_of(files, [&] { append_synced(*log, range(z, z)); });
+    CHECK(seen ==
+          std::vector<test::SimOperation>{test::SimOperation::Pwrite, test::SimOperation::Sync});
+    prepared += prepare_now(files, *log);
+  }
+  CHECK(prepared > 5);
+  CHECK(log->segment_count() > 5);
+  log.reset();
+  files.crash(Loss::All);
+  auto again = open_log(files);
+  REQUIRE(again.log);
+  CHECK(again.records == range(1, 300));
+}
+
+TEST_CASE("log: prepared segments grow fourfold up to the configured size") {
+  SimFiles files(1);
+  LogOptions options = small_segments();
+  options.segment_bytes = 32768;
+  Log log = create_log(files, options);
+  std::vector<std::uint64_t> capacities;
+  for (int z = 1; z <= 1000 && capacities.size() < 4; ++z) {
+    append_synced(*log, range(z, z));
+    if (auto wanted = log->due_preparation()) {
+      capacities.push_back(wanted->capacity);
+      REQUIRE(!log->prepared(*wanted, prepare_segment(files, *wanted)));
+    }
+  }
+  CHECK(capacities == std::vector<std::uint64_t>{4096, 16384, 32768, 32768});
+}
+
+TEST_CASE("log: a purged segment's blocks are used again, and its records never come back") {
+  SimFiles files(1);
+  Log log = create_log(files);
+  int z = 1;
+  bool recycled = false;
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 30; ++i, ++z) {
+      append_synced(*log, range(z, z));
+      auto wanted = log->due_preparation();
+      if (!wanted) continue;
+      recycled = recycled || !wanted->recycled.empty();
+      REQUIRE(!log->prepared(*wanted, prepare_segment(files, *wanted)));
+    }
+    REQUIRE(!log->purge(Zxid{z - 1}, 0));
+  }
+  CHECK(recycled);
+  CHECK(files.files_below("/log").size() <= 4);
+  Zxid base = log->base();
+  log.reset();
+  files.crash(Loss::All);
+  auto again = open_log(files);
+  REQUIRE(again.log);
+  CHECK(again.log->base() == base);
+  CHECK(again.records == range(base.value + 1, z - 1));
+}
+
+TEST_CASE(
+    "log: a crash at any operation of appends, preparations and purges keeps what was synced") {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    bool ended = false;
+    for (std::uint64_t n = 1; !ended; n += 3) {
+      CAPTURE(seed);
+      CAPTURE(n);
+      SimFiles files(seed);
+      Log log = create_log(files);
+      std::int64_t synced = 0, tried = 0;
+      files.crash_at(n);
+      try {
+        for (int z = 1; z <= 120; ++z) {
+          tried = z;
+          append_synced(*log, range(z, z));
+          synced = z;
+          prepare_now(files, *log);
+          if (z % 40 == 0) REQUIRE(!log->purge(Zxid{z}, 10));
+        }
+        ended = true;
+      } catch (const SimCrash&) {
+      }
+      log.reset();
+      files.crash();
+      auto again = open_log(files);
+      REQUIRE(again.log);
+      CHECK(again.log->last().value >= synced);
+      CHECK(again.log->last().value <= tried);
+      CHECK(again.log->base().value <= std::max<std::int64_t>(0, synced / 40 * 40 - 10));
+      CHECK(again.records == range(again.log->base().value + 1, again.log->last().value));
+    }
+  }
+}
+
+TEST_CASE("log: a cut that takes the prepared segment is durable before it returns") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SimFiles files(seed);
+    Log log = create_log(files);
+    append_synced(*log, range(1, 12));
+    REQUIRE(prepare_now(files, *log));
+    REQUIRE(!log->cut(Zxid{5}));
+    log.reset();
+    files.crash(Loss::All);
+    auto again = open_log(files);
+    REQUIRE(again.log);
+    CHECK(again.records == range(1, 5));
+  }
+}
+
+TEST_CASE("log: a segment that cannot be prepared is tried again later, and nothing is lost") {
+  ErrorCode full(ENOSPC, boost::system::system_category());
+  for (std::uint64_t n = 1; n <= 5; ++n) {
+    CAPTURE(n);
+    SimFiles files(1);
+    Log log = create_log(files);
+    int z = 1;
+    std::optional<SegmentPreparation> wanted;
+    for (; !wanted; ++z) {
+      append_synced(*log, range(z, z));
+      wanted = log->due_preparation();
+    }
+    files.fail_at(n, full);
+    auto file = prepare_segment(files, *wanted);
+    REQUIRE_FALSE(file.has_value());
+    CHECK(file.error() == full);
+    REQUIRE(!log->prepared(*wanted, std::move(file)));
+    CHECK_FALSE(log->due_preparation());
+    bool again = false;
+    for (int i = 0; i < 100; ++i, ++z) {
+      append_synced(*log, range(z, z));
+      again = prepare_now(files, *log) || again;
+    }
+    CHECK(again);
+    log.reset();
+    CHECK(open_log(files).records == range(1, z - 1));
+  }
+}
+
+TEST_CASE("log: a segment made too late is thrown away") {
+  SimFiles files(1);
+  Log log = create_log(files);
+  append_synced(*log, range(1, 10));
+  auto wanted = log->due_preparation();
+  REQUIRE(wanted);
+  auto file = prepare_segment(files, *wanted);
+  REQUIRE(!log->cut(Zxid{4}));  // Needs a segment at once, and makes one of a higher sequence.
+  REQUIRE(!log->prepared(*wanted, std::move(file)));
+  CHECK_FALSE(files.exists(wanted->path));
+  append_synced(*log, range(5, 6));
+  log.reset();
+  CHECK(open_log(files).records == range(1, 6));
+}
+
+TEST_CASE("log: a segment of another version is named, not taken for damage") {
+  SimFiles files(1);
+  Log log = create_log(files);
+  append_synced(*log, range(1, 2));
+  log.reset();
+  std::string path = last_segment(files);
+  Bytes bytes = files.contents(path);
+  store_be(bytes.data() + 8, std::uint32_t{format::kSegmentVersion + 1});
+  files.set_contents(path, bytes);
+  CHECK(open_log(files).problem.kind == LogProblem::Kind::Damaged);  // The checksum says so.
+  std::size_t at = format::kSegmentHeaderBytes - 8;
+  store_be(bytes.data() + at,
+           std::uint64_t{XXH3_64bits_withSeed(bytes.data(), at, format::kSegmentMagic)});
+  files.set_contents(path, bytes);
+  auto opened = open_log(files);
+  CHECK_FALSE(opened.log);
+  CHECK(opened.problem.kind == LogProblem::Kind::Version);
+  CHECK(opened.problem.version == format::kSegmentVersion + 1);
+  CHECK(opened.problem.file == path);
 }

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <xxhash.h>
 
 #include <algorithm>
 
@@ -240,6 +241,41 @@ TEST_CASE("recovery: ZooKeeper's data and none of our own is refused with exit c
     CHECK(opening.fault.exit_code == 2);
     CHECK(opening.fault.what.find(version2) != std::string::npos);
     CHECK(opening.fault.what.find("--import") != std::string::npos);
+  }
+}
+
+TEST_CASE(
+    "recovery: data of another format is named with what this program knows, and left alone") {
+  for (bool standalone : {false, true}) {
+    SimFiles files(1);
+    REQUIRE(!files.make_directories("/data/quorate-2"));
+    Opening opening = open(files, with(standalone, false));
+    CHECK_FALSE(opening.worker);
+    CHECK(opening.fault.exit_code == 10);
+    CHECK(opening.fault.what.find("/data/quorate-2") != std::string::npos);
+    CHECK(opening.fault.what.find("knows quorate-1") != std::string::npos);
+    CHECK_FALSE(files.exists("/data/quorate-1"));
+  }
+}
+
+TEST_CASE("recovery: a log of another version is refused with both versions, also in an ensemble") {
+  for (bool standalone : {false, true}) {
+    SimFiles files(1);
+    live_a_little(files, with(standalone, true));
+    std::string path = segment_of(files);
+    Bytes bytes = files.contents(path);
+    std::size_t at = format::kSegmentHeaderBytes - 8;
+    store_be(bytes.data() + 8, std::uint32_t{9});
+    store_be(bytes.data() + at,
+             std::uint64_t{XXH3_64bits_withSeed(bytes.data(), at, format::kSegmentMagic)});
+    files.set_contents(path, bytes);
+    Opening opening = open(files, with(standalone, true));
+    CHECK_FALSE(opening.worker);
+    CHECK(opening.fault.exit_code == 10);
+    CHECK(opening.fault.what.find(path) != std::string::npos);
+    CHECK(opening.fault.what.find("version 9") != std::string::npos);
+    CHECK(opening.fault.what.find("knows version 2") != std::string::npos);
+    CHECK(files.contents(path) == bytes);
   }
 }
 
