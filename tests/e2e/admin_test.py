@@ -1,0 +1,407 @@
+#!/usr/bin/python3
+"""Four-letter words, admin pages and metrics of a live server.
+
+QUORATE_ORACLE=1 runs what holds for both against ZooKeeper, and compares sets of keys.
+"""
+import http.client
+import json
+import os
+import pathlib
+import re
+import socket
+import struct
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import ensemble as support  # noqa: E402
+from ensemble import Ensemble, four_letter, free_ports, run_tests, wait_for  # noqa: E402
+from kazoo.client import KazooClient  # noqa: E402
+
+ORACLE = bool(os.environ.get("QUORATE_ORACLE"))
+support.ZOOKEEPER_CLASSPATH += "".join(
+    f":/usr/share/java/{jar}.jar" for jar in (
+        "zookeeper-jute", "jetty9-server", "jetty9-servlet", "jetty9-util", "jetty9-http", "jetty9-io",
+        "jetty9-security", "jetty9-util-ajax", "servlet-api", "jackson-core", "jackson-databind",
+        "jackson-annotations", "metrics-core", "snappy-java", "netty-all", "commons-cli"))
+PROVIDER = "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"
+COMMANDS = """configuration connection_stat_reset connections dirs dump environment get_trace_mask hash
+initial_configuration is_read_only last_snapshot leader monitor observer_connection_stat_reset observers ruok
+server_stats set_trace_mask stat_reset stats system_properties voting_view watch_summary watches
+watches_by_path zabstate""".split()
+
+
+class Alone:
+    """One standalone server with admin pages, and a client of it."""
+
+    def __init__(self, settings=None, client=True):
+        self.admin = free_ports(1)[0]
+        self.ensemble = Ensemble(["quorate"], {"admin.enableServer": "true", "admin.serverPort": self.admin,
+                                               **(settings or {})})
+        self.server = self.ensemble[1]
+        self.ensemble.start(serving="4lw.commands.whitelist" not in (settings or {}))
+        self.client = None
+        if client:
+            self.client = KazooClient(self.ensemble.connect, timeout=10)
+            self.client.start(timeout=30)
+
+    def word(self, word):
+        return four_letter(self.server.client_port, word, timeout=10)
+
+    def mntr(self):
+        return dict(line.split("\t", 1) for line in self.word("mntr").splitlines())
+
+    def get(self, path, method="GET", headers=None, body=None, port=None):
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.admin, timeout=10)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read().decode()
+        finally:
+            connection.close()
+
+    def command(self, name, **options):
+        status, _, body = self.get(f"/commands/{name}", **options)
+        assert status == 200, (name, status, body)
+        return json.loads(body)
+
+    def metrics(self, port=None):
+        status, headers, body = self.get("/metrics", port=port)
+        assert status == 200 and headers["Content-Type"].startswith("text/plain"), (status, headers)
+        return parse_metrics(body)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if self.client:
+            self.client.stop()
+            self.client.close()
+        self.ensemble.__exit__(kind, error, trace)
+
+
+def parse_metrics(text):
+    """{name: type}, {sample with labels: value}; every sample belongs to the family above it."""
+    types, samples, family = {}, {}, None
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            family, kind = line[7:].split(" ")
+            assert family not in types and kind in ("gauge", "counter", "summary"), line
+            types[family] = kind
+        elif not line.startswith("#"):
+            found = re.fullmatch(r"([a-zA-Z_:][\w:]*)(\{[^}]*\})? (NaN|[-+0-9.eE]+)", line)
+            assert found and found[1].startswith(family), line
+            samples[found[1] + (found[2] or "")] = float(found[3])
+    return types, samples
+
+
+def work(client):
+    client.create("/app", b"x")
+    client.create("/app/e", b"", ephemeral=True)
+    client.get("/app", watch=lambda event: None)
+    client.exists("/app/none", watch=lambda event: None)
+    client.get_children("/app", watch=lambda event: None)
+    for i in range(20):
+        client.set("/app", b"%d" % i)
+        client.get("/app")
+    client.get("/app", watch=lambda event: None)
+
+
+def test_every_word_has_zookeepers_text():
+    with Alone() as alone:
+        work(alone.client)
+        sid = alone.client.client_id[0] & (2 ** 64 - 1)
+        assert alone.word("ruok") == "imok"
+        assert alone.word("isro") == "rw"
+        assert re.fullmatch(r"Zookeeper version: \S+?-\S+, built on [^\n]+\nLatency min/avg/max: \d+/\d+\.\d+/\d+\n"
+                            r"Received: \d+\nSent: \d+\nConnections: \d+\nOutstanding: \d+\nZxid: 0x[0-9a-f]+\n"
+                            r"Mode: standalone\nNode count: \d+\n", alone.word("srvr")), alone.word("srvr")
+        line = r" /127\.0\.0\.1:\d+\[\d\]\(queued=\d+,recved=\d+,sent=\d+"
+        assert re.search(rf"built on [^\n]+\nClients:\n({line}\)\n)+\nLatency ", alone.word("stat")), alone.word("stat")
+        cons = alone.word("cons")
+        assert re.search(rf"{line},sid={sid:#x},lop=GETD,est=\d{{13}},to=10000,lcxid=0x[0-9a-f]+,lzxid=0x[0-9a-f]+,"
+                         r"lresp=\d+,llat=\d+,minlat=\d+,avglat=\d+,maxlat=\d+\)\n", cons), cons
+        assert cons.endswith(")\n\n"), cons
+        date = r"\w{3} \w{3} \d\d \d\d:\d\d:\d\d \S+ \d{4}"
+        dump = alone.word("dump")
+        assert re.fullmatch(rf"SessionTracker dump:\nSession Sets \(\d+\)/\(1\):\n(\d+ expire at {date}:\n(\t0x\w+\n)*)+"
+                            rf"ephemeral nodes dump:\nSessions with Ephemerals \(1\):\n{sid:#x}:\n\t/app/e\n"
+                            rf"Connections dump:\nConnections Sets \(\d+\)/\(\d+\):\n(\d+ expire at {date}:\n"
+                            r"(\tip: /127\.0\.0\.1:\d+ sessionId: 0x\w+\n)*)+", dump), dump
+        assert alone.word("wchs") == "1 connections watching 2 paths\nTotal watches:2\n", alone.word("wchs")
+        paths = [("/app", "/app/none"), ("/app/none", "/app")]  # ZooKeeper: in no order.
+        assert alone.word("wchc") in [f"{sid:#x}\n\t{a}\n\t{b}\n\n" for a, b in paths], alone.word("wchc")
+        assert alone.word("wchp") in [f"{a}\n\t{sid:#x}\n{b}\n\t{sid:#x}\n\n" for a, b in paths], alone.word("wchp")
+        assert re.fullmatch(r"datadir_size: \d+\nlogdir_size: \d+\n", alone.word("dirs"))
+        assert alone.word("envi").startswith("Environment:\nzookeeper.version=")
+        conf = alone.word("conf")
+        assert f"clientPort={alone.server.client_port}\n" in conf and conf.endswith("serverId=0\n"), conf
+        assert alone.word("hash") == ""
+        assert alone.word("gtmk") == "306"
+        mask = struct.pack(">q", 5).decode("latin-1")
+        assert alone.word("stmk" + mask) == "5" and alone.word("gtmk") == "5"
+        assert alone.word("crst") == "Connection stats reset.\n"
+        assert ",lop=NA," in alone.word("cons") or ",lop=PING," in alone.word("cons"), alone.word("cons")
+        assert alone.word("srst") == "Server stats reset.\n"
+        assert int(alone.mntr()["zk_packets_received"]) <= 5, alone.mntr()
+        with socket.create_connection(("127.0.0.1", alone.server.client_port), timeout=5) as telnet:
+            telnet.sendall(b"\xff\xf4\xff\xfd")
+            assert telnet.recv(100) == b""
+
+
+def test_mntr_has_zookeepers_keys_and_they_move():
+    with Alone() as alone:
+        before = alone.mntr()
+        work(alone.client)
+        after = wait_for("the last answers to be counted",
+                         lambda: (now := alone.mntr()) and int(now["zk_cnt_updatelatency"]) >= 22 and now)
+
+        def grew(key, least=1):
+            delta = float(after[key]) - float(before[key])
+            assert delta >= least, (key, before[key], after[key])
+
+        for key, least in {"packets_received": 46, "packets_sent": 46, "znode_count": 2, "ephemerals_count": 1,
+                           "watch_count": 3, "approximate_data_size": 5, "bytes_received_count": 500,
+                           "response_bytes": 1000, "watch_bytes": 20, "cnt_readlatency": 24,
+                           "cnt_fsynctime": 10, "cnt_propagation_latency": 22,
+                           "cnt_node_changed_watch_count": 1, "sync_processor_request_queued": 22,
+                           "uptime": 1}.items():
+            grew("zk_" + key, least)
+        assert after["zk_connection_request_count"] == "1" and after["zk_global_sessions"] == "1", after
+        assert int(after["zk_cnt_app_read_per_namespace"]) >= 23, after
+        assert int(after["zk_cnt_app_write_per_namespace"]) >= 21, after
+        assert after["zk_proposal_count"] == after["zk_commit_count"] == "0", after
+        assert re.fullmatch(r"\d+\.\d{1,4}", after["zk_avg_latency"]), after
+        assert int(after["zk_open_file_descriptor_count"]) > 5 < int(after["zk_max_file_descriptor_count"])
+
+
+def test_words_outside_the_whitelist_are_refused():
+    with Alone({"4lw.commands.whitelist": "ruok, wchc"}, client=False) as alone:
+        wait_for("an answer", lambda: alone.word("ruok") == "imok")
+        wait_for("a served word", lambda: alone.word("wchc") == "\n")
+        for word in ("srvr", "mntr", "stat", "srst"):
+            assert alone.word(word) == f"{word} is not executed because it is not in the whitelist.\n"
+
+
+def test_by_default_the_cheap_words_are_answered():
+    if ORACLE:
+        return
+    with Alone(client=False) as alone:
+        config = alone.server.config
+        config.write_text("".join(line for line in config.read_text().splitlines(True)
+                                  if not line.startswith("4lw")))
+        alone.server.stop()
+        alone.ensemble.start()
+        for word in ("ruok", "srvr", "isro", "mntr", "conf", "envi", "dirs"):
+            assert "whitelist" not in alone.word(word), word
+        for word in ("stat", "cons", "dump", "wchs", "wchc", "wchp", "crst", "srst", "stmk"):
+            assert alone.word(word) == f"{word} is not executed because it is not in the whitelist.\n"
+
+
+def test_every_command_over_http():
+    with Alone() as alone:
+        work(alone.client)
+        sid = alone.client.client_id[0]
+        status, headers, body = alone.get("/commands")
+        assert status == 200 and headers.get("Content-Type", "text/html").startswith("text/html")
+        for name in COMMANDS:
+            assert f'<a href="/commands/{name}">{name}</a>\n<br/>\n' in body, name
+            answer = alone.command(name)
+            assert answer["command"] == name, answer
+            assert answer["error"] is None or name == "leader", answer
+        status, headers, body = alone.get("/commands/ruok")
+        assert body == '{\n  "command" : "ruok",\n  "error" : null\n}', body
+        assert headers["Content-Type"].startswith("application/json")
+        assert alone.command("nonsense")["error"] == "Unknown command: nonsense"
+        connection, = [one for one in alone.command("cons")["connections"] if one.get("session_id") == sid]
+        assert connection["session_timeout"] == 10000 and connection["established"] > 10 ** 12
+        assert alone.command("wchs") == {"num_connections": 1, "num_paths": 2, "num_total_watches": 2,
+                                         "command": "watch_summary", "error": None}
+        assert alone.command("wchp")["path_to_session_ids"] == {"/app": [sid], "/app/none": [sid]}
+        dump = alone.command("dump")
+        assert dump["session_id_to_ephemeral_paths"] == {str(sid): ["/app/e"]}
+        assert [sid] in dump["expiry_time_to_session_ids"].values()
+        assert alone.command("icfg")["initial_configuration"] == alone.server.config.read_text()
+        assert alone.command("stmk?traceMask=7")["tracemask"] == alone.command("gtmk")["tracemask"] == 7
+        assert alone.command("lead")["error"] == "server is not initialized"
+        stats = alone.command("srvr")
+        assert stats["server_stats"]["server_state"] == "standalone" and stats["node_count"] >= 7
+        mntr, monitor = alone.mntr(), alone.command("monitor")
+        same = {key[3:] for key in mntr} - {"followers"}
+        assert same ^ set(monitor) - {"followers"} == {"command", "error"}, same ^ set(monitor)
+        assert isinstance(monitor["avg_latency"], float) and isinstance(monitor["znode_count"], int)
+
+
+def test_commands_that_change_or_copy_the_tree():
+    if ORACLE:
+        return
+    with Alone() as alone:
+        assert alone.get("/commands/mntr", method="POST", body=b"x")[0] == 500
+        assert alone.get("/commands", method="TRACE")[0] == 403
+        for status in (alone.get("/commands/restore", method="POST", body=b"x")[0],
+                       alone.get("/commands/snapshot")[0]):
+            assert status in (401, 503), status
+        assert alone.client.exists("/zookeeper")
+
+
+def test_metrics_for_prometheus():
+    if ORACLE:
+        return
+    port = free_ports(1)[0]
+    with Alone({"metricsProvider.className": PROVIDER, "metricsProvider.httpHost": "127.0.0.1",
+                "metricsProvider.httpPort": port}) as alone:
+        work(alone.client)
+        types, samples = alone.metrics()
+        for name, kind in {"znode_count": "gauge", "snap_count": "counter", "fsynctime": "summary",
+                           "readlatency": "summary", "read_per_namespace": "summary",
+                           "process_resident_memory_bytes": "gauge"}.items():
+            assert types[name] == kind, name
+        assert samples["znode_count"] >= 7 and samples["watch_count"] == 3
+        assert samples["fsynctime_count"] >= 10 and samples["fsynctime_sum"] > 0
+        assert samples['updatelatency{quantile="0.99"}'] >= 0 and samples["updatelatency_count"] >= 22
+        assert samples['write_per_namespace_count{key="app"}'] >= 21
+        assert alone.metrics(port)[0].keys() >= types.keys()
+        assert alone.get("/commands/ruok", port=port)[0] == 404
+        assert 'zk_fsynctime{quantile="0.5"}\t' in alone.word("mntr")
+
+
+def test_health_and_readiness():
+    if ORACLE:
+        return
+    with Alone(client=False) as alone:
+        assert alone.get("/healthz")[0] == 200 and alone.get("/readyz")[0] == 200
+        assert alone.get("/other")[0] == 404
+    admin = free_ports(1)[0]
+    with Ensemble(["quorate"] * 3, {}) as lonely:
+        server = lonely[1]
+        server.config.write_text(server.config.read_text().replace(
+            "admin.enableServer=false", f"admin.enableServer=true\nadmin.serverPort={admin}"))
+        server.start()
+        alone = Alone.__new__(Alone)
+        alone.admin = admin
+
+        def pages():
+            try:
+                return alone.get("/healthz")[0], alone.get("/readyz")[0]
+            except OSError:
+                return None
+        assert wait_for("pages", pages) == (200, 503)
+        assert alone.command("srvr")["error"] == "This ZooKeeper instance is not currently serving requests"
+
+
+def test_bad_requests_end_their_connection_only():
+    if ORACLE:
+        return
+    with Alone({"admin.idleTimeout": 1500}) as alone:
+        slow = [socket.create_connection(("127.0.0.1", alone.admin)) for _ in range(100)]
+        for sock in slow:
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
+        assert alone.get("/healthz")[0] == 200
+        for sock in slow:
+            sock.settimeout(10)
+            try:
+                while sock.recv(1000):
+                    pass
+            except OSError:
+                pass
+            sock.close()
+        for junk in (b"\x00" * 100, b"GET", b"GET / HTTP/9.9\r\n\r\n", b"GET " + b"/x" * 10000 + b" HTTP/1.1\r\n\r\n",
+                     b"GET /metrics HTTP/1.1\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
+                     b"POST /commands/restore HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\nabc",
+                     b"GET /commands/%00%ff HTTP/1.1\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", alone.admin), timeout=10) as sock:
+                try:
+                    sock.sendall(junk)
+                    sock.shutdown(socket.SHUT_WR)
+                    while sock.recv(65536):
+                        pass
+                except OSError:
+                    pass
+            assert alone.get("/healthz")[0] == 200, junk[:30]
+        assert alone.client.exists("/zookeeper") and alone.server.alive
+
+
+def test_a_port_in_use_is_a_warning_that_names_the_key():
+    if ORACLE:
+        return
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with Ensemble(["quorate"], {"admin.enableServer": "true",
+                                    "admin.serverPort": taken.getsockname()[1]}) as ensemble:
+            ensemble.start()
+            assert "admin.serverPort" in ensemble[1].log.read_text()
+            assert ensemble[1].stop() == 0
+
+
+def test_an_ensemble_shows_its_members():
+    if ORACLE:
+        return
+    admins = free_ports(3)
+    with Ensemble(["quorate"] * 3) as ensemble:
+        for server, admin in zip(ensemble.servers, admins):
+            server.config.write_text(server.config.read_text().replace(
+                "admin.enableServer=false", f"admin.enableServer=true\nadmin.serverPort={admin}"))
+        leader = ensemble.start().wait_serving()
+        client = KazooClient(ensemble.connect, timeout=10)
+        client.start(timeout=30)
+        client.create("/app", b"x")
+        client.stop()
+        client.close()
+        for server, admin in zip(ensemble.servers, admins):
+            alone = Alone.__new__(Alone)
+            alone.admin, alone.server = admin, server
+            who = alone.command("leader")
+            assert who["leader_id"] == leader.sid and who["is_leader"] == (server is leader), who
+            assert len(alone.command("voting_view")["current_config"]) == 3
+            state = alone.command("zabstate")
+            assert state["zabstate"] == "broadcast" and state["voting"] and state["myid"] == server.sid
+            mntr = alone.mntr()
+            role = "leading" if server is leader else "following"
+            assert mntr["zk_peer_state"] == f"{role} - broadcast" and mntr["zk_quorum_size"] == "3", mntr
+            assert int(mntr["zk_cnt_election_time"]) >= 1 and int(mntr["zk_looking_count"]) >= 1
+            assert int(mntr["zk_cnt_unavailable_time"]) >= 1
+            if server is leader:
+                assert mntr["zk_synced_followers"] == mntr["zk_followers"] == "2", mntr
+                assert int(mntr["zk_proposal_count"]) >= 3 and int(mntr["zk_commit_count"]) >= 3
+                assert int(mntr["zk_cnt_quorum_ack_latency"]) >= 3 and int(mntr["zk_leader_uptime"]) > 0
+                assert int(mntr["zk_diff_count"]) + int(mntr["zk_snap_count"]) >= 1
+                assert "Proposal sizes last/min/max: " in alone.word("srvr")
+            else:
+                assert int(mntr["zk_learner_proposal_received_count"]) >= 3
+                assert int(mntr["zk_cnt_follower_sync_time"]) >= 1
+                assert "Global Sessions(" in alone.word("dump")
+            assert "membership: \nserver.1=" in alone.word("conf")
+
+
+def test_keys_are_those_of_zookeeper():
+    """Against ZooKeeper 3.8.0 itself, which takes seconds to start: with QUORATE_ORACLE only."""
+    if not ORACLE:
+        return
+    with Alone() as theirs:
+        work(theirs.client)
+        wanted_mntr = set(theirs.mntr())
+        wanted = {name: theirs.command(name) for name in COMMANDS}
+        os.environ.pop("QUORATE_ORACLE")
+        try:
+            with Alone() as ours:
+                work(ours.client)
+                missing = {key for key in wanted_mntr - set(ours.mntr()) if "jvm_" not in key}
+                assert not missing, missing
+                for name in COMMANDS:
+                    if name == "system_properties":
+                        continue
+                    answer = ours.command(name)
+                    absent = {key for key in set(wanted[name]) - set(answer)
+                              if "java." not in key and "jvm_" not in key}
+                    assert not absent, (name, absent)
+                    if name in ("connections", "stats"):
+                        assert set(wanted[name]["connections"][0]) == set(answer["connections"][0]), name
+                    if name == "server_stats":
+                        assert list(wanted[name]["server_stats"]) == list(answer["server_stats"]), name
+        finally:
+            os.environ["QUORATE_ORACLE"] = "1"
+
+
+if __name__ == "__main__":
+    run_tests([test for name, test in sorted(globals().items()) if name.startswith("test_")])
