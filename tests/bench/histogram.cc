@@ -46,4 +46,12 @@ std::uint64_t Histogram::percentile(double percent) const {
   return max_;
 }
 
+std::vector<std::pair<std::uint64_t, std::uint64_t>> Histogram::buckets() const {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> found;
+  for (std::size_t i = 0; i < buckets_.size(); ++i) {
+    if (buckets_[i] > 0) found.emplace_back(std::min(upper_bound(i), max_), buckets_[i]);
+  }
+  return found;
+}
+
 }  // namespace quorate::bench

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace quorate::bench {
 
@@ -18,6 +20,8 @@ class Histogram {
   std::uint64_t max() const { return max_; }
   /// Upper bound of the bucket in which the sample of this rank lies; 0 without samples.
   std::uint64_t percentile(double percent) const;
+  /// The buckets that hold samples, in order: upper bound and count.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> buckets() const;
 
  private:
   static constexpr int kSteps = 16;  // Buckets per power of two.
