@@ -33,6 +33,13 @@ ReplicaOptions replica_options(const Config& config) {
   peer.max_field = static_cast<std::size_t>(2 * config.limits.max_buffer);
   options.ops.extended_types_enabled = config.extended_types_enabled;
   options.ops.skip_acl = config.skip_acl;
+  options.ops.enforce_quota = config.enforce_quota;
+  options.ops.acl_schemes = {config.auth.digest_enabled, config.auth.x509};
+  options.auth = {config.auth.digest_enabled, config.auth.digest_algorithm,
+                  config.auth.super_digest, config.auth.x509_super_user, config.auth.enforced};
+  options.reaper.check_interval_ms = config.containers.check_interval_ms;
+  options.reaper.max_per_minute = config.containers.max_per_minute;
+  options.reaper.rules = {config.containers.max_never_used_ms, config.extended_types_enabled};
   options.ops.max_buffer = static_cast<std::int32_t>(config.limits.max_buffer);
   options.min_session_timeout_ms = static_cast<std::int32_t>(config.client.min_session_timeout_ms);
   options.max_session_timeout_ms = static_cast<std::int32_t>(config.client.max_session_timeout_ms);

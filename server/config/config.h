@@ -92,6 +92,26 @@ struct MetricsConfig {
   bool prometheus() const { return provider.ends_with(".PrometheusMetricsProvider"); }
 };
 
+/// Who a client may prove to be, and what that is good for.
+struct AuthConfig {
+  bool digest_enabled = true;
+  std::string digest_algorithm = "SHA1";
+  std::string super_digest;
+  std::string x509_super_user;
+  bool x509 = false;  ///< Certificates can be shown: there is a port with TLS.
+  bool enforce = false;
+  std::string enforced_text;
+  bool require_sasl = false;
+  std::vector<std::string> enforced;  ///< Schemes, one of which everybody needs.
+};
+
+/// Nodes that the leader deletes by itself.
+struct ContainerConfig {
+  std::int64_t check_interval_ms = 60000;
+  std::int64_t max_per_minute = 10000;
+  std::int64_t max_never_used_ms = 0;
+};
+
 /// Something to say at start that is no error.
 struct ConfigNotice {
   char severity = 'W';  ///< 'W' or 'I'.
@@ -107,7 +127,10 @@ struct Config {
   LimitsConfig limits;
   AdminConfig admin;
   MetricsConfig metrics;
+  AuthConfig auth;
+  ContainerConfig containers;
   bool skip_acl = false;
+  bool enforce_quota = false;
   bool extended_types_enabled = false;
   std::vector<ConfigNotice> notices;
 };

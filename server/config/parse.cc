@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "server/config/auth_rules.h"
 #include "server/config/config_table.h"
 #include "server/config/members.h"
 #include "server/config/properties.h"
@@ -53,7 +54,7 @@ class Loader {
   ConfigResult load() {
     const bool good = read_main() && take_overrides() && apply_rows() && check_protection() &&
                       read_members() && check_storage() && decide_mode() && read_myid() &&
-                      check_self() && check_sessions() && check_client_port() &&
+                      check_self() && check_sessions() && check_client_port() && check_auth() &&
                       check_metrics_provider();
     if (!good) return fault_;
     read_whitelist();
@@ -168,14 +169,23 @@ class Loader {
 
   /// A key that asks for protection which this version does not have must never pass in silence.
   bool check_protection() {
-    for (const char* key : {"sslQuorum", "quorum.auth.enableSasl", "sessionRequireClientSASLAuth",
-                            "enforce.auth.enabled"}) {
+    for (const char* key : {"sslQuorum", "quorum.auth.enableSasl"}) {
       if (!given(key) || lines_[key].value == "false") continue;
       return fail(key, '"' + lines_[key].value +
                            "\": is not available in this version, and without it this server would "
                            "be less protected than the file says; only false is possible");
     }
     return true;
+  }
+
+  bool check_auth() {
+    config_.auth.x509 = given("secureClientPort") || given("authProvider.x509") ||
+                        (given("client.portUnification") &&
+                         lines_["client.portUnification"].value == "true");
+    if (const auto fault = settle_auth(config_.auth)) return fail(fault->key, fault->what);
+    if (!config_.extended_types_enabled || config_.ensemble.self.value <= 254) return true;
+    return fail("extendedTypesEnabled",
+                "TTL nodes need a server id of at most 254; this server is 255 (myid)");
   }
 
   // ---- Rules between keys ----------------------------------------------------------------------

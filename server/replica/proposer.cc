@@ -43,6 +43,14 @@ consensus::LogRecord Proposer::prepare_expiry(SessionId session, Zxid zxid, std:
   return keep(zxid, fit(std::move(txn), write, zxid, wall_ms));
 }
 
+std::optional<consensus::LogRecord> Proposer::prepare_reap(const std::string& path,
+                                                           const znode::ReapRules& rules, Zxid zxid,
+                                                           std::int64_t wall_ms) {
+  std::optional<Bytes> txn = znode::prepare_reap(pending_, rules, path, zxid, wall_ms);
+  if (!txn) return std::nullopt;
+  return keep(zxid, std::move(*txn));
+}
+
 Bytes Proposer::make_txn(const consensus::Request& request, Zxid zxid, std::int64_t wall_ms) {
   znode::WriteRequest write{request.session, request.cxid, static_cast<OpCode>(request.op),
                             request.body.view()};

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
+#include <string>
 
 #include "base/ids.h"
 #include "consensus/input.h"
@@ -11,6 +13,7 @@
 #include "znode/data_tree.h"
 #include "znode/op.h"
 #include "znode/pending_view.h"
+#include "znode/reaper.h"
 
 namespace quorate::server {
 
@@ -26,6 +29,13 @@ class Proposer {
   consensus::LogRecord prepare(const consensus::Request& request, Zxid zxid, std::int64_t wall_ms);
   /// closeSession of an expired session.
   consensus::LogRecord prepare_expiry(SessionId session, Zxid zxid, std::int64_t wall_ms);
+
+  /// The deletion of a container or TTL node; nothing when it is not due any more.
+  std::optional<consensus::LogRecord> prepare_reap(const std::string& path,
+                                                   const znode::ReapRules& rules, Zxid zxid,
+                                                   std::int64_t wall_ms);
+  /// The last breach of a quota since the last call.
+  std::optional<znode::QuotaNote> take_quota_note() { return pending_.take_quota_note(); }
 
   /// The tree has applied everything up to `zxid`.
   void landed(Zxid zxid);

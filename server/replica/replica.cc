@@ -42,6 +42,7 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
       applier(tree, watches, connections, options.ops, metrics),
       reader(tree, watches, connections, options.ops, metrics),
       peer(options.peer, std::move(recovered.durable), random.fork()),
+      reaper(options.reaper),
       started_ms(ports.clock.now_ms()),
       last_tick_ms(started_ms),
       since{.looking = started_ms,
@@ -194,6 +195,7 @@ void Replica::Impl::propose_waiting() {
     if (timeout_ms) sessions.touch(request.session, *timeout_ms, ports.clock.now_ms());
     ++metrics.prepared;
     propose(proposer->prepare(request, peer.next_zxid(), ports.clock.wall_ms()));
+    note_quota();
   }
 }
 
@@ -220,6 +222,38 @@ void Replica::Impl::expire_sessions() {
     ports.observer.note('I', "session expired session=" + to_string(session));
     propose(proposer->prepare_expiry(session, peer.next_zxid(), ports.clock.wall_ms()));
   }
+}
+
+/// One delete at a time, behind whatever clients wait for; a node that is in use again is passed
+/// over without a txn.
+void Replica::Impl::reap() {
+  if (!proposer || stopped) return;
+  reaper.tick(tree, last_tick_ms, ports.clock.wall_ms());
+  while (const std::string* path = reaper.due(last_tick_ms)) {
+    if (!waiting_requests.empty() || !peer.may_propose()) return;
+    auto record =
+        proposer->prepare_reap(*path, reaper.rules(), peer.next_zxid(), ports.clock.wall_ms());
+    reaper.taken(last_tick_ms);
+    if (!record) continue;
+    REACHED("node reaped");
+    propose(std::move(*record));
+  }
+}
+
+/// Clients can go beyond a quota as often as they like; the log hears of it now and then.
+void Replica::Impl::note_quota() {
+  constexpr std::int64_t kIntervalMs = 10000;
+  constexpr std::size_t kNamesMax = 256;
+  std::optional<znode::QuotaNote> note = proposer->take_quota_note();
+  if (!note) return;
+  const bool known = quota_refusals.contains(note->name);
+  if (note->refused && (known || quota_refusals.size() < kNamesMax)) ++quota_refusals[note->name];
+  ++quota_untold;
+  const std::int64_t now_ms = ports.clock.now_ms();
+  if (quota_told_ms != 0 && now_ms - quota_told_ms < kIntervalMs) return;
+  ports.observer.note('W', note->text + " times=" + std::to_string(quota_untold));
+  quota_told_ms = now_ms;
+  quota_untold = 0;
 }
 
 // ---- Events
@@ -249,6 +283,7 @@ void Replica::Impl::begin_service() {
   if (peer.role() != consensus::Role::Leading) return;
   sessions.lead(tree.sessions(), ports.clock.now_ms());
   proposer.emplace(tree, options.ops, sessions, options.peer.max_field);
+  reaper.lead(ports.clock.now_ms());
 }
 
 void Replica::Impl::lose_service() {
@@ -256,6 +291,7 @@ void Replica::Impl::lose_service() {
   close_all_clients();
   waiting_requests.clear();
   proposer.reset();
+  reaper.stop();
   sessions.clear();
   reported.clear();
 }
@@ -338,7 +374,9 @@ Replica::Replica(ReplicaOptions options, Recovered recovered, Ports ports, Rando
 Replica::~Replica() = default;
 
 void Replica::on_client_open(ConnectionId connection, ClientOrigin origin) {
-  impl_->connections.open(connection, std::move(origin));
+  znode::Identities identities =
+      znode::first_identities(impl_->options.auth, origin.address, origin.proved);
+  impl_->connections.open(connection, std::move(origin)).identities = std::move(identities);
   impl_->arrivals.push_back({impl_->last_tick_ms, connection});
 }
 
@@ -410,6 +448,7 @@ void Replica::on_tick() {
   // says nothing (hazard R58).
   if (slept) impl.sessions.regrant(impl.tree.sessions(), now_ms);
   impl.expire_sessions();
+  impl.reap();
   impl.close_sessionless();
   impl.close_silent_trees();
 }
@@ -441,4 +480,11 @@ const consensus::Peer& Replica::peer() const {
 const znode::DataTree& Replica::tree() const {
   return impl_->tree;
 }
+std::vector<znode::QuotaRow> Replica::quota_usage() const {
+  return znode::quota_usage(impl_->tree);
+}
+const std::map<std::string, std::uint64_t>& Replica::quota_refusals() const {
+  return impl_->quota_refusals;
+}
+
 }  // namespace quorate::server

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/ids.h"
@@ -14,9 +16,12 @@
 #include "server/replica/fan_out.h"
 #include "server/replica/metrics.h"
 #include "server/replica/ports.h"
+#include "server/replica/reaper.h"
 #include "server/replica/status.h"
+#include "znode/auth.h"
 #include "znode/data_tree.h"
 #include "znode/op.h"
+#include "znode/quota.h"
 #include "znode/watch_table.h"
 
 namespace quorate::server {
@@ -24,6 +29,8 @@ namespace quorate::server {
 struct ReplicaOptions {
   consensus::PeerOptions peer;
   znode::OpOptions ops;
+  znode::AuthOptions auth;
+  ReaperOptions reaper;
   std::int32_t min_session_timeout_ms = 4000;
   std::int32_t max_session_timeout_ms = 40000;
   /// globalOutstandingLimit: above it, connections with a request outstanding are not read.
@@ -111,6 +118,9 @@ class Replica {
   /// For tests and the simulator.
   const consensus::Peer& peer() const;
   const znode::DataTree& tree() const;
+  /// Of each top-level node with quotas; refusals are those that this server prepared as a leader.
+  std::vector<znode::QuotaRow> quota_usage() const;
+  const std::map<std::string, std::uint64_t>& quota_refusals() const;
 
  private:
   struct Impl;

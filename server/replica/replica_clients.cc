@@ -15,10 +15,13 @@ constexpr std::size_t kRequestHeaderBytes = 8;
 /// what one read of the socket can hold.
 constexpr std::size_t kHeldFramesMax = 4096;
 
-std::vector<consensus::WireId> wire_ids(const znode::Identities& identities) {
+/// The first `count`: identities are only ever added, so these are those of an earlier moment.
+std::vector<consensus::WireId> wire_ids(const znode::Identities& identities, std::size_t count) {
   std::vector<consensus::WireId> ids;
-  ids.reserve(identities.size());
-  for (const AuthId& identity : identities) ids.push_back({identity.scheme, identity.id});
+  ids.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    ids.push_back({identities[i].scheme, identities[i].id});
+  }
   return ids;
 }
 
@@ -129,6 +132,12 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   ByteView body = frame.subspan(kRequestHeaderBytes);
   // Answered as soon as it is read: it may overtake replies that wait (client-protocol section 10).
   if (op == OpCode::Auth) return on_auth(connection, cxid, body);
+  if (op == OpCode::Sasl) return on_sasl(connection, cxid, body);
+  if (!znode::may_operate(options.auth, connection.identities)) {
+    ++metrics.auth_failures;
+    connections.reply(connection, {cxid, Zxid{}, Code::SessionClosedRequireSaslAuth});
+    return close(connection);
+  }
   Passage passage = passage_of(op);
   bool local = passage != Passage::Write && passage != Passage::Sync;
   if (local && connection.queue.empty()) {
@@ -140,6 +149,7 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   request.cxid = cxid;
   request.op = op;
   request.passage = passage;
+  request.identities = static_cast<std::uint32_t>(connection.identities.size());
   request.received_ms = ports.clock.now_ms();
   bool at_once = passage == Passage::Write && gate.open_for_submit(connection.queue);
   if (!at_once) request.body.assign(body.begin(), body.end());
@@ -154,11 +164,25 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
 
 void Replica::Impl::on_auth(Connection& connection, std::int32_t cxid, ByteView body) {
   Result<AuthPacket> packet = decode_all<AuthPacket>(body);
-  // `ip` adds what every connection has already. No other scheme is built: refused, then closed.
-  bool known = packet && packet->scheme == "ip";
-  connections.reply(connection, {cxid, Zxid{}, known ? Code::Ok : Code::AuthFailed});
-  if (!known) ++metrics.auth_failures;
-  if (!known) close(connection);
+  // What cannot be read has no answer in ZooKeeper either.
+  if (!packet) return close(connection);
+  ErrorCode refused =
+      znode::authenticate(options.auth, packet->scheme, packet->auth, connection.identities);
+  connections.reply(connection, {cxid, Zxid{}, refused ? Code::AuthFailed : Code::Ok});
+  if (!refused) return;
+  ++metrics.auth_failures;
+  close(connection);
+}
+
+/// No login is configured: the client goes on without an identity (client-protocol 12).
+void Replica::Impl::on_sasl(Connection& connection, std::int32_t cxid, ByteView body) {
+  JuteReader in(body);
+  in.buffer();
+  if (in.finish()) return close(connection);
+  connections.send(connection, [&](JuteWriter& out) {
+    encode(out, ReplyHeader{cxid, Zxid{}, Code::Ok});
+    out.buffer(Buffer());
+  });
 }
 
 void Replica::Impl::heard(Connection& connection) {
@@ -177,7 +201,7 @@ void Replica::Impl::submit(Connection& connection, const OpenRequest& request, B
   out.cxid = request.cxid;
   out.op = static_cast<std::int32_t>(request.op);
   out.body = SharedBytes(Bytes(body.begin(), body.end()));
-  out.authinfo = wire_ids(connection.identities);
+  out.authinfo = wire_ids(connection.identities, request.identities);
   gate.submitted(connection.queue, connection.id);
   peer.step(consensus::Submit{std::move(out)});
 }

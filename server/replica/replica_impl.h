@@ -35,6 +35,7 @@ struct Replica::Impl {
   void establish(Connection& connection);
   void on_request(Connection& connection, ByteView frame);
   void on_auth(Connection& connection, std::int32_t cxid, ByteView body);
+  void on_sasl(Connection& connection, std::int32_t cxid, ByteView body);
   void heard(Connection& connection);
   void submit(Connection& connection, const OpenRequest& request, ByteView body);
   /// Hands to consensus what may go there now.
@@ -71,6 +72,8 @@ struct Replica::Impl {
   void propose_waiting();
   void propose(consensus::LogRecord record);
   void expire_sessions();
+  void reap();
+  void note_quota();
   void on_link_bytes(LinkId link, ByteView bytes);
   void drop_link(LinkId link);
   void close_silent_trees();
@@ -115,6 +118,10 @@ struct Replica::Impl {
   Reader reader;
   consensus::Peer peer;
   std::optional<Proposer> proposer;  ///< From Serving to ServiceLost of a leader.
+  Reaper reaper;                     ///< At work as long as there is a proposer.
+  std::map<std::string, std::uint64_t> quota_refusals;  ///< By top-level node.
+  std::int64_t quota_told_ms = 0;                       ///< When the log last said so.
+  std::uint64_t quota_untold = 0;                       ///< Breaches since.
 
   bool serving = false;
   bool stopped = false;

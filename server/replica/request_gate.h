@@ -31,6 +31,7 @@ struct OpenRequest {
   Passage passage = Passage::Read;
   bool submitted = false;  ///< Handed to consensus (writes and syncs).
   bool answered = false;   ///< Syncs: the leader's answer is here.
+  std::uint32_t identities = 0;  ///< How many the connection had proved when it came.
   std::int64_t received_ms = 0;
   Bytes body;  ///< Empty once a write has been submitted.
 };

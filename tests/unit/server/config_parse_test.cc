@@ -129,8 +129,23 @@ TEST_CASE("config: a fault names file, line, key and what would be right") {
            Row{three + "group.1=1:2:3\n", "1", "zoo.cfg:9: group.1: groups and weights"},
            Row{three + "weight.1=2\n", "1", "groups and weights"},
            Row{three + "sslQuorum=true\n", "1", "zoo.cfg:9: sslQuorum: \"true\": is not available"},
-           Row{three + "enforce.auth.enabled=TRUE\n", "1",
-               "zoo.cfg:9: enforce.auth.enabled: \"TRUE\": is not available"},
+           Row{three + "sessionRequireClientSASLAuth=true\n", "1",
+               "zoo.cfg:9: sessionRequireClientSASLAuth: \"true\": SASL is not available"},
+           Row{three + "enforce.auth.enabled=true\n", "1", "enforce.auth.schemes: is missing"},
+           Row{three + "enforce.auth.enabled=true\nenforce.auth.schemes=digest, sasl\n", "1",
+               "zoo.cfg:10: enforce.auth.schemes: \"sasl\": SASL is not available"},
+           Row{three + "enforce.auth.enabled=true\nenforce.auth.schemes=x509\n", "1",
+               "enforce.auth.schemes: \"x509\": x509 needs secureClientPort"},
+           Row{three + "DigestAuthenticationProvider.digestAlg=ROT13\n", "1",
+               "zoo.cfg:9: DigestAuthenticationProvider.digestAlg: \"ROT13\": expected SHA1"},
+           Row{three + "DigestAuthenticationProvider.superDigest=super:secret\n", "1",
+               "zoo.cfg:9: DigestAuthenticationProvider.superDigest: expected super:<hash>"},
+           Row{three + "DigestAuthenticationProvider.superDigest=secret\n", "1",
+               "DigestAuthenticationProvider.superDigest: expected super:<hash>"},
+           Row{three + "znode.container.maxPerMinute=0\n", "1",
+               "znode.container.maxPerMinute: \"0\": expected a whole number from 1"},
+           Row{kStandalone + "extendedTypesEnabled=true\n", "255",
+               "extendedTypesEnabled: TTL nodes need a server id of at most 254"},
            Row{three + "forceSync=no\n", "1",
                "zoo.cfg:9: forceSync: no is possible on a standalone"},
            Row{three + "server.4=d:2888:3888:observer\n", "4", "would be an observer"},
@@ -171,6 +186,27 @@ TEST_CASE("config: the last of several equal keys wins") {
 
 TEST_CASE("config: protection that is switched off is no fault") {
   CHECK(good({{{"zoo.cfg", kStandalone + "sslQuorum=false\n"}}}).client.port == 2181);
+}
+
+TEST_CASE("config: authentication, quotas and containers") {
+  const Config plain = good({{{"zoo.cfg", kStandalone}}});
+  CHECK(plain.auth.digest_enabled);
+  CHECK(plain.auth.digest_algorithm == "SHA1");
+  CHECK(plain.auth.enforced.empty());
+  CHECK_FALSE(plain.enforce_quota);
+  CHECK(plain.containers.check_interval_ms == 60000);
+  const Config all = good(
+      {{{"zoo.cfg", kStandalone + "DigestAuthenticationProvider.digestAlg=sha-256\n"
+                                  "DigestAuthenticationProvider.superDigest="
+                                  "super:lXdkgIa9O1CDDWAryQ0pe9wUYi2LkG6M7Uocn/Vyn2g=\n"
+                                  "enforce.auth.enabled=true\nenforce.auth.schemes=digest , ip\n"
+                                  "enforceQuota=true\nznode.container.checkIntervalMs=100\n"}}});
+  CHECK(all.auth.digest_algorithm == "SHA-256");
+  CHECK(all.auth.enforced == std::vector<std::string>{"digest", "ip"});
+  CHECK(all.enforce_quota);
+  CHECK(all.containers.check_interval_ms == 100);
+  // Schemes that nobody enforces are not looked at, as in ZooKeeper.
+  CHECK(good({{{"zoo.cfg", kStandalone + "enforce.auth.schemes=sasl\n"}}}).auth.enforced.empty());
 }
 
 TEST_CASE("config: warnings for an even number of voters and for forceSync=no") {
