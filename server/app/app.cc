@@ -21,6 +21,9 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
 constexpr std::int64_t kSweepMs = 1000;
+/// For requests under way when the server is told to stop.
+constexpr std::int64_t kAnswersLimitMs = 2000;
+constexpr std::int64_t kAnswersStepMs = 5;
 /// After so long an orderly stop is given up: recovery is made for that.
 constexpr unsigned kStopLimitSeconds = 30;
 /// Handlers that may run while a group of log records waits for the loop to be idle.
@@ -52,7 +55,9 @@ std::string address_of(const std::string& host, std::int64_t port) {
 App::App(Config config)
     : config_(std::move(config)),
       signals_(io_),
+      hangup_(io_),
       tick_(io_),
+      stopping_(io_),
       mailbox_(io_, [this](std::vector<Mailbox::Letter> letters) {
         if (!replica_) return;
         for (const Mailbox::Letter& letter : letters) letter(*replica_);
@@ -94,10 +99,21 @@ int App::run() {
 /// Before recovery, which may take long: a port that is taken shows at once.
 bool App::bind_ports() {
   Inbox& inbox = *this;
-  clients_ = std::make_unique<SocketClients>(io_, config_.client, config_.limits, inbox);
+  clients_ = std::make_unique<SocketClients>(io_, config_.client, config_.tls, config_.limits, inbox);
+  std::string tls_fault;
+  if (!clients_->load_tls(tls_fault)) {
+    fail(kExitUsage, "config " + config_.file + ": " + tls_fault);
+    return false;
+  }
   if (const ErrorCode error = clients_->listen()) {
     fail(kExitUnexpected, "bind-failed port=client address=" +
                               address_of(config_.client.address, config_.client.port) +
+                              " error=\"" + error.message() + '"');
+    return false;
+  }
+  if (const ErrorCode error = clients_->listen_secure()) {
+    fail(kExitUnexpected, "bind-failed port=secureClient address=" +
+                              address_of(config_.client.secure_address, config_.client.secure_port) +
                               " error=\"" + error.message() + '"');
     return false;
   }
@@ -189,6 +205,7 @@ bool App::recover() {
 
 void App::start() {
   await_signal();
+  await_hangup();
   if (peer_links_) peer_links_->start();
   if (election_links_) election_links_->start();
   clients_->start();
@@ -226,7 +243,7 @@ void App::write_held_group() {
     if (io_.poll_one() != 0 || !mailbox_.empty()) continue;
     if (const auto written = disk_->write_held()) {
       replica_->on_synced(*written);
-      replica_->pump();
+      pump();
       turns = 0;
     }
   }
@@ -261,20 +278,44 @@ void App::await_signal() {
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
   signals_.async_wait([this](const ErrorCode& error, int signal) {
-    if (!error) stop(signal);
+    if (!error) begin_stop(signal);
   });
 }
 
-void App::stop(int signal) {
+/// SIGHUP: keys and certificates again.
+void App::await_hangup() {
+  hangup_.add(SIGHUP);
+  hangup_.async_wait([this](const ErrorCode& error, int) {
+    if (error) return;
+    log::info("reloading signal=SIGHUP");
+    clients_->reload_tls();
+    await_hangup();
+  });
+}
+
+/// Takes no more requests, and gives those under way a moment to be answered.
+void App::begin_stop(int signal) {
   log::info("stopping signal=" + std::to_string(signal));
   // A second signal, or the alarm, ends the process at once.
   signals_.clear();
   ::alarm(kStopLimitSeconds);
+  clients_->stop_accepting();
+  clients_->stop_reading();
+  await_answers(now_ms() + kAnswersLimitMs);
+}
+
+void App::await_answers(std::int64_t until_ms) {
+  if (replica_->status().outstanding == 0 || now_ms() >= until_ms) return stop();
+  stopping_.expires_after(milliseconds(kAnswersStepMs));
+  stopping_.async_wait([this, until_ms](const ErrorCode&) { await_answers(until_ms); });
+}
+
+void App::stop() {
   if (http_) http_->stop();
   tick_.cancel();
-  clients_->stop_accepting();
   replica_->stop();
   clients_->close_all();
+  clients_->finish();
   if (election_links_) election_links_->stop();
   if (peer_links_) peer_links_->stop();
   // Writes all that is queued, the last checkpoint included.
@@ -292,8 +333,8 @@ std::optional<std::string> App::on_four_letter_word(std::string_view word) {
 void App::on_client_open(ConnectionId connection, ClientOrigin origin) {
   replica_->on_client_open(connection, std::move(origin));
 }
-void App::on_client_frame(ConnectionId connection, ByteView frame) {
-  replica_->on_client_frame(connection, frame);
+bool App::on_client_frame(ConnectionId connection, ByteView frame) {
+  return replica_->on_client_frame(connection, frame);
 }
 void App::on_client_closed(ConnectionId connection) {
   replica_->on_client_closed(connection);
@@ -346,6 +387,7 @@ AdminFacts App::facts(unsigned wants) {
     auto metrics = std::make_shared<ServerMetrics>();
     metrics->replica = replica_->metrics();
     metrics->startup = startup_;
+    metrics->connections_rejected = clients_->rejected() - rejected_before_;
     metrics->fsync_us = disk_->sync_summary();
     out.metrics = std::move(metrics);
     out.quotas = znode::quota_usage(replica_->tree());
@@ -364,6 +406,7 @@ void App::reset_statistics() {
   replica_->reset_statistics();
   disk_->reset_sync_times();
   startup_ = {};
+  rejected_before_ = clients_->rejected();
 }
 void App::reset_connection_statistics() {
   replica_->reset_connection_statistics();

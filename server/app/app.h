@@ -52,19 +52,22 @@ class App : private Inbox, private AdminSource, private Clock {
   bool bind_server_ports();
   bool recover();
   void start();
+  void start_http();
   void run_loop();
   void write_held_group();
-  void start_http();
   void await_signal();
   void arm_tick();
   void tell_on();
-  void stop(int signal);
+  void await_hangup();
+  void begin_stop(int signal);
+  void await_answers(std::int64_t until_ms);
+  void stop();
   int fail(int exit_code, const std::string& text);
 
   // ---- Inbox -----------------------------------------------------------------------------------
   std::optional<std::string> on_four_letter_word(std::string_view word) override;
   void on_client_open(ConnectionId connection, ClientOrigin origin) override;
-  void on_client_frame(ConnectionId connection, ByteView frame) override;
+  bool on_client_frame(ConnectionId connection, ByteView frame) override;
   void on_client_closed(ConnectionId connection) override;
   void on_notification(ServerId from, consensus::Notification notification) override;
   void on_election_link(ServerId peer, bool reachable) override;
@@ -91,11 +94,14 @@ class App : private Inbox, private AdminSource, private Clock {
   PosixFiles files_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
+  boost::asio::signal_set hangup_;
   boost::asio::steady_timer tick_;
+  boost::asio::steady_timer stopping_;  ///< Between the signal and the end.
   std::int64_t next_sweep_ms_ = 0;
-  bool telling_ = false;  ///< A turn for Replica::pump_more() is on its way.
   std::int64_t trace_mask_ = kDefaultTraceMask;
   StartupTimes startup_;
+  std::uint64_t rejected_before_ = 0;  ///< srst.
+  bool telling_ = false;  ///< A turn for Replica::pump_more() is on its way.
   Mailbox mailbox_;
   // In the order of building; destroyed in reverse. The replica's ports outlive it.
   std::unique_ptr<SocketClients> clients_;

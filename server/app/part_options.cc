@@ -30,7 +30,7 @@ ReplicaOptions replica_options(const Config& config) {
     peer.sync_limit = static_cast<std::int32_t>(config.ensemble.sync_limit);
   }
   peer.window_records = static_cast<std::size_t>(config.storage.commit_log_count);
-  peer.max_field = static_cast<std::size_t>(2 * config.limits.max_buffer);
+  peer.max_field = static_cast<std::size_t>(config.limits.max_buffer + config.limits.extra_size);
   options.ops.extended_types_enabled = config.extended_types_enabled;
   options.ops.skip_acl = config.skip_acl;
   options.ops.enforce_quota = config.enforce_quota;
@@ -44,6 +44,13 @@ ReplicaOptions replica_options(const Config& config) {
   options.min_session_timeout_ms = static_cast<std::int32_t>(config.client.min_session_timeout_ms);
   options.max_session_timeout_ms = static_cast<std::int32_t>(config.client.max_session_timeout_ms);
   options.outstanding_max = outstanding_limit(config);
+  if (config.limits.large_request_threshold >= 0) {
+    options.large_request_threshold =
+        static_cast<std::size_t>(config.limits.large_request_threshold);
+  }
+  options.large_request_max_bytes =
+      static_cast<std::size_t>(config.limits.large_request_max_bytes);
+  options.reply_bytes_max = static_cast<std::size_t>(config.limits.client_out_bytes_max);
   options.snap_count = config.storage.snap_count;
   options.sessionless_timeout_ms = config.client.sessionless_timeout_ms;
   return options;

@@ -32,6 +32,37 @@ struct ClientPortConfig {
   std::int64_t min_session_timeout_ms = -1;
   std::int64_t max_session_timeout_ms = -1;
   std::int64_t sessionless_timeout_ms = 10000;
+  std::int64_t secure_port = 0;  ///< Of clients that speak TLS; 0: not set.
+  std::string secure_address;    ///< Empty: all addresses.
+  bool port_unification = false;  ///< TLS on the plain port too.
+  bool tcp_keep_alive = false;
+  std::int64_t net_threads = 0;  ///< 0: sockets are served by the one event loop.
+  /// connection_throttle_...: new sessions; 0 tokens is no limit.
+  std::int64_t throttle_tokens = 0;
+  std::int64_t throttle_fill_ms = 1;
+  std::int64_t throttle_fill_count = 1;
+};
+
+struct TlsStoreConfig {
+  std::string location;
+  std::string password;
+  std::string password_path;  ///< File with the password; wins.
+  std::string type;           ///< Empty: from the file's name.
+};
+
+/// TLS of clients: the keys ssl.*.
+struct TlsConfig {
+  TlsStoreConfig key_store;
+  TlsStoreConfig trust_store;
+  std::string protocol;           ///< Empty: TLSv1.2 and TLSv1.3.
+  std::string enabled_protocols;  ///< Empty: that of `protocol`.
+  std::string cipher_suites;      ///< Empty: the library's choice.
+  std::string client_auth = "need";
+  std::string auth_provider = "x509";
+  bool cert_reload = false;
+  bool client_hostname_verification = false;
+  bool crl = false;
+  bool ocsp = false;
 };
 
 struct EnsembleConfig {
@@ -55,7 +86,7 @@ struct StorageConfig {
   std::string data_dir;
   std::string data_log_dir;
   bool force_sync = true;
-  std::int64_t slow_sync_ms = 1000;  ///< fsync.warningthresholdms.
+  std::int64_t slow_sync_ms = 1000;   ///< fsync.warningthresholdms.
   std::int64_t segment_kib = 65536;  ///< preAllocSize.
   std::int64_t snap_count = 100000;
   std::int64_t commit_log_count = 500;
@@ -65,7 +96,10 @@ struct StorageConfig {
 
 struct LimitsConfig {
   std::int64_t max_buffer = 0xfffff;  ///< jute.maxbuffer, bytes.
+  std::int64_t extra_size = -1;       ///< jute.maxbuffer.extrasize; -1: that of max_buffer.
   std::int64_t global_outstanding = 1000;
+  std::int64_t large_request_threshold = -1;        ///< Bytes; -1: no request is large.
+  std::int64_t large_request_max_bytes = 100 << 20;  ///< Of all large requests in work.
   std::int64_t client_out_bytes_max = 64 << 20;  ///< Answers one client does not fetch.
   std::int64_t link_out_bytes_max = 64 << 20;    ///< Packets one peer does not fetch.
 };
@@ -124,6 +158,7 @@ struct Config {
   ClientPortConfig client;
   EnsembleConfig ensemble;
   StorageConfig storage;
+  TlsConfig tls;
   LimitsConfig limits;
   AdminConfig admin;
   MetricsConfig metrics;

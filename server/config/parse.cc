@@ -54,7 +54,7 @@ class Loader {
   ConfigResult load() {
     const bool good = read_main() && take_overrides() && apply_rows() && check_protection() &&
                       read_members() && check_storage() && decide_mode() && read_myid() &&
-                      check_self() && check_sessions() && check_client_port() && check_auth() &&
+                      check_self() && check_sessions() && check_client_port() && check_buffers() &&
                       check_metrics_provider();
     if (!good) return fault_;
     read_whitelist();
@@ -169,7 +169,9 @@ class Loader {
 
   /// A key that asks for protection which this version does not have must never pass in silence.
   bool check_protection() {
-    for (const char* key : {"sslQuorum", "quorum.auth.enableSasl"}) {
+    for (const char* key : {"sslQuorum", "quorum.auth.enableSasl", "sessionRequireClientSASLAuth",
+                            "enforce.auth.enabled", "ssl.crl", "ssl.ocsp",
+                            "ssl.clientHostnameVerification"}) {
       if (!given(key) || lines_[key].value == "false") continue;
       return fail(key, '"' + lines_[key].value +
                            "\": is not available in this version, and without it this server would "
@@ -305,6 +307,12 @@ class Loader {
                     std::to_string(client.max_session_timeout_ms) + " ms");
   }
 
+  bool check_buffers() {
+    LimitsConfig& limits = config_.limits;
+    if (limits.extra_size < 0) limits.extra_size = std::max<std::int64_t>(limits.max_buffer, 1024);
+    return true;
+  }
+
   bool check_client_port() {
     ClientPortConfig& client = config_.client;
     if (!client.address.empty() && client.port == 0) {
@@ -325,12 +333,40 @@ class Loader {
       client.port = line.port;
       client.address = line.host;
     }
-    if (client.port == 0) {
-      return fail("clientPort", given("secureClientPort")
-                                    ? "is missing; TLS for clients is not available in this version"
-                                    : "is missing; give the port for clients (usual: 2181)");
+    if (client.port == 0 && client.secure_port == 0) {
+      return fail("clientPort", "is missing; give the port for clients (usual: 2181)");
     }
-    return true;
+    if (!client.secure_address.empty() && client.secure_port == 0) {
+      return fail("secureClientPortAddress", "needs secureClientPort");
+    }
+    if (client.secure_port != 0 && client.secure_port == client.port &&
+        client.secure_address == client.address) {
+      return fail("secureClientPort",
+                  "must differ from clientPort; client.portUnification=true serves TLS and plain "
+                  "connections on one port");
+    }
+    return check_tls();
+  }
+
+  /// The files themselves are read when the port is opened.
+  bool check_tls() {
+    const ClientPortConfig& client = config_.client;
+    const TlsConfig& tls = config_.tls;
+    if (client.port_unification && client.port == 0) {
+      return fail("client.portUnification", "needs clientPort");
+    }
+    if (tls.client_auth != "none" && tls.client_auth != "want" && tls.client_auth != "need") {
+      return fail("ssl.clientAuth", '"' + tls.client_auth + "\": expected none, want or need");
+    }
+    if (tls.auth_provider != "x509") {
+      return fail("ssl.authProvider", '"' + tls.auth_provider + "\": only x509 is possible");
+    }
+    if (client.secure_port == 0 && !client.port_unification) return true;
+    if (!tls.key_store.location.empty()) return true;
+    return fail("ssl.keyStore.location",
+                std::string("is missing; ") +
+                    (client.secure_port != 0 ? "secureClientPort" : "client.portUnification") +
+                    " needs the file with the server's key and certificate");
   }
 
   bool check_metrics_provider() {

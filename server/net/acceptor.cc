@@ -55,23 +55,28 @@ Acceptor::Acceptor(asio::io_context& io, OnSocket on_socket, OnError on_error)
       on_socket_(std::move(on_socket)),
       on_error_(std::move(on_error)) {}
 
-ErrorCode Acceptor::listen(const std::string& address, std::uint16_t port, int backlog) {
+ErrorCode open_acceptor(asio::io_context& io, tcp::acceptor& acceptor, const std::string& address,
+                        std::uint16_t port, int backlog) {
   if (address.empty()) {
-    const ErrorCode error = open_on(acceptor_, tcp::endpoint(tcp::v6(), port), backlog);
+    const ErrorCode error = open_on(acceptor, tcp::endpoint(tcp::v6(), port), backlog);
     // Only a machine without IPv6 gets the second try; a port in use must not be hidden by it.
     const bool no_ipv6 = error == asio::error::address_family_not_supported ||
                          error == boost::system::errc::address_not_available;
     if (!no_ipv6) return error;
-    return open_on(acceptor_, tcp::endpoint(tcp::v4(), port), backlog);
+    return open_on(acceptor, tcp::endpoint(tcp::v4(), port), backlog);
   }
   ErrorCode error;
-  tcp::resolver resolver(io_);
+  tcp::resolver resolver(io);
   const auto found = resolver.resolve(address, std::to_string(port), tcp::resolver::passive, error);
   for (const auto& entry : found) {
-    error = open_on(acceptor_, entry.endpoint(), backlog);
+    error = open_on(acceptor, entry.endpoint(), backlog);
     if (!error) return {};
   }
   return error;
+}
+
+ErrorCode Acceptor::listen(const std::string& address, std::uint16_t port, int backlog) {
+  return open_acceptor(io_, acceptor_, address, port, backlog);
 }
 
 void Acceptor::start() {

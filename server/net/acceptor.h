@@ -43,6 +43,10 @@ class Acceptor {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
+/// Resolves `address` (empty: all addresses), binds and listens. Blocks while a name is resolved.
+ErrorCode open_acceptor(boost::asio::io_context& io, boost::asio::ip::tcp::acceptor& acceptor,
+                        const std::string& address, std::uint16_t port, int backlog);
+
 /// "127.0.0.1", "::1"; an IPv4 address that came in over IPv6 is written as IPv4.
 std::string address_text(const boost::asio::ip::address& address);
 

@@ -1,54 +1,56 @@
-// One client: bytes to packets, and the four-letter words that may come instead.
+// One client as the loop keeps it. Private to client_loop.cc; small, because there are many of them
+// and most are idle.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <string>
 
+#include "base/bytes.h"
 #include "base/ids.h"
-#include "server/net/byte_stream.h"
-#include "server/net/inbox.h"
+#include "server/net/client_loop.h"
+#include "server/net/tls.h"
 #include "znode/proto/frame.h"
 
 namespace quorate::server {
 
-class SocketClients;
+/// Fresh -> Open -> Closing, or Fresh -> Word -> Closing. An end may come at any time.
+enum class ClientStage : std::uint8_t {
+  Fresh,    ///< No whole packet yet.
+  Word,     ///< A four-letter word is being answered.
+  Open,     ///< Told to the replica.
+  Closing,  ///< Sends what is queued, then waits for the other side to end.
+  Failed,   ///< Shut down; the next event ends it.
+};
 
-/// Fresh -> (first four bytes are a four-letter word ? answered and closed : Open) -> closed.
-class ClientConnection : public ByteStream::Owner {
- public:
-  ClientConnection(SocketClients& clients, ConnectionId id, std::string address,
-                   std::uint16_t remote_port, ByteStream::Socket socket);
-  ~ClientConnection() override;
+struct ClientConnection {
+  /// Only while something is under way.
+  struct Buffers {
+    explicit Buffers(std::int32_t frame_max) : in(frame_max) {}
+    Bytes out;  ///< From `sent` on: what has to leave.
+    std::size_t sent = 0;
+    FrameReader in;  ///< The beginning of a packet.
+    std::size_t queued() const { return out.size() - sent; }
+  };
 
-  void start() { stream_->start(); }
-  ByteStream& stream() { return *stream_; }
-  /// Lets go of the socket once everything queued has left.
-  void finish() { stream_->finish(); }
+  ClientConnection(ConnectionId its_id, int its_socket, Transport its_transport)
+      : id(its_id), socket(its_socket), transport(its_transport) {}
 
-  bool fresh() const { return fresh_; }
-  const std::string& address() const { return address_; }
-  std::int64_t opened_ms = 0;
-  bool unflushed = false;
+  const ConnectionId id;
+  std::unique_ptr<Buffers> buffers;
+  std::unique_ptr<TlsSession> tls;
+  std::int64_t since_ms = 0;  ///< Of the stage, while Fresh, Word or Closing.
+  const int socket;
+  std::uint32_t interest = 0;  ///< As the epoll set knows it.
+  Transport transport;
+  ClientStage stage = ClientStage::Fresh;
+  bool told = false;     ///< on_open() has been called, and on_ended() is owed.
+  bool paused = false;   ///< By the replica.
+  bool choked = false;   ///< Its answers are not taken: not read either.
+  bool awaited = false;  ///< await_drained() waits for choked to end.
+  bool tls_wants_write = false;
+  bool hung_up = false;  ///< We have said that nothing more comes.
 
- private:
-  void on_bytes(ByteView bytes) override;
-  void on_end(const std::string& why) override;
-  /// True: it was a four-letter word, and the connection is closing.
-  bool answer_word(ByteView head);
-  /// False: garbage, and the connection is closed.
-  bool take_frames(ByteView bytes);
-
-  SocketClients& clients_;
-  const ConnectionId id_;
-  const std::string address_;
-  const std::uint16_t remote_port_;
-  std::shared_ptr<ByteStream> stream_;
-  FrameReader frames_;
-  std::array<std::byte, 4> head_{};  ///< The first bytes, until there are four.
-  std::uint8_t head_size_ = 0;
-  bool fresh_ = true;
+  std::size_t queued() const { return buffers ? buffers->queued() : 0; }
 };
 
 }  // namespace quorate::server

@@ -21,10 +21,13 @@ class Inbox {
 
   // ---- Clients
   // -----------------------------------------------------------------------------------
-  /// The answer to a four-letter word; nothing when `word` is none.
+  /// The answer to a four-letter word; nothing when `word` is none. Behind its four letters stands
+  /// what has come with them, up to eight bytes.
   virtual std::optional<std::string> on_four_letter_word(std::string_view word) = 0;
   virtual void on_client_open(ConnectionId connection, ClientOrigin origin) = 0;
-  virtual void on_client_frame(ConnectionId connection, ByteView frame) = 0;
+  /// False: so many answers wait to leave that no more requests of this one should come before the
+  /// next pump().
+  virtual bool on_client_frame(ConnectionId connection, ByteView frame) = 0;
   virtual void on_client_closed(ConnectionId connection) = 0;
 
   // ---- Peers

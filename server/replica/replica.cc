@@ -35,7 +35,8 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
       tree(std::move(recovered.tree)),
       recovered_fuzzy_until(recovered.fuzzy_until),
       connections(options.fan_out, metrics),
-      gate({options.outstanding_max, options.per_connection_max}),
+      gate({options.outstanding_max, options.per_connection_max, options.large_request_threshold,
+            options.large_request_max_bytes}),
       sessions(options.peer.self, options.peer.tick_time_ms, ports.clock.wall_ms(), random.fork()),
       checkpoints(checkpoint_limits(options), recovered.durable.checkpoint,
                   options.peer.init_limit * options.peer.tick_time_ms, ports.disk, ports.links),
@@ -380,8 +381,8 @@ void Replica::on_client_open(ConnectionId connection, ClientOrigin origin) {
   impl_->arrivals.push_back({impl_->last_tick_ms, connection});
 }
 
-void Replica::on_client_frame(ConnectionId connection, ByteView frame) {
-  impl_->on_client_frame(connection, frame);
+bool Replica::on_client_frame(ConnectionId connection, ByteView frame) {
+  return impl_->on_client_frame(connection, frame);
 }
 
 void Replica::on_client_closed(ConnectionId id) {

@@ -38,6 +38,12 @@ struct ReplicaOptions {
   /// Requests of one connection not yet answered; above it that connection is not read.
   std::size_t per_connection_max = 1000;
   /// A checkpoint is due after so many bytes of changed nodes, or so many bytes of log.
+  /// Requests longer than this many bytes count for the second limit; above that limit whoever sends
+  /// another one is closed.
+  std::size_t large_request_threshold = SIZE_MAX;
+  std::size_t large_request_max_bytes = 100u << 20;
+  /// Answers of one connection that may wait to be sent; above it that connection is closed.
+  std::size_t reply_bytes_max = 64u << 20;
   std::size_t checkpoint_dirty_bytes = 16u << 20;
   std::size_t checkpoint_log_bytes = 256u << 20;
   std::int64_t snap_count = 100000;             ///< And after so many records.
@@ -63,7 +69,8 @@ class Replica {
   // -----------------------------------------------------------------------------------
   void on_client_open(ConnectionId connection, ClientOrigin origin);
   /// One packet without its length. The first is the connect request. Bytes are copied if kept.
-  void on_client_frame(ConnectionId connection, ByteView frame);
+  /// False: so many answers wait for pump() that it should come before this client's next packet.
+  bool on_client_frame(ConnectionId connection, ByteView frame);
   /// The socket ended (not after Clients::close).
   void on_client_closed(ConnectionId connection);
 

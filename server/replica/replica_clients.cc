@@ -11,6 +11,8 @@ namespace quorate::server {
 namespace {
 
 constexpr std::size_t kRequestHeaderBytes = 8;
+/// Answers of one connection after which others get their turn.
+constexpr std::size_t kReplySliceBytes = 256 << 10;
 /// What a client may send while its handshake waits. Its connection is paused by then, so this is
 /// what one read of the socket can hold.
 constexpr std::size_t kHeldFramesMax = 4096;
@@ -30,23 +32,31 @@ std::vector<consensus::WireId> wire_ids(const znode::Identities& identities, std
 // ---- Handshake
 // -----------------------------------------------------------------------------------
 
-void Replica::Impl::on_client_frame(ConnectionId id, ByteView frame) {
+bool Replica::Impl::on_client_frame(ConnectionId id, ByteView frame) {
   Connection* connection = connections.find(id);
-  if (connection == nullptr) return;
+  if (connection == nullptr) return true;
   ++statistics.packets_received;
   ++connection->statistics.received;
   metrics.bytes_received += frame.size() + sizeof(std::int32_t);
   switch (connection->stage) {
     case Stage::Sessionless:
-      return handshake(*connection, frame);
+      handshake(*connection, frame);
+      return true;
     case Stage::Creating:
     case Stage::Revalidating:
-      if (connection->held.size() >= kHeldFramesMax) return close(*connection);
-      connection->held.emplace_back(frame.begin(), frame.end());
-      return;
+      if (connection->held.size() >= kHeldFramesMax) {
+        close(*connection);
+      } else {
+        connection->held.emplace_back(frame.begin(), frame.end());
+      }
+      return true;
     case Stage::Open:
-      return on_request(*connection, frame);
+      on_request(*connection, frame);
+      break;
   }
+  // A few bytes of requests can ask for a thousand times as many of answers: these leave first.
+  connection = connections.find(id);
+  return connection == nullptr || connection->out.size() < kReplySliceBytes;
 }
 
 void Replica::Impl::handshake(Connection& connection, ByteView frame) {
@@ -145,7 +155,14 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
     answer_now(connection, cxid, op, passage, body);
     return;
   }
+  if (!gate.admits_size(frame.size())) {
+    ports.observer.note('W', "large request refused session=" + to_string(connection.session) +
+                                 " bytes=" + std::to_string(frame.size()) +
+                                 " limit=largeRequestMaxBytes");
+    return close(connection);
+  }
   OpenRequest request;
+  request.bytes = static_cast<std::uint32_t>(frame.size());
   request.cxid = cxid;
   request.op = op;
   request.passage = passage;
@@ -251,6 +268,8 @@ void Replica::Impl::drain(ConnectionId id) {
     count_answer(*connection, request.cxid, request.op, tree.last_applied(),
                  ports.clock.now_ms() - request.received_ms);
     if (!answer_now(*connection, request.cxid, request.op, request.passage, request.body)) return;
+    // More than the socket's queue may ever hold.
+    if (connection->out.size() > options.reply_bytes_max) return close(*connection);
   }
   submit_next(*connection);
 }

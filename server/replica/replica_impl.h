@@ -26,7 +26,7 @@ struct Replica::Impl {
 
   // ---- Clients (replica_clients.cc)
   // --------------------------------------------------------------
-  void on_client_frame(ConnectionId id, ByteView frame);
+  bool on_client_frame(ConnectionId id, ByteView frame);
   void handshake(Connection& connection, ByteView frame);
   void create_session(Connection& connection);
   void reconnect(Connection& connection, SessionId session);

@@ -83,6 +83,7 @@ OpenRequest RequestQueue::pop() {
 
 OpenRequest& RequestGate::push(RequestQueue& queue, OpenRequest request) {
   ++outstanding_;
+  if (request.bytes > limits_.large_threshold) large_bytes_ += request.bytes;
   queue.push(std::move(request));
   return queue.at(queue.size() - 1);
 }
@@ -90,7 +91,13 @@ OpenRequest& RequestGate::push(RequestQueue& queue, OpenRequest request) {
 OpenRequest RequestGate::pop(RequestQueue& queue) {
   ENSURE(outstanding_ > 0);
   --outstanding_;
-  return queue.pop();
+  return take_first(queue);
+}
+
+OpenRequest RequestGate::take_first(RequestQueue& queue) {
+  OpenRequest first = queue.pop();
+  if (first.bytes > limits_.large_threshold) large_bytes_ -= first.bytes;
+  return first;
 }
 
 OpenRequest* RequestGate::next_to_submit(RequestQueue& queue) {
@@ -127,7 +134,7 @@ bool RequestGate::answers(RequestQueue& queue, Zxid attached_after, const TxnHea
 
 void RequestGate::abandon(RequestQueue& queue, SessionId session, Zxid attached_after) {
   while (!queue.empty()) {
-    OpenRequest request = queue.pop();
+    OpenRequest request = take_first(queue);
     if (request.passage == Passage::Write && request.submitted) {
       abandoned_[session].push_back({request.cxid, request.op, attached_after});
     } else {

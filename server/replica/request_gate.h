@@ -33,7 +33,8 @@ struct OpenRequest {
   bool answered = false;   ///< Syncs: the leader's answer is here.
   std::uint32_t identities = 0;  ///< How many the connection had proved when it came.
   std::int64_t received_ms = 0;
-  Bytes body;  ///< Empty once a write has been submitted.
+  std::uint32_t bytes = 0;  ///< Of the whole packet; for the limit on large ones.
+  Bytes body;               ///< Empty once a write has been submitted.
 };
 
 /// The requests of one connection, oldest first. Takes no memory while empty.
@@ -58,6 +59,8 @@ class RequestQueue {
 struct GateLimits {
   std::size_t outstanding_max = 1000;
   std::size_t per_connection_max = 1000;
+  std::size_t large_threshold = SIZE_MAX;  ///< Longer requests are large.
+  std::size_t large_bytes_max = 100u << 20;  ///< Of all large requests in work.
 };
 
 /// Counts what is open on all connections, knows whose turn it is, matches txns and answers of
@@ -102,6 +105,10 @@ class RequestGate {
   void clear();
 
   std::size_t outstanding() const { return outstanding_; }
+  /// False: a packet of so many bytes would be a large one too many; its connection is to be closed.
+  bool admits_size(std::size_t bytes) const {
+    return bytes <= limits_.large_threshold || large_bytes_ + bytes <= limits_.large_bytes_max;
+  }
   /// The connection must not be read for now. The answer follows from its own queue and the total.
   bool above_limit(const RequestQueue& queue) const;
   /// The connection may be read again. Lower than above_limit(), so that the two do not alternate
@@ -114,10 +121,12 @@ class RequestGate {
     OpCode op;
     Zxid attached_after;
   };
+  OpenRequest take_first(RequestQueue& queue);
   OpenRequest* first_open_sync(RequestQueue& queue);
 
   GateLimits limits_;
   std::size_t outstanding_ = 0;
+  std::size_t large_bytes_ = 0;  ///< Of all large requests that are queued.
   std::deque<ConnectionId> syncs_;  ///< Submitted and not complete, in the order of Submit.
   std::unordered_map<SessionId, std::deque<Abandoned>> abandoned_;
 };

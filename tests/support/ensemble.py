@@ -19,6 +19,9 @@ BIN = pathlib.Path(os.environ.get("QUORATE_BIN", ROOT / "build" / "release" / "b
 SHARED = pathlib.Path(os.environ.get("QUORATE_SHARED", ROOT.parent / "shared"))
 ZOOKEEPER_CLASSPATH = ":".join(f"/usr/share/java/{jar}.jar"
                                for jar in ("zookeeper", "slf4j-log4j12", "log4j-1.2"))
+# Further lines of zoo.cfg for every server of ours, e.g. QUORATE_EXTRA_CFG="netThreads=2": the same
+# tests in another mode.
+EXTRA_SETTINGS = dict(pair.split("=", 1) for pair in os.environ.get("QUORATE_EXTRA_CFG", "").split())
 PATIENCE_S = float(os.environ.get("QUORATE_PATIENCE", "60"))
 
 
@@ -84,6 +87,8 @@ class Server:
             "minSessionTimeout": 1000, "maxSessionTimeout": 60000,
             "admin.enableServer": "false",
         }
+        if kind == "quorate":
+            lines.update(EXTRA_SETTINGS)
         lines.update(settings or {})
         text = "".join(f"{key}={value}\n" for key, value in lines.items())
         for other, (quorum, election) in sorted((members or {}).items()):

@@ -30,7 +30,10 @@ ErrorCode FrameReader::next(ByteView& input, std::optional<ByteView>& frame) {
     return {};
   }
   const auto length = load_be<std::int32_t>(from_input ? input.data() : partial_.data());
-  if (length < 0 || length > max_length_) return Code::MarshallingError;
+  if (length < 0 || length > max_length_) {
+    faulty_length_ = length;
+    return Code::MarshallingError;
+  }
   const std::size_t whole = kLengthBytes + static_cast<std::size_t>(length);
 
   if (from_input && input.size() >= whole) {

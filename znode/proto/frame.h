@@ -40,12 +40,15 @@ class FrameReader {
   }
 
   std::size_t buffered() const { return partial_.size(); }
+  /// After an error of feed(): the length that cannot be.
+  std::int32_t faulty_length() const { return faulty_length_; }
 
  private:
   /// Takes from `input` what one packet needs; `frame` stays empty when input ran out first.
   ErrorCode next(ByteView& input, std::optional<ByteView>& frame);
 
   std::int32_t max_length_;
+  std::int32_t faulty_length_ = 0;
   Bytes partial_;            ///< Length and body so far of a packet that arrived in pieces.
   bool handed_out_ = false;  ///< partial_ was given to the caller and is stale now.
 };

@@ -20,14 +20,17 @@ namespace quorate::server {
 
 struct RecordingInbox : Inbox {
   std::optional<std::string> on_four_letter_word(std::string_view word) override {
-    if (word == "ruok") return "imok";
+    if (word.substr(0, 4) == "ruok") return "imok";
     return std::nullopt;
   }
   void on_client_open(ConnectionId connection, ClientOrigin origin) override {
+    origins.push_back(origin);
     opened.emplace_back(connection, std::move(origin.address));
   }
-  void on_client_frame(ConnectionId, ByteView frame) override {
+  bool on_client_frame(ConnectionId connection, ByteView frame) override {
     frames.emplace_back(as_text(frame));
+    frames_of[connection].emplace_back(as_text(frame));
+    return frames_before_full == 0 || frames.size() % frames_before_full != 0;
   }
   void on_client_closed(ConnectionId connection) override { closed.push_back(connection); }
   void on_notification(ServerId from, consensus::Notification notification) override {
@@ -42,16 +45,22 @@ struct RecordingInbox : Inbox {
   void on_link_bytes(LinkId link, ByteView bytes) override { bytes_of[link] += as_text(bytes); }
   void on_link_down(LinkId link) override { ++down[link]; }
   void pump() override { ++pumps; }
-  void note(char, const std::string&) override {}
+  void note(char severity, const std::string& text) override {
+    notes.push_back(severity + (' ' + text));
+  }
 
   std::vector<std::pair<ConnectionId, std::string>> opened;
+  std::vector<ClientOrigin> origins;
   std::vector<std::string> frames;
+  std::map<ConnectionId, std::vector<std::string>> frames_of;
+  std::size_t frames_before_full = 0;  ///< Every so many frames the answers must leave first.
   std::vector<ConnectionId> closed;
   std::vector<std::pair<ServerId, consensus::Notification>> votes;
   std::vector<std::pair<ServerId, bool>> hints;
   std::vector<std::pair<LinkId, std::optional<ServerId>>> up;
   std::map<LinkId, std::string> bytes_of;
   std::map<LinkId, int> down;
+  std::vector<std::string> notes;
   int pumps = 0;
 };
 
@@ -73,11 +82,21 @@ bool run_until(asio::io_context& io, Condition condition) {
 /// The other end of a connection; its calls do not run the loop under test.
 class Remote {
  public:
-  explicit Remote(std::uint16_t port) : socket_(io_) {
-    socket_.connect(tcp::endpoint(asio::ip::address_v4::loopback(), port));
+  explicit Remote(std::uint16_t port, asio::ip::address to = asio::ip::address_v4::loopback())
+      : socket_(io_) {
+    socket_.connect(tcp::endpoint(to, port));
     socket_.non_blocking(true);
   }
   void send(std::string_view text) { asio::write(socket_, asio::buffer(text)); }
+  /// However long it takes; for a thread of its own.
+  void send_all(std::string_view text) {
+    while (!text.empty()) {
+      ErrorCode error;
+      text.remove_prefix(socket_.write_some(asio::buffer(text), error));
+      if (error && error != asio::error::would_block && error != asio::error::try_again) return;
+      if (error) socket_.wait(tcp::socket::wait_write, error);
+    }
+  }
   void close() { socket_.close(); }
 
   /// Takes what has come; true once the other side has closed.
