@@ -89,7 +89,8 @@ Bytes prepare_error(const WriteRequest& request, Zxid zxid, std::int64_t time_ms
 struct Fire {
   EventType type;
   std::string path;
-  /// Of a deleted node: its list, by which may_see_event() decides now that the node is gone.
+  /// Of a deleted node, and of every node in a multi: the list it had then, by which
+  /// may_see_event() decides now that the node is gone or may be.
   std::shared_ptr<const AclList> deleted_acl = nullptr;
 };
 

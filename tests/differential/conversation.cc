@@ -116,7 +116,9 @@ Difference Conversation::settle(int index, std::vector<Request> requests, bool u
     }
   }
   Difference found = barrier(requests.empty() ? "" : requests.back().what);
-  for (int one = 0; one < kSlots && found.empty(); ++one) {
+  // Who speaks comes first: what others see follows from what it was answered.
+  for (int turn = 0; turn < kSlots && found.empty(); ++turn) {
+    const int one = index < 0 ? turn : (index + turn) % kSlots;
     if (!slots_[one].side[0].link) continue;
     std::vector<Request> expected;
     if (one == index) expected = requests;

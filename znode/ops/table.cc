@@ -92,7 +92,16 @@ ErrorCode Draft::check_quota(std::string_view path, std::int64_t nodes, std::int
 }
 
 void ApplyContext::fire(EventType type, std::string_view path) const {
-  if (outcome != nullptr) outcome->fires.push_back({type, std::string(shown_path(path))});
+  if (outcome == nullptr) return;
+  outcome->fires.push_back({type, std::string(shown_path(path))});
+  if (header.type != OpCode::Multi) return;
+  // Watches fire behind the whole multi, but what comes later in it may delete the node, or make
+  // another one of its name: who may know is decided by the list of now.
+  static const auto open = std::make_shared<const AclList>(open_acl());
+  if (const NodeState* node = state.find(path)) {
+    outcome->fires.back().deleted_acl =
+        node->acl == kOpenAcl ? open : std::make_shared<const AclList>(state.acl_of(*node));
+  }
 }
 
 Result<std::int32_t> next_version(std::int32_t current, std::int32_t given) {

@@ -163,6 +163,23 @@ TEST_CASE("multi: all parts in one zxid, each seeing those before it") {
   CHECK(response(outcome) == expected);
 }
 
+TEST_CASE("multi: who may know of a change is decided by the list the node had at that moment") {
+  TreeFixture f;
+  const AclList hidden{{perm::kAll & ~perm::kRead, {"world", "anyone"}}};
+  Multi multi;
+  multi.add(OpCode::Create, CreateRequest{"/m", "", hidden, 0})
+      .add(OpCode::SetData, SetDataRequest{"/m", "new", 0})
+      .add(OpCode::Delete, DeleteRequest{"/m", -1})
+      .add(OpCode::Create, CreateRequest{"/m", "", open_acl(), 0});
+  const Outcome outcome = f.submit_raw(kAlice, OpCode::Multi, multi.done());
+  const Caller caller{kAlice, f.identities};
+  std::vector<bool> seen;
+  for (const Fire& fire : outcome.fires) {
+    if (fire.path == "/m") seen.push_back(may_see_event(f.tree, caller, fire));
+  }
+  CHECK(seen == std::vector<bool>{false, false, false, true});
+}
+
 TEST_CASE("multi: one failure undoes all; 0 before it, its code, -2 behind it") {
   TreeFixture f;
   REQUIRE(f.create("/a") == Code::Ok);
