@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "tests/bench/prewritten.h"
 #include "tests/bench/process.h"
 #include "znode/proto/frame.h"
 #include "znode/proto/records.h"
@@ -63,6 +64,7 @@ class Echo {
     if (sync_file == nullptr) return;
     file_ = open(sync_file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (file_ < 0) fail(sync_file);
+    if (!prewrite(file_)) fail("write");
   }
 
   [[noreturn]] void run() {
@@ -155,8 +157,10 @@ class Echo {
     }
   }
   void sync() {
-    if (::write(file_, appended_.data(), appended_.size()) < 0) fail("write");
+    if (at_ + off_t(appended_.size()) > off_t(kPrewrittenBytes)) at_ = 0;
+    if (pwrite(file_, appended_.data(), appended_.size(), at_) < 0) fail("write");
     if (fdatasync(file_) != 0) fail("fdatasync");
+    at_ += off_t(appended_.size());
     appended_.clear();
   }
   void flush(int fd) {
@@ -186,6 +190,7 @@ class Echo {
   std::unordered_map<int, std::unique_ptr<Client>> clients_;
   std::vector<int> touched_;
   std::int64_t replies_ = 0;
+  off_t at_ = 0;
 };
 
 }  // namespace

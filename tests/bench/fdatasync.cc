@@ -2,6 +2,7 @@
 // at a fixed rate, and reports the latencies as quorate-bench does.
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,9 +11,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "tests/bench/prewritten.h"
 #include "tests/bench/report.h"
 
 namespace quorate::bench {
@@ -21,16 +22,27 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 [[noreturn]] void usage() {
-  std::fprintf(stderr,
-               "usage: bench-fdatasync FILE [--size BYTES] [--seconds S] [--rate R] [--json]\n"
-               "Appends BYTES to FILE and syncs it for S seconds, R times a second where given\n"
-               "(latencies then count from the moment at which each was due).\n");
+  std::fprintf(
+      stderr,
+      "usage: bench-fdatasync FILE [--size BYTES] [--seconds S] [--rate R] [--append] [--json]\n"
+      "Writes BYTES behind each other into FILE, whose blocks were written before (with\n"
+      "--append: into a file that grows), and syncs it each time, for S seconds, R times a\n"
+      "second where given (latencies then count from the moment at which each was due).\n");
   std::exit(2);
 }
 
-int run(const std::string& path, const Settings& settings) {
+void wait_until(Clock::time_point due) {
+  const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(due - Clock::now());
+  if (left.count() <= 0) return;
+  const timespec wait{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
+  ppoll(nullptr, 0, &wait, nullptr);
+}
+
+int run(const std::string& path, const Settings& settings, bool append) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   if (file < 0) give_up(path + ": " + std::strerror(errno));
+  if (!append && !prewrite(file)) give_up(path + ": " + std::strerror(errno));
+  off_t at = 0;
   const std::vector<char> bytes(std::size_t(settings.size), 'x');
   Histogram latencies;
   std::vector<double> slow_at_s;
@@ -40,8 +52,10 @@ int run(const std::string& path, const Settings& settings) {
   const auto begin = Clock::now(), end = begin + duration_of(settings.seconds);
   const auto gap = duration_of(settings.rate > 0 ? 1 / settings.rate : 0);
   for (auto due = begin; due < end;) {
-    if (settings.rate > 0) std::this_thread::sleep_until(due);
-    if (::write(file, bytes.data(), bytes.size()) < 0) give_up(std::strerror(errno));
+    if (settings.rate > 0) wait_until(due);
+    if (!append && at + off_t(bytes.size()) > off_t(kPrewrittenBytes)) at = 0;
+    if (pwrite(file, bytes.data(), bytes.size(), at) < 0) give_up(std::strerror(errno));
+    at += off_t(bytes.size());
     if (fdatasync(file) != 0) give_up(std::strerror(errno));
     const auto now = Clock::now();
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now - due).count();
@@ -70,12 +84,17 @@ int main(int argc, char** argv) {
   using namespace quorate::bench;
   if (argc < 2 || argv[1][0] == '-') usage();
   Settings settings;
+  bool append = false;
   settings.size = 512;
   settings.seconds = 5;
   for (int i = 2; i < argc; ++i) {
     const std::string option = argv[i];
     if (option == "--json") {
       settings.json = true;
+      continue;
+    }
+    if (option == "--append") {
+      append = true;
       continue;
     }
     if (i + 1 >= argc) usage();
@@ -90,5 +109,5 @@ int main(int argc, char** argv) {
       usage();
     }
   }
-  return run(argv[1], settings);
+  return run(argv[1], settings, append);
 }

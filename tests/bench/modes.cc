@@ -2,7 +2,6 @@
 #include "tests/bench/modes.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "tests/bench/process.h"
 #include "tests/bench/report.h"
@@ -254,7 +253,8 @@ int run_wait(const Settings& settings) {
       loop.run_once(Clock::now() + std::chrono::milliseconds(50));
     }
     if (!wire.has_session()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      // Nobody listens yet; soon again.
+      loop.run_until(Clock::now() + std::chrono::milliseconds(1));
       continue;
     }
     const double session_ms = seconds_since(begin) * 1000;
