@@ -36,6 +36,11 @@ void write_log(test::SimFiles& files) {
     const consensus::LogRecord* group[] = {&one};
     ENSURE(!(*log)->append(group));
     ENSURE(!(*log)->sync());
+    // Recovery meets segments made ahead as well, used and not used yet.
+    const auto wanted = (*log)->due_preparation();
+    if (wanted && number % 3 != 0) {
+      ENSURE(!(*log)->prepared(*wanted, prepare_segment(files, *wanted)));
+    }
   }
 }
 
@@ -62,5 +67,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       },
       problem);
   ENSURE(log != nullptr || problem.kind != LogProblem::Kind::None);
+  // What it has opened it can go on with: nothing it cut off comes back.
+  if (log != nullptr) {
+    const consensus::LogRecord more{Zxid::make(2, 1), SharedBytes(Bytes(50))};
+    const consensus::LogRecord* group[] = {&more};
+    ENSURE(!log->append(group));
+    ENSURE(!log->sync());
+    seen.push_back(more.zxid);
+  }
+  if (log != nullptr) {
+    std::vector<Zxid> again;
+    LogProblem none;
+    ENSURE(LogStore::open(
+               files, small_segments(),
+               [&](const consensus::LogRecord& one) { again.push_back(one.zxid); },
+               none) != nullptr);
+    ENSURE(again == seen);
+  }
   return 0;
 }
