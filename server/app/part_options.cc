@@ -44,6 +44,8 @@ ReplicaOptions replica_options(const Config& config) {
   options.min_session_timeout_ms = static_cast<std::int32_t>(config.client.min_session_timeout_ms);
   options.max_session_timeout_ms = static_cast<std::int32_t>(config.client.max_session_timeout_ms);
   options.outstanding_max = outstanding_limit(config);
+  // A client with any number of requests on their way takes a quarter of the pipeline at most.
+  options.per_connection_max = std::clamp<std::size_t>(options.outstanding_max / 4, 16, 1000);
   if (config.limits.large_request_threshold >= 0) {
     options.large_request_threshold =
         static_cast<std::size_t>(config.limits.large_request_threshold);

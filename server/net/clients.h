@@ -108,7 +108,7 @@ class SocketClients : public Clients, private ClientEvents {
   std::vector<ConnectionId> to_close_;  ///< Above a limit.
   bool inbox_used_ = false;             ///< Since the last pump.
   std::uint64_t rejected_ = 0;
-  std::uint64_t refused_ = 0;           ///< For a limit, since the last sweep.
+  std::uint64_t refused_ = 0;  ///< For a limit, since the last sweep.
   std::uint64_t throttled_ = 0;
   /// Handlers that are still in flight after destruction find it gone.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
