@@ -180,7 +180,7 @@ std::string Generator::name_of(OpCode op) const {
 std::vector<Request> Generator::batch(int slot) {
   std::vector<Request> requests;
   const auto count = random_.percent(30) ? 1 : 1 + random_.below(8);
-  if (random_.percent(5)) requests.push_back(auth());
+  if (allowed(OpCode::Auth) && random_.percent(5)) requests.push_back(auth());
   while (requests.size() < count) requests.push_back(one(slot));
   return requests;
 }
@@ -248,8 +248,11 @@ Request Generator::create(int) {
 
 Request Generator::create_ttl(int) {
   const std::string where = free_path();
-  const std::int32_t mode =
-      random_.percent(80) ? 5 + static_cast<std::int32_t>(random_.below(2)) : flags();
+  return create_ttl_at(
+      where, random_.percent(80) ? 5 + static_cast<std::int32_t>(random_.below(2)) : flags());
+}
+
+Request Generator::create_ttl_at(const std::string& where, std::int32_t mode) {
   static const std::vector<std::int64_t> kTtls = {3'600'000, 86'400'000, kTtlMax,  kTtlMax + 1,
                                                   0,         -1,         INT64_MAX};
   const std::int64_t ttl = random_.percent(70) ? 7'200'000 : pick(random_, kTtls);
@@ -318,16 +321,17 @@ Request Generator::multi(int) {
     Request sub;
     switch (random_.below(8)) {
       case 0:
-        sub = create_at(OpCode::Create, careful ? where : free_path(), careful ? 2 : flags());
+        sub = create_at(OpCode::Create, careful ? where : free_path(), careful ? 2 : multi_flags());
         break;
       case 1:
-        sub = create_at(OpCode::Create2, careful ? where : free_path(), careful ? 2 : flags());
+        sub =
+            create_at(OpCode::Create2, careful ? where : free_path(), careful ? 2 : multi_flags());
         break;
       case 2:
         sub = create_at(OpCode::CreateContainer, free_path(), 4);
         break;
       case 3:
-        sub = create_ttl(0);
+        sub = create_ttl_at(free_path(), 5 + static_cast<std::int32_t>(random_.below(2)));
         break;
       case 4:
         sub = set_data_at(where);
@@ -339,7 +343,7 @@ Request Generator::multi(int) {
         sub = deletion(where, version_of(where));
         break;
       default:
-        sub = create_at(OpCode::Create, free_path(), careful ? 0 : flags());
+        sub = create_at(OpCode::Create, free_path(), careful ? 0 : multi_flags());
         break;
     }
     if (!allowed(static_cast<OpCode>(sub.op))) continue;
@@ -570,7 +574,9 @@ Request Generator::last_words() {
   static const std::vector<std::string> kSchemes = {"world",    "auth", "super", "sasl",
                                                     "nonsense", "",     "x509"};
   while (true) {
-    switch (random_.below(6)) {
+    const auto kind = random_.below(6);
+    if (kind >= 1 && kind <= 3 && !allowed(OpCode::Auth)) continue;
+    switch (kind) {
       case 0:
         return make(static_cast<OpCode>(pick(random_, kUnknown)), "",
                     random_.percent(50) ? Bytes{} : Bytes(9));

@@ -98,6 +98,7 @@ class Generator {
   Request quota_node(int slot);
 
   Request create_at(OpCode op, const std::string& path, std::int32_t flags);
+  Request create_ttl_at(const std::string& path, std::int32_t flags);
   Request set_data_at(const std::string& path);
   Request check_at(const std::string& path);
   void append_sub(Bytes& body, const Request& sub);
@@ -115,6 +116,9 @@ class Generator {
   std::optional<AclList> acl();
   std::optional<AclList> acl_for(const std::string& path);
   std::int32_t flags();
+  /// In a multi of 3.8 the flags decide what a create is, whatever its op: only those that mean the
+  /// same to both.
+  std::int32_t multi_flags();
   Mark mark();
 
   Random random_;

@@ -201,6 +201,11 @@ std::int32_t Generator::flags() {
   return pick(random_, kOdd);
 }
 
+std::int32_t Generator::multi_flags() {
+  const std::int32_t drawn = flags();
+  return drawn >= 4 && drawn <= 6 ? drawn - 4 : drawn;
+}
+
 Mark Generator::mark() {
   if (random_.percent(15)) return {};
   return marks_[random_.below(marks_.size())];

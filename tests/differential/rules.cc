@@ -17,7 +17,8 @@ constexpr std::array<Rule, static_cast<std::size_t>(RuleId::Count)> kRules = {{
     {"watcher-types",
      "client-protocol 6 [3.8]: removeWatches and checkWatches know types 1 to 3, 4 and 5 give -5"},
     {"ancestor-watch",
-     "tree-semantics 7 [3.8]: checkWatches also accepts a recursive watch above the path"},
+     "tree-semantics 7 [3.8]: checkWatches also accepts a recursive watch above the path, and "
+     "anybody's watch on it"},
     {"multi-create2",
      "client-protocol 7 [3.8.0-3.8.1]: create2 in a multi is answered as create, without Stat"},
     {"multi-flags",
@@ -165,7 +166,7 @@ void Normaliser::watch_query(int slot, const Request& request, Item& oracle, Ite
   if ((type == 4 || type == 5) && oracle.err == kMarshalling && ours_answers) {
     used = RuleId::WatcherTypes;
   } else if (request.op == static_cast<std::int32_t>(OpCode::CheckWatches) && oracle.err == 0 &&
-             ours.err == kNoWatcher && below_recursive(slot, path)) {
+             ours.err == kNoWatcher && (below_recursive(slot, path) || anybody_watches(path))) {
     used = RuleId::AncestorWatch;
   } else if (ours_answers &&
              (is_uncertain(slot, path) || (kinds & (kPersistent | kRecursive)) != 0)) {
@@ -179,6 +180,11 @@ void Normaliser::watch_query(int slot, const Request& request, Item& oracle, Ite
   keep_header(oracle);
   keep_header(ours);
   use(used);
+}
+
+bool Normaliser::anybody_watches(const std::string& path) const {
+  return std::any_of(std::begin(watches_), std::end(watches_),
+                     [&](const Watches& one) { return one.on.contains(path); });
 }
 
 bool Normaliser::below_recursive(int slot, const std::string& path) const {

@@ -63,6 +63,7 @@ class Normaliser {
   void note_watch(int slot, const std::string& path, unsigned kind);
   bool is_uncertain(int slot, const std::string& path) const;
   bool below_recursive(int slot, const std::string& path) const;
+  bool anybody_watches(const std::string& path) const;
   void watch_query(int slot, const Request& request, Item& oracle, Item& ours);
 
   Watches watches_[kSlots];

@@ -231,4 +231,19 @@ TEST_CASE("deleteContainer is not for clients") {
   CHECK(f.tree.find("/a") != nullptr);
 }
 
+TEST_CASE("reconfig: off, as with reconfigEnabled=false; bytes cut short are told apart") {
+  TreeFixture f;
+  Bytes request;
+  JuteWriter out(request);
+  out.string("server.1=host:2:3");
+  out.nullable_string(std::nullopt);
+  out.nullable_string(std::nullopt);
+  out.i64(-1);
+  CHECK(f.submit_raw(kAlice, OpCode::Reconfig, request).error == Code::ReconfigDisabled);
+  for (std::size_t size = 0; size < request.size(); ++size) {
+    const ByteView cut = ByteView(request).first(size);
+    CHECK(f.submit_raw(kAlice, OpCode::Reconfig, cut).error == Code::MarshallingError);
+  }
+}
+
 }  // namespace quorate::znode
