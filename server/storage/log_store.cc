@@ -478,7 +478,8 @@ ErrorCode LogStore::purge(Zxid checkpoint, std::size_t window_records) {
   // Segment first_kept reaches the window; when even all of them do not, it is 0.
   std::vector<std::uint64_t> unused;
   for (std::size_t i = 0; i < first_kept; ++i) unused.push_back(segments_[i].header.sequence);
-  if (!recyclable_ && first_kept > 0 &&
+  // Not while one is being made: it may be of the blocks that wait under that very name.
+  if (!recyclable_ && !preparing_ && first_kept > 0 &&
       segments_[first_kept - 1].header.capacity == options_.segment_bytes) {
     if (ErrorCode error = files_.rename(path_of(unused.back()), recycle_path())) return error;
     unused.pop_back();
