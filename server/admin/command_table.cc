@@ -4,6 +4,7 @@
 #include <charconv>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "server/admin/commands.h"
 #include "server/admin/json_text.h"
@@ -20,14 +21,22 @@ std::string mask_text(Context context) {
   return std::to_string(context.facts.trace_mask);
 }
 
-void set_mask(AdminSource& source, const Parameters& parameters) {
+std::optional<std::int64_t> mask_of(const Parameters& parameters) {
   const auto found = parameters.find("traceMask");
-  if (found == parameters.end()) return;
+  if (found == parameters.end()) return std::nullopt;
   std::int64_t mask = 0;
   const char* end = found->second.data() + found->second.size();
-  if (std::from_chars(found->second.data(), end, mask).ec == std::errc()) {
-    source.set_trace_mask(mask);
-  }
+  const auto [stop, fault] = std::from_chars(found->second.data(), end, mask);
+  if (fault != std::errc() || stop != end) return std::nullopt;
+  return mask;
+}
+
+void set_mask(AdminSource& source, const Parameters& parameters) {
+  if (const auto mask = mask_of(parameters)) source.set_trace_mask(*mask);
+}
+
+std::string_view mask_fault(const Parameters& parameters) {
+  return mask_of(parameters) ? "" : "setTraceMask requires long traceMask argument";
 }
 
 void reset_server(AdminSource& source, const Parameters&) {
@@ -74,7 +83,7 @@ const CommandRow kRows[] = {
     {.name = "restore", .aliases = {"rest"}, .method = CommandMethod::Post, .rights = CommandRights::Root, .help = "Replaces the tree by a snapshot."},
     {.word = "ruok", .name = "ruok", .while_not_serving = true, .text = imok, .json = nothing_more, .help = "Whether the process is alive."},
     {.word = "srvr", .name = "server_stats", .aliases = {"srvr"}, .wants = kMetrics, .text = text::srvr, .json = json::server_stats, .help = "Figures of the server."},
-    {.word = "stmk", .name = "set_trace_mask", .aliases = {"stmk"}, .while_not_serving = true, .text = mask_text, .json = json::trace_mask, .act = set_mask, .help = "Sets the trace mask (?traceMask=n), which has no effect."},
+    {.word = "stmk", .name = "set_trace_mask", .aliases = {"stmk"}, .while_not_serving = true, .text = mask_text, .json = json::trace_mask, .act = set_mask, .fault = mask_fault, .help = "Sets the trace mask (?traceMask=n), which has no effect."},
     {.name = "snapshot", .aliases = {"snap"}, .rights = CommandRights::Root, .help = "The tree as a snapshot file of ZooKeeper."},
     {.word = "srst", .name = "stat_reset", .aliases = {"srst"}, .text = server_reset, .json = nothing_more, .act = reset_server, .help = "Resets statistics and metrics."},
     {.word = "stat", .name = "stats", .aliases = {"stat"}, .wants = kMetrics | kConnections, .text = text::stat, .json = json::stats, .help = "Figures of the server and its connections."},

@@ -36,6 +36,8 @@ struct CommandRow {
   void (*json)(const CommandContext& context, nlohmann::ordered_json& out) = nullptr;
   /// Changes something first; on the event loop.
   void (*act)(AdminSource& source, const Parameters& parameters) = nullptr;
+  /// What is wrong with the parameters of an HTTP request, or "".
+  std::string_view (*fault)(const Parameters& parameters) = nullptr;
   CommandMethod method = CommandMethod::Get;
   CommandRights rights = CommandRights::Nobody;
   const char* help = "";

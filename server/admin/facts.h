@@ -25,7 +25,6 @@ enum Want : unsigned {
   kWatches = 8,
   kDigests = 16,
   kWatchSummary = 32,
-  kRootAcl = 64,
 };
 
 /// How long reading the data took, and how much there was.

@@ -188,6 +188,12 @@ void HttpSession::on_header() {
                                      "not available over HTTP in this version; stop the server and "
                                      "use quorate-server --export or --import"));
   }
+  if (route_.command->fault != nullptr) {
+    const std::string_view fault = route_.command->fault(route_.parameters);
+    if (!fault.empty()) {
+      return answer(http::status::ok, kJson, command_error_json(route_.command->name, fault));
+    }
+  }
   ask(route_.command->wants);
 }
 

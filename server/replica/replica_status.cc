@@ -45,8 +45,6 @@ ServerStatus Replica::Impl::status() const {
     out.avg_latency_ms = static_cast<double>(s.total_latency_ms) / static_cast<double>(s.latencies);
   }
   out.proposals = s.proposals;
-  out.commits = metrics.commits;
-  out.elections = metrics.elections;
   out.digest_mismatches = metrics.digest_mismatches;
   if (s.proposals > 0) {
     out.last_proposal_size = static_cast<std::int64_t>(s.last_proposal_size);

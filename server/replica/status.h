@@ -29,10 +29,10 @@ struct ServerStatus {
   std::uint64_t packets_received = 0, packets_sent = 0;
   std::int64_t min_latency_ms = 0, max_latency_ms = 0;
   double avg_latency_ms = 0;
-  std::uint64_t proposals = 0, commits = 0, digest_mismatches = 0, elections = 0;
+  std::uint64_t proposals = 0, digest_mismatches = 0;
   std::int64_t last_proposal_size = -1, min_proposal_size = -1, max_proposal_size = -1;
   std::int64_t uptime_ms = 0;
-  std::uint64_t slow_syncs = 0;  ///< Of the log, above fsync.warningthresholdms; set by App.
+  std::uint64_t slow_syncs = 0;       ///< Of the log, above fsync.warningthresholdms; set by App.
   std::int64_t leader_uptime_ms = 0;  ///< 0 on others.
   Zxid last_checkpoint;
   std::int64_t last_checkpoint_wall_ms = 0;  ///< 0: none since the start.
