@@ -175,7 +175,7 @@ void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
     decode(copy, txn);
     error = txn.err;
   } else if (header.type != OpCode::CreateSession && header.type != OpCode::CloseSession &&
-             !model_.session_alive(header.client_id)) {
+             header.type != OpCode::DeleteContainer && !model_.session_alive(header.client_id)) {
     broken(where + "succeeds though its session is not alive");
   }
   auto known = by_cxid_.find({header.client_id, header.cxid});

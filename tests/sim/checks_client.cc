@@ -61,7 +61,10 @@ void Checks::judge_write(Operation& operation, Zxid zxid, ByteView body) {
   ++acknowledged_;
   last_progress_[operation.client] = operation.invoked;
   JuteReader in(body);
-  if (operation.intent.op == OpCode::Create && in.string() != operation.committed_path) {
+  bool creates = operation.intent.op == OpCode::Create ||
+                 operation.intent.op == OpCode::CreateContainer ||
+                 operation.intent.op == OpCode::CreateTtl;
+  if (creates && in.string() != operation.committed_path) {
     throw Violation(name_of(operation) + "created another path than committed");
   }
   if (operation.intent.op == OpCode::SetData) {

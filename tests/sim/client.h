@@ -62,6 +62,7 @@ class Client final : public Host {
   void work();
   void issue();
   void issue_write();
+  void issue_reaped_create(WriteIntent intent, bool container);
   void issue_read();
   std::string random_path();
   template <class Record>

@@ -94,9 +94,24 @@ void Client::issue_write() {
     bool sequential = intent.path.back() == '-';
     bool ephemeral = child && random_.percent(50);
     intent.flags = (ephemeral ? 1 : 0) + (sequential ? 2 : 0);
+    if (!ephemeral && random_.percent(15)) return issue_reaped_create(std::move(intent), !child);
     CreateRequest record{intent.path, intent.data, open_acl(), intent.flags};
     request_write(intent, record);
   }
+}
+
+/// A node that the leader deletes once it is of no use: a container, or one with a time to live.
+void Client::issue_reaped_create(WriteIntent intent, bool container) {
+  if (container) {
+    intent.op = OpCode::CreateContainer;
+    CreateRequest record{intent.path, intent.data, open_acl(), intent.flags};
+    return request_write(intent, record);
+  }
+  intent.op = OpCode::CreateTtl;
+  auto ttl_ms = static_cast<std::int64_t>(1 + random_.below(2000));
+  bool sequential = intent.flags == 2;
+  CreateTtlRequest record{intent.path, intent.data, open_acl(), sequential ? 6 : 5, ttl_ms};
+  request_write(intent, record);
 }
 
 void Client::issue_read() {

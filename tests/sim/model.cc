@@ -28,13 +28,13 @@ std::string parent_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Stat ModelNode::stat(std::int64_t ctime, std::int64_t mtime) const {
+Stat ModelNode::stat(std::int64_t created_ms, std::int64_t written_ms) const {
   Stat stat;
   stat.czxid = czxid;
   stat.mzxid = mzxid;
   stat.pzxid = pzxid;
-  stat.ctime = ctime;
-  stat.mtime = mtime;
+  stat.ctime = created_ms;
+  stat.mtime = written_ms;
   stat.version = version;
   stat.num_children = static_cast<std::int32_t>(children->size());
   stat.cversion = 2 * creates - stat.num_children;
@@ -116,7 +116,8 @@ Code Model::expect(const WriteIntent& intent, SessionId session, std::string& pa
   path = intent.path;
   if (!session_alive(session)) return Code::SessionExpired;
   const ModelNode* node = now(path);
-  if (intent.op == OpCode::Create || intent.op == OpCode::Create2) {
+  if (intent.op == OpCode::Create || intent.op == OpCode::CreateContainer ||
+      intent.op == OpCode::CreateTtl) {
     const ModelNode* parent = now(parent_of(path));
     if (parent == nullptr) return Code::NoNode;
     if (is_sequential(static_cast<CreateMode>(intent.flags))) {
@@ -137,7 +138,8 @@ Code Model::expect(const WriteIntent& intent, SessionId session, std::string& pa
 // ---- Applying
 // ------------------------------------------------------------------------------------
 
-std::string Model::create(const TxnHeader& header, const CreateTxn& txn) {
+std::string Model::create(const TxnHeader& header, const CreateTxn& txn, bool container,
+                          std::int64_t ttl_ms) {
   std::string parent_path = parent_of(txn.path);
   const ModelNode* parent = now(parent_path);
   if (parent == nullptr) return "create of " + txn.path + " without parent";
@@ -157,6 +159,9 @@ std::string Model::create(const TxnHeader& header, const CreateTxn& txn) {
   node.data = txn.data;
   node.czxid = node.mzxid = node.pzxid = header.zxid.value;
   node.owner = txn.ephemeral ? header.client_id.value : 0;
+  node.container = container;
+  node.ttl_ms = ttl_ms;
+  node.mtime = header.time_ms;
   node.children = std::make_shared<std::set<std::string>>();
   put(txn.path, header.zxid, std::move(node));
   if (txn.ephemeral) ephemerals_[header.client_id].insert(txn.path);
@@ -177,6 +182,15 @@ std::string Model::erase(Zxid zxid, const std::string& path) {
   parent.pzxid = zxid.value;
   put(parent_path, zxid, std::move(parent));
   return {};
+}
+
+std::string Model::reap(const TxnHeader& header, const std::string& path) {
+  const ModelNode* node = now(path);
+  if (node == nullptr) return "reaping of " + path + ", which is not there";
+  bool unused = node->container && node->creates > 0;
+  bool old = node->ttl_ms > 0 && header.time_ms - node->mtime > node->ttl_ms;
+  if (!unused && !old) return "reaping of " + path + ", which is not due";
+  return erase(header.zxid, path);
 }
 
 std::string Model::close(const TxnHeader& header, const CloseSessionTxn& txn) {
@@ -204,6 +218,23 @@ std::string Model::apply(const TxnHeader& header, JuteReader& in) {
       decode(in, txn);
       return create(header, txn);
     }
+    case OpCode::CreateContainer: {
+      CreateContainerTxn txn;
+      decode(in, txn);
+      return create(header, {txn.path, txn.data, txn.acl, false, txn.parent_cversion},
+                    /*container=*/true);
+    }
+    case OpCode::CreateTtl: {
+      CreateTtlTxn txn;
+      decode(in, txn);
+      return create(header, {txn.path, txn.data, txn.acl, false, txn.parent_cversion},
+                    /*container=*/false, txn.ttl_ms);
+    }
+    case OpCode::DeleteContainer: {
+      DeleteTxn txn;
+      decode(in, txn);
+      return reap(header, txn.path);
+    }
     case OpCode::Delete: {
       DeleteTxn txn;
       decode(in, txn);
@@ -219,6 +250,7 @@ std::string Model::apply(const TxnHeader& header, JuteReader& in) {
       changed.data = txn.data;
       changed.version = txn.version;
       changed.mzxid = header.zxid.value;
+      changed.mtime = header.time_ms;
       put(txn.path, header.zxid, std::move(changed));
       return {};
     }

@@ -22,9 +22,11 @@ struct ModelNode {
   std::int32_t creates = 0;
   std::int64_t czxid = 0, mzxid = 0, pzxid = 0;
   std::int64_t owner = 0;
+  bool container = false;
+  std::int64_t ttl_ms = 0, mtime = 0;                     ///< ttl_ms 0: none.
   std::shared_ptr<const std::set<std::string>> children;  ///< Never null while it exists.
 
-  Stat stat(std::int64_t ctime, std::int64_t mtime) const;
+  Stat stat(std::int64_t created_ms, std::int64_t written_ms) const;
 };
 
 /// A write as a client asked for it.
@@ -66,7 +68,10 @@ class Model {
   };
   using Versions = std::vector<Version>;
   static Versions::const_iterator after(const Versions& versions, Zxid zxid);
-  std::string create(const TxnHeader& header, const CreateTxn& txn);
+  std::string create(const TxnHeader& header, const CreateTxn& txn, bool container = false,
+                     std::int64_t ttl_ms = 0);
+  /// A delete by the leader's reaper.
+  std::string reap(const TxnHeader& header, const std::string& path);
   std::string erase(Zxid zxid, const std::string& path);
   std::string close(const TxnHeader& header, const CloseSessionTxn& txn);
   void put(const std::string& path, Zxid zxid, ModelNode node);

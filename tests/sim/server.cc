@@ -86,6 +86,8 @@ server::ReplicaOptions Server::replica_options() const {
   options.checkpoint_dirty_bytes = plan.checkpoint_dirty_bytes;
   options.checkpoint_log_bytes = plan.checkpoint_log_bytes;
   options.snap_count = plan.snap_count;
+  options.ops.extended_types_enabled = options.reaper.rules.ttl_nodes = true;
+  options.reaper.check_interval_ms = 500;
   return options;
 }
 
