@@ -59,17 +59,18 @@ struct PendingView::Impl final : TreeState {
   /// A node as it will be. Only what prepare() asks for: no data, no list of children.
   struct PendingNode : NodeState {
     bool exists = true;
-    std::optional<AclList> own_acl;  ///< A list that the tree's table may not know yet.
+    std::optional<AclList> own_acl;  ///< A list that the tree may not know yet; never the open one.
     Zxid last;                       ///< The newest txn in flight that changed it.
   };
   struct PendingSession {
     bool alive = false;
     Zxid last;
   };
-  /// An overlay entry that can be forgotten once `zxid` has landed, unless changed again since.
+  /// An overlay entry that can be forgotten once `zxid` has landed, unless changed again since: it
+  /// then has a landing of its own. Names the entry by its own key.
   struct Landing {
     Zxid zxid;
-    std::string path;
+    const std::string* path;
   };
   struct Undo {
     std::string path;
@@ -109,9 +110,11 @@ struct PendingView::Impl final : TreeState {
   std::vector<QuotaUndo> quota_undo_log;
   mutable std::optional<QuotaNote> quota_note;
   std::uint64_t digest_before = 0;
+  std::size_t landings_before = 0;
   bool remembering = false;
 
  private:
+  void store_acl(PendingNode& node, const AclList& acl) const;
   void add_use(std::string_view path, QuotaUse change);
   std::optional<std::string_view> quota_of(std::string_view path) const;
   PendingQuota quota(std::string_view prefix) const;

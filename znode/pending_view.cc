@@ -23,19 +23,21 @@ NodeState* PendingView::Impl::edit(std::string_view path) {
 }
 
 PendingView::Impl::PendingNode& PendingView::Impl::entry(std::string_view path) {
-  const std::string key(stored_path(path));
+  const std::string_view key = stored_path(path);
   auto at = nodes.find(key);
   const bool added = at == nodes.end();
-  if (remembering) undo_log.push_back({key, added ? std::nullopt : std::optional(at->second)});
+  if (remembering) {
+    undo_log.push_back({std::string(key), added ? std::nullopt : std::optional(at->second)});
+  }
   if (added) {
-    at = nodes.try_emplace(key).first;
+    at = nodes.try_emplace(std::string(key)).first;
     if (const NodeState* node = tree.find(key)) {
       static_cast<NodeState&>(at->second) = *node;
     } else {
       at->second.exists = false;
     }
   }
-  if (added || at->second.last != zxid) landings.push_back({zxid, key});
+  if (added || at->second.last != zxid) landings.push_back({zxid, &at->first});
   at->second.pending = true;
   at->second.last = zxid;
   return at->second;
@@ -57,7 +59,7 @@ NodeState& PendingView::Impl::insert(NodeState& parent, const std::string& path,
   static_cast<NodeState&>(node) = NodeState{};
   node.pending = true;
   node.exists = true;
-  node.own_acl = acl;
+  store_acl(node, acl);
   node.stat = stat;
   node.digested = is_digested(path);
   store(node, path, data);
@@ -92,7 +94,14 @@ void PendingView::Impl::store(NodeState& node, const std::string& path,
 }
 
 void PendingView::Impl::set_acl(NodeState& node, const AclList& acl) {
-  static_cast<PendingNode&>(node).own_acl = acl;
+  store_acl(static_cast<PendingNode&>(node), acl);
+}
+
+void PendingView::Impl::store_acl(PendingNode& node, const AclList& acl) const {
+  node.own_acl.reset();
+  node.acl = kOpenAcl;
+  // Nearly every list is the open one, which everybody knows.
+  if (acl != tree.acls.list(kOpenAcl)) node.own_acl = acl;
 }
 
 void PendingView::Impl::note_ephemeral(const NodeState& node, const std::string& path) {
@@ -156,6 +165,7 @@ void PendingView::Impl::begin(Zxid next) {
 void PendingView::Impl::remember() {
   remembering = true;
   digest_before = digest_;
+  landings_before = landings.size();
   undo_log.clear();
   quota_undo_log.clear();
 }
@@ -167,6 +177,8 @@ void PendingView::Impl::keep() {
 }
 
 void PendingView::Impl::undo() {
+  // First, for they point into entries that are about to go.
+  landings.resize(landings_before);
   for (auto step = undo_log.rbegin(); step != undo_log.rend(); ++step) {
     if (step->before) {
       nodes[step->path] = std::move(*step->before);
@@ -187,8 +199,10 @@ void PendingView::Impl::undo() {
 
 void PendingView::Impl::landed(Zxid through) {
   while (!landings.empty() && landings.front().zxid <= through) {
-    auto at = nodes.find(landings.front().path);
-    if (at != nodes.end() && at->second.last <= through) nodes.erase(at);
+    const auto at = nodes.find(*landings.front().path);
+    ENSURE(at != nodes.end());
+    // The entry goes with its last landing, which is the one that may name it no more.
+    if (at->second.last == landings.front().zxid) nodes.erase(at);
     landings.pop_front();
   }
   while (!quota_landings.empty() && quota_landings.front().first <= through) {

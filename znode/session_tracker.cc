@@ -10,21 +10,21 @@ void SessionTracker::touch(SessionId id, std::int32_t timeout_ms, std::int64_t n
   ENSURE(tick_ms_ > 0);
   // Rounded up to the next tick, also when it falls on one: never early.
   const std::int64_t deadline = ((now_ms + timeout_ms) / tick_ms_ + 1) * tick_ms_;
-  auto [at, added] = deadlines_.try_emplace(id, deadline);
-  if (!added) {
-    // A touch never shortens a life: pings may be reported late and out of order.
-    if (at->second >= deadline) return;
-    at->second = deadline;
+  auto [at, added] = heard_.try_emplace(id, Heard{deadline, deadline});
+  if (added) {
+    buckets_[deadline].push_back(id);
+    return;
   }
-  buckets_[deadline].push_back(id);
+  // A touch never shortens a life: pings may be reported late and out of order.
+  at->second.deadline = std::max(at->second.deadline, deadline);
 }
 
 void SessionTracker::remove(SessionId id) {
-  deadlines_.erase(id);
+  heard_.erase(id);
 }
 
 void SessionTracker::clear() {
-  deadlines_.clear();
+  heard_.clear();
   buckets_.clear();
 }
 
@@ -33,10 +33,15 @@ std::vector<SessionId> SessionTracker::take_expired(std::int64_t now_ms) {
   while (!buckets_.empty() && buckets_.begin()->first <= now_ms) {
     auto bucket = buckets_.extract(buckets_.begin());
     for (SessionId id : bucket.mapped()) {
-      auto at = deadlines_.find(id);
-      if (at == deadlines_.end() || at->second != bucket.key()) continue;
+      auto at = heard_.find(id);
+      if (at == heard_.end() || at->second.bucket != bucket.key()) continue;
+      if (at->second.deadline > bucket.key()) {
+        at->second.bucket = at->second.deadline;
+        buckets_[at->second.bucket].push_back(id);
+        continue;
+      }
       expired.push_back(id);
-      deadlines_.erase(at);
+      heard_.erase(at);
     }
   }
   std::sort(expired.begin(), expired.end());

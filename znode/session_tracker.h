@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -21,17 +22,28 @@ class SessionTracker {
   void touch(SessionId id, std::int32_t timeout_ms, std::int64_t now_ms);
   void remove(SessionId id);
   void clear();
-  bool contains(SessionId id) const { return deadlines_.contains(id); }
-  std::size_t size() const { return deadlines_.size(); }
-  const std::unordered_map<SessionId, std::int64_t>& deadlines() const { return deadlines_; }
+  bool contains(SessionId id) const { return heard_.contains(id); }
+  std::size_t size() const { return heard_.size(); }
+  /// When the session is due; nothing for an unknown one.
+  std::optional<std::int64_t> deadline(SessionId id) const {
+    const auto at = heard_.find(id);
+    return at == heard_.end() ? std::nullopt : std::optional(at->second.deadline);
+  }
 
   /// The sessions whose deadline has passed, in id order; they leave the tracker.
   std::vector<SessionId> take_expired(std::int64_t now_ms);
 
  private:
+  /// A touch renews the deadline only; the session moves on to a later bucket when its own is due.
+  /// So each is listed once, however often it is heard of.
+  struct Heard {
+    std::int64_t deadline;
+    std::int64_t bucket;  ///< Where it is listed; any other listing is stale.
+  };
+
   std::int64_t tick_ms_;
-  std::unordered_map<SessionId, std::int64_t> deadlines_;
-  std::map<std::int64_t, std::vector<SessionId>> buckets_;  ///< May hold stale entries: re-checked.
+  std::unordered_map<SessionId, Heard> heard_;
+  std::map<std::int64_t, std::vector<SessionId>> buckets_;
 };
 
 }  // namespace quorate::znode

@@ -113,14 +113,10 @@ std::vector<ConnectionStatus> Replica::connection_list() const {
 }
 
 std::vector<SessionStatus> Replica::session_list() const {
-  const auto& deadlines = impl_->sessions.deadlines();
   std::vector<SessionStatus> list;
   for (const auto& [id, timeout_ms] : impl_->tree.sessions()) {
     if (list.size() >= kListMax) break;
-    SessionStatus one{id, timeout_ms, std::nullopt};
-    const auto due = deadlines.find(id);
-    if (due != deadlines.end()) one.expires_ms = due->second;
-    list.push_back(one);
+    list.push_back({id, timeout_ms, impl_->sessions.deadline(id)});
   }
   return list;
 }

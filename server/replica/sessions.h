@@ -67,9 +67,9 @@ class Sessions {
   void regrant(const znode::SessionTable& sessions, std::int64_t now_ms);
   void created(SessionId session, std::int32_t timeout_ms, std::int64_t now_ms);
   void closed(SessionId session);
-  /// When each session is due, by now_ms(); empty where the leader is another server.
-  const std::unordered_map<SessionId, std::int64_t>& deadlines() const {
-    return tracker_.deadlines();
+  /// When the session is due, by now_ms(); nothing where the leader is another server.
+  std::optional<std::int64_t> deadline(SessionId session) const {
+    return tracker_.deadline(session);
   }
   /// Unknown sessions stay unknown.
   void touch(SessionId session, std::int32_t timeout_ms, std::int64_t now_ms);

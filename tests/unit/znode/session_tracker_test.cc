@@ -43,6 +43,20 @@ TEST_CASE("expiry: a removed session is not reported") {
   CHECK(tracker.take_expired(100000).empty());
 }
 
+TEST_CASE("expiry: a session that comes back is reported once, by its newest deadline") {
+  SessionTracker tracker(kTick);
+  tracker.touch(kOne, 4000, 0);
+  tracker.remove(kOne);
+  tracker.touch(kOne, 4000, 0);
+  for (std::int64_t now = 500; now <= 20000; now += 500) tracker.touch(kOne, 4000, now);
+  CHECK(tracker.take_expired(20000).empty());
+  tracker.remove(kOne);
+  tracker.touch(kOne, 10000, 20000);
+  CHECK(tracker.take_expired(29999).empty());
+  CHECK(tracker.take_expired(32000) == std::vector<SessionId>{kOne});
+  CHECK(tracker.take_expired(60000).empty());
+}
+
 TEST_CASE("session ids: server on top, 40 bits of clock, never the container's owner value") {
   CHECK(first_session_id(ServerId{3}, 0x1234567890).value == 0x0312345678900000);
   CHECK(first_session_id(ServerId{1}, 0x7fff1234567890).value == 0x0112345678900000);
