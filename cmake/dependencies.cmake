@@ -4,7 +4,7 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 EXACT REQUIRED)  # Asio, Beast, System: header-only use.
 find_package(ZLIB REQUIRED)
-find_package(OpenSSL 3 REQUIRED)  # Crypto: digests of passwords.
+find_package(OpenSSL 3 REQUIRED)  # Crypto: digests of passwords; SSL: clients over TLS.
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(spdlog REQUIRED)
 find_path(LEVELDB_INCLUDE leveldb/db.h REQUIRED)

@@ -330,10 +330,9 @@ void SocketClients::on_batch() {
   for (const ConnectionId id : std::exchange(to_close_, {})) close(id);
   if (std::exchange(inbox_used_, false)) inbox_.pump();
   for (const ConnectionId id : std::exchange(to_hold_, {})) {
-    if (IoThread* where = thread(id)) {
+    if (thread(id) != nullptr) {
       command(id, ClientCommands::Kind::Pause);
       command(id, ClientCommands::Kind::AwaitDrained);
-      (void)where;
     } else {
       home_.pause(id);
       home_.await_drained(id);

@@ -134,6 +134,7 @@ def garbage_on_client_port(server):
     # These can be no packet: the server closes.
     for data in (b"GET / HTTP/1.1\r\n\r\n", b"xxxx", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff",
                  struct.pack(">i", 0x100000), struct.pack(">i", 0), frame(b"\1"), frame(b"\0" * 20),
+                 b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(300),  # TLS on the plain port.
                  b"\xff\xf4\xff\xfd", CONNECT + frame(b"\1\2\3"), CONNECT + b"ruok",
                  CONNECT + frame(struct.pack(">ii", 1, 9999)), CONNECT + frame(struct.pack(">ii", 1, 0))):
         with throw(port, data) as sock:
@@ -149,6 +150,11 @@ def garbage_on_client_port(server):
         throw(port, rng.randbytes(rng.randrange(1, 400))).close()
     for _ in range(100):
         throw(port, CONNECT + b"".join(frame(rng.randbytes(rng.randrange(0, 80))) for _ in range(5))).close()
+    # Closed in the middle of a packet, at every byte of the first and of a later one.
+    later = CONNECT + frame(struct.pack(">ii", 1, 4) + struct.pack(">i", 1) + b"/" + b"\0")
+    for end in range(1, len(later)):
+        throw(port, later[:end]).close()
+    assert server.alive, "died of half a packet"
     # A packet in single bytes is a packet all the same.
     with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
