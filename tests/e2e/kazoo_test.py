@@ -2,10 +2,13 @@
 """kazoo, unmodified, against a standalone server and an ensemble."""
 import logging
 import pathlib
+import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
+import warnings
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ensemble import Ensemble, run_tests, wait_for  # noqa: E402
@@ -13,9 +16,11 @@ from ensemble import Ensemble, run_tests, wait_for  # noqa: E402
 from kazoo.client import KazooClient, KazooState  # noqa: E402
 from kazoo.exceptions import (BadVersionError, NodeExistsError, NoNodeError,  # noqa: E402
                               NotEmptyError, NoChildrenForEphemeralsError, ConnectionLoss,
-                              OperationTimeoutError, BadArgumentsError, ConnectionClosedError)
+                              OperationTimeoutError, BadArgumentsError, ConnectionClosedError,
+                              InvalidACLError, NoAuthError)
 from kazoo.retry import KazooRetry  # noqa: E402
 from kazoo.protocol.states import EventType  # noqa: E402
+from kazoo.security import ACL, CREATOR_ALL_ACL, Id, make_acl, make_digest_acl  # noqa: E402
 
 logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # It logs each refused connection.
 
@@ -260,7 +265,193 @@ def a_session_that_ended_is_refused():
         late.stop()
 
 
+def transactions_are_all_or_nothing():
+    with Ensemble(["quorate"]) as ensemble:
+        ensemble.start()
+        c = client(ensemble.connect)
+        c.create("/t", b"")
+        first = c.transaction()
+        first.create("/t/a", b"1")
+        first.create("/t/s-", b"", sequence=True)
+        first.create("/t/e", b"", ephemeral=True)
+        first.set_data("/t/a", b"2", version=0)
+        first.check("/t/a", 1)
+        first.create("/t/a/b", b"")
+        first.delete("/t/a/b", version=0)
+        made = first.commit()
+        assert made[:3] == ["/t/a", "/t/s-0000000001", "/t/e"], made
+        assert made[3].version == 1 and made[4:] == [True, "/t/a/b", True], made
+        stat = c.exists("/t/a")
+        assert stat.czxid == stat.mzxid == c.exists("/t/e").czxid, "one transaction has one zxid"
+        assert c.exists("/t/e").ephemeralOwner == c.client_id[0]
+        # What stands before the failure is undone, what follows it was never looked at.
+        for fault, error in ((lambda t: t.delete("/t/none"), "NoNodeError"),
+                             (lambda t: t.check("/t/a", 7), "BadVersionError"),
+                             (lambda t: t.set_data("/t/a", b"", version=7), "BadVersionError"),
+                             (lambda t: t.create("/t/a", b""), "NodeExistsError"),
+                             (lambda t: t.create("/t/e/x", b""), "NoChildrenForEphemeralsError"),
+                             (lambda t: t.delete("/t"), "NotEmptyError")):
+            failing = c.transaction()
+            failing.create("/t/x", b"")
+            failing.set_data("/t/a", b"never")
+            fault(failing)
+            failing.create("/t/y", b"")
+            failing.delete("/t/nowhere")
+            names = [type(r).__name__ for r in failing.commit()]
+            assert names == ["RolledBackError"] * 2 + [error] + ["RuntimeInconsistency"] * 2, names
+            assert sorted(c.get_children("/t")) == ["a", "e", "s-0000000001"]
+            assert c.get("/t/a")[0] == b"2" and c.exists("/t/a").version == 1
+        after = c.create("/t/s-", b"", sequence=True)
+        assert after == "/t/s-0000000003", "a number of a refused transaction is used again: " + after
+        c.stop()
+
+
+def acls_bind_every_operation():
+    with Ensemble(["quorate"]) as ensemble:
+        ensemble.start()
+        ann, other = client(ensemble.connect), client(ensemble.connect)
+        mine = make_digest_acl("ann", "secret", all=True)
+        everyone_reads = make_acl("world", "anyone", read=True)
+        ann.add_auth("digest", "ann:secret")
+        ann.create("/acl", b"x", acl=[mine, everyone_reads])
+        ann.create("/acl/auth/deep", b"y", acl=CREATOR_ALL_ACL, makepath=True)
+        acls, stat = ann.get_acls("/acl/auth")
+        assert acls == [mine] and stat.aversion == 0, acls
+        assert other.get("/acl")[0] == b"x" and other.get_children("/acl") == ["auth"]
+        assert sorted(other.get_acls("/acl")[0]) == sorted(
+            [ACL(31, Id("digest", "ann:x")), everyone_reads]), "READ alone hides the hash"
+        raises(NoAuthError, other.set, "/acl", b"")
+        raises(NoAuthError, other.create, "/acl/x", b"")
+        raises(NoAuthError, other.delete, "/acl/auth")
+        raises(NoAuthError, other.get, "/acl/auth/deep")
+        raises(NoAuthError, other.get_children, "/acl/auth")
+        raises(NoAuthError, other.set_acls, "/acl", [everyone_reads])
+        assert other.exists("/acl/auth/deep").dataLength == 1, "exists asks no permission"
+        raises(InvalidACLError, other.create, "/auth", b"", acl=CREATOR_ALL_ACL)
+        raises(InvalidACLError, other.create, "/bad", b"", acl=[make_acl("none", "x", all=True)])
+        both = other.transaction()
+        both.create("/not", b"")
+        both.set_data("/acl", b"")
+        assert [type(r).__name__ for r in both.commit()] == ["RolledBackError", "NoAuthError"]
+        raises(BadVersionError, ann.set_acls, "/acl", [everyone_reads], version=3)
+        assert ann.set_acls("/acl", [make_acl("world", "anyone", read=True, write=True)],
+                            version=0).aversion == 1
+        other.set("/acl", b"now")
+        raises(NoAuthError, ann.create, "/acl/x", b"")
+        other.add_auth("digest", "ann:secret")
+        assert other.get("/acl/auth/deep")[0] == b"y"
+        for each in (ann, other):
+            each.stop()
+
+
+def chroot_is_the_root_of_all_that_is_seen():
+    with Ensemble(["quorate"]) as ensemble:
+        ensemble.start()
+        whole = client(ensemble.connect)
+        whole.create("/app", b"")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # It says that the chroot is not there yet.
+            c = client(ensemble.connect + "/app/deep")
+        c.ensure_path("/")
+        assert c.create("/n", b"1") == "/n" and whole.get("/app/deep/n")[0] == b"1"
+        assert c.create("/s-", b"", sequence=True) == "/s-0000000001"
+        assert c.create("/made/on/the/way", b"", makepath=True) == "/made/on/the/way"
+        watch_kinds(c, c)
+        seen = []
+        c.get("/n", watch=lambda event: seen.append(event.path))
+        whole.set("/app/deep/n", b"2")
+        wait_for("the event", lambda: seen)
+        assert seen == ["/n"]
+        both = c.transaction()
+        both.create("/tx", b"")
+        both.delete("/n")
+        assert both.commit() == ["/tx", True]
+        c.delete("/made", recursive=True)
+        assert sorted(whole.get_children("/app/deep")) == ["s-0000000001", "tx"]
+        whole.delete("/app", recursive=True)
+        raises(NoNodeError, c.get_children, "/")
+        for each in (c, whole):
+            each.stop()
+
+
+def pipelined_requests_are_answered_in_order():
+    with Ensemble(["quorate"] * 3) as ensemble:
+        ensemble.start()
+        follower = next(s for s in ensemble.servers if s is not ensemble.leader())
+        c = client(follower.address)
+        c.create("/p", b"")
+        order, waiting = [], []
+        for n in range(300):
+            # A write, a read that must see it, and one that fails.
+            for name, asked in (("create", c.create_async(f"/p/{n}", b"%d" % n)),
+                                ("get", c.get_async(f"/p/{n}")),
+                                ("set", c.set_async(f"/p/{n}", b"x", version=9))):
+                if name != "create":  # kazoo hands that through a queue once more.
+                    asked.rawlink(lambda _, n=n, name=name: order.append((n, name)))
+                waiting.append(asked)
+        for n in range(300):
+            made, got, refused = waiting[3 * n:3 * n + 3]
+            assert made.get(timeout=30) == f"/p/{n}" and got.get(timeout=30)[0] == b"%d" % n
+            raises(BadVersionError, refused.get, timeout=30)
+        assert order == [(n, name) for n in range(300) for name in ("get", "set")]
+        assert c.server_version() >= (3, 5) and c.command(b"ruok") == "imok"
+        assert "Mode: follower" in c.command(b"srvr")
+        c.stop()
+
+
+def session_outlives_a_restart_of_its_server():
+    """kill -9 of the only server: session, ephemerals and sequence numbers are there when it is back."""
+    with Ensemble(["quorate"]) as ensemble:
+        ensemble.start()
+        c, states = client(ensemble.connect, timeout=20.0), []
+        c.add_listener(states.append)
+        session = c.client_id[0]
+        c.create("/e", b"", ephemeral=True)
+        c.create("/s-", b"", sequence=True)
+        changes, children = [], []
+        c.DataWatch("/d", lambda data, stat: changes.append(data))
+        c.ChildrenWatch("/", lambda names: children.append(sorted(names)))
+        for round in range(2):
+            ensemble[1].kill()
+            wait_for("suspended", lambda: states and states[-1] == KazooState.SUSPENDED)
+            ensemble[1].start()
+            assert c.retry(c.exists, "/e").ephemeralOwner == session
+            assert c.client_id[0] == session and KazooState.LOST not in states, states
+        assert c.create("/s-", b"", sequence=True) == "/s-0000000002"
+        c.create("/d", b"made")
+        wait_for("both recipes see it", lambda: changes[-1] == b"made" and "d" in children[-1])
+        assert changes[0] is None
+        c.stop()
+        late = client(ensemble.connect)
+        assert late.exists("/e") is None and late.exists("/d") is not None
+        late.stop()
+
+
+def a_session_closed_by_another_connection_is_lost():
+    """Whoever has id and password may end a session; its owner learns it and starts anew."""
+    with Ensemble(["quorate"]) as ensemble:
+        ensemble.start()
+        c, states = client(ensemble.connect), []
+        c.create("/e", b"", ephemeral=True)
+        c.add_listener(states.append)
+        session, password = c.client_id
+        with socket.create_connection(("127.0.0.1", ensemble[1].client_port)) as sock:
+            again = struct.pack(">iqiqi", 0, 0, 4000, session, 16) + password + b"\0"
+            close = struct.pack(">ii", 1, -11)
+            sock.sendall(struct.pack(">i", len(again)) + again + struct.pack(">i", len(close)) + close)
+            while sock.recv(4096):
+                pass
+        wait_for("lost, then connected", lambda: KazooState.LOST in states
+                 and states[-1] == KazooState.CONNECTED)
+        assert c.client_id[0] != session and c.exists("/e") is None
+        c.stop()
+
+
 if __name__ == "__main__":
     run_tests([standalone_operations, ensemble_operations_through_each_server,
                ephemerals_go_with_their_expired_session, session_survives_a_reconnect,
-               leader_killed_in_between, a_session_that_ended_is_refused])
+               leader_killed_in_between, a_session_that_ended_is_refused,
+               transactions_are_all_or_nothing, acls_bind_every_operation,
+               chroot_is_the_root_of_all_that_is_seen, pipelined_requests_are_answered_in_order,
+               session_outlives_a_restart_of_its_server,
+               a_session_closed_by_another_connection_is_lost])
