@@ -192,7 +192,10 @@ Request Generator::one(int slot) {
   Request request = (this->*choice.make)(slot);
   if (random_.percent(4) && !request.body.empty() && !request.first_field) {
     damage(request.body);
-    request.what += " (damaged)";
+    request.what +=
+        " (damaged: " +
+        hex_digits(ByteView(request.body).first(std::min<std::size_t>(request.body.size(), 100))) +
+        ")";
   }
   return request;
 }
@@ -255,7 +258,9 @@ Request Generator::create_ttl(int) {
 Request Generator::create_ttl_at(const std::string& where, std::int32_t mode) {
   static const std::vector<std::int64_t> kTtls = {3'600'000, 86'400'000, kTtlMax,  kTtlMax + 1,
                                                   0,         -1,         INT64_MAX};
-  const std::int64_t ttl = random_.percent(70) ? 7'200'000 : pick(random_, kTtls);
+  std::int64_t ttl = random_.percent(70) ? 7'200'000 : pick(random_, kTtls);
+  // A server before 3.9 prepares a node that is no TTL node with such a time, and dies applying it.
+  if ((mode < 5 || mode > 6) && ttl < 0) ttl = 1;
   Request request = create_at(OpCode::CreateTtl, where, mode);
   JuteWriter(request.body).i64(ttl);
   request.what += " ttl=" + std::to_string(ttl);

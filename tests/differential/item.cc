@@ -7,8 +7,6 @@
 
 namespace quorate::differential {
 
-namespace {
-
 std::string hex_digits(ByteView bytes) {
   std::string text;
   char two[3];
@@ -18,6 +16,8 @@ std::string hex_digits(ByteView bytes) {
   }
   return text;
 }
+
+namespace {
 
 std::string quoted(std::string_view text) {
   std::string shown = "\"";

@@ -12,6 +12,8 @@
 
 namespace quorate::differential {
 
+std::string hex_digits(ByteView bytes);
+
 enum class Kind {
   Plain,    ///< The same text on both sides.
   Zxid,     ///< Renumbered: equal stays equal, order stays order.

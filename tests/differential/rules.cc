@@ -24,6 +24,11 @@ constexpr std::array<Rule, static_cast<std::size_t>(RuleId::Count)> kRules = {{
     {"multi-flags",
      "client-protocol 7 [3.8]: flags outside 0..6 in a multi fail that op with -8, later the whole "
      "with -5"},
+    {"exists-read",
+     "tree-semantics 5 [3.8]: exists asks for no right; since 3.8.4 and 3.9.2 for READ"},
+    {"surrogates",
+     "client-protocol 1: Java writes a character above U+FFFF as two surrogates; ours as UTF-8 has "
+     "it"},
     {"check-alone",
      "client-protocol 5: check alone is -6 and closes; before 3.8.5 no reply on success (oracle "
      "not asked)"},
@@ -146,7 +151,23 @@ void Normaliser::drop_events(int slot, std::vector<Item>& oracle, std::vector<It
   if (count > 0) use(RuleId::WatchModes);
 }
 
+/// Only where a path came back as it was asked for: no node has such a name.
+void Normaliser::same_character(Item& oracle, Item& ours) {
+  Field *theirs = oracle.find("path"), *own = ours.find("path");
+  if (theirs == nullptr || own == nullptr || theirs->text == own->text) return;
+  // What two surrogates are when they are read as UTF-8.
+  static const std::string kRead = "\\xef\\xbf\\xbd\\xef\\xbf\\xbd",
+                           kMeant = "\\xf0\\x9f\\x98\\x80";
+  const std::size_t at = own->text.find(kMeant);
+  if (at == std::string::npos) return;
+  std::string text = own->text;
+  if (text.replace(at, kMeant.size(), kRead) != theirs->text) return;
+  own->text = theirs->text;
+  use(RuleId::Surrogates);
+}
+
 void Normaliser::event(Item& oracle, Item& ours) {
+  same_character(oracle, ours);
   Field *theirs = oracle.find("zxid"), *own = ours.find("zxid");
   if (theirs == nullptr || own == nullptr || theirs->number != -1 || own->number <= 0) return;
   own->number = -1;
@@ -199,6 +220,16 @@ void Normaliser::reply(int slot, const Request& request, Item& oracle, Item& our
   const auto op = static_cast<OpCode>(request.op);
   if ((op == OpCode::RemoveWatches || op == OpCode::CheckWatches) && oracle.err != ours.err) {
     return watch_query(slot, request, oracle, ours);
+  }
+  if (op == OpCode::Sync) same_character(oracle, ours);
+  constexpr std::int32_t kNoAuth = -102;
+  if (op == OpCode::Exists && oracle.err == 0 && ours.err == kNoAuth) {
+    const auto asked = decode_all<PathWatchRequest>(request.body);
+    // The older server has set the watch, which may fire once the list is another.
+    if (asked && asked->watch) watches_[slot].uncertain.emplace(asked->path, false);
+    keep_header(oracle);
+    keep_header(ours);
+    return use(RuleId::ExistsRead);
   }
   if (op == OpCode::Multi && oracle.err == 0 && ours.err == -5 && has_odd_flags(request)) {
     keep_header(oracle);

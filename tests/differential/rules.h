@@ -20,6 +20,8 @@ enum class RuleId {
   AncestorWatch,
   MultiCreate2,
   MultiFlags,
+  ExistsRead,
+  Surrogates,
   CheckAlone,
   DeleteContainer,
   AuthOrder,
@@ -64,6 +66,7 @@ class Normaliser {
   bool is_uncertain(int slot, const std::string& path) const;
   bool below_recursive(int slot, const std::string& path) const;
   bool anybody_watches(const std::string& path) const;
+  void same_character(Item& oracle, Item& ours);
   void watch_query(int slot, const Request& request, Item& oracle, Item& ours);
 
   Watches watches_[kSlots];

@@ -98,9 +98,10 @@ ByteView JuteReader::buffer_view() {
 
 std::size_t JuteReader::count(std::size_t min_element_bytes) {
   const std::int32_t count = i32();
-  if (fault_ || count == kNull) return 0;
+  // Not only -1: a real server takes any negative count for a vector without elements.
+  if (fault_ || count < 0) return 0;
   ENSURE(min_element_bytes > 0);
-  if (count < 0 || static_cast<std::size_t>(count) > remaining() / min_element_bytes) {
+  if (static_cast<std::size_t>(count) > remaining() / min_element_bytes) {
     fault_ = true;
     return 0;
   }

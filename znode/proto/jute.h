@@ -33,7 +33,8 @@ class JuteReader {
   ByteView bytes(std::size_t count);  ///< Raw bytes, a view into the body.
   /// A view on a length-prefixed buffer inside the body; null reads as empty.
   ByteView buffer_view();
-  /// Count of a vector whose elements take at least `min_element_bytes` each; null reads as 0.
+  /// Count of a vector whose elements take at least `min_element_bytes` each; null and other
+  /// negative counts read as 0.
   std::size_t count(std::size_t min_element_bytes);
   std::vector<std::string> strings();
   AclList acls();

@@ -70,10 +70,16 @@ TEST_CASE("reader: a count is checked against what is left before anything is re
   JuteReader negative(ByteView(bytes).first(0));
   CHECK(negative.strings().empty());
   CHECK_FALSE(negative.ok());
-  const Bytes null_vector(4, std::byte{0xff});
-  JuteReader null(null_vector);
-  CHECK(null.strings().empty());
-  CHECK(null.ok());
+}
+
+TEST_CASE("reader: null and every other negative count are a vector without elements") {
+  for (std::int32_t count : {-1, -2, INT32_MIN}) {
+    Bytes bytes;
+    JuteWriter(bytes).i32(count);
+    JuteReader in(bytes);
+    CHECK(in.strings().empty());
+    CHECK(in.ok());
+  }
 }
 
 TEST_CASE("reader: null and empty are kept apart; any non-zero byte is true") {
