@@ -63,8 +63,6 @@ using StoreJob = std::variant<CheckpointJob, ReadJob, DropJob>;
 
 /// A group above this size keeps the disk busy for so long that the loop should go on meanwhile.
 constexpr std::size_t kHeldBytesMax = 256u << 10;
-/// And a disk that has lately been slower than this never makes the loop wait.
-constexpr double kInlineSyncMs = 1.0;
 
 std::size_t bytes_of(const std::vector<LogWrite>& writes) {
   std::size_t bytes = 0;
@@ -382,7 +380,8 @@ void DiskThread::write(std::uint64_t first, std::vector<LogWrite> writes) {
   if (my.options.hold_groups && job.bytes <= kHeldBytesMax) {
     std::lock_guard lock(my.mutex);
     bool idle = my.log_jobs.empty() && !my.log_busy;
-    if (idle && my.sync_recent < kInlineSyncMs) {
+    double limit_ms = static_cast<double>(my.options.inline_sync_max.count()) / 1000;
+    if (idle && my.sync_recent < limit_ms) {
       my.held = std::move(job);
       return;
     }

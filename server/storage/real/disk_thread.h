@@ -44,6 +44,8 @@ struct DiskThreadOptions {
   /// Whether a group may wait for the loop to be idle and be written by it
   /// (DiskThread::write_held).
   bool hold_groups = false;
+  /// A disk that has lately been slower than this never makes the loop wait.
+  std::chrono::microseconds inline_sync_max{1000};
 };
 
 /// How long groups took to reach the disk (write and sync), since start or reset.

@@ -257,6 +257,7 @@ TEST_CASE(
   DiskThreadOptions options;
   options.hold_groups = true;
   options.idle_before_stamp = std::chrono::hours(1);  // So that the log's thread stays out of it.
+  options.inline_sync_max = std::chrono::hours(1);    // However slow this disk is.
   real.open(options);
   for (std::uint64_t n = 1; n <= 40; ++n) {
     real.disk->write(2 * n - 1, {append_of(static_cast<std::int64_t>(2 * n - 1))});
@@ -281,6 +282,7 @@ TEST_CASE("disk thread: what the loop wrote is stamped when it is idle, once") {
   RealDisk real;
   DiskThreadOptions options;
   options.hold_groups = true;
+  options.inline_sync_max = std::chrono::hours(1);
   options.idle_before_stamp = std::chrono::milliseconds(1);
   real.open(options);
   real.disk->write(1, {append_of(1)});
