@@ -13,6 +13,7 @@ namespace quorate::znode {
 enum class EntryKind : char {
   Unknown = 0,
   Acl = 'a',
+  Chain = 'b',
   Meta = 'm',
   Node = 'n',
   Session = 's',
@@ -23,6 +24,8 @@ inline EntryKind kind_of(ByteView key) {
   switch (static_cast<char>(key.front())) {
     case 'a':
       return EntryKind::Acl;
+    case 'b':
+      return EntryKind::Chain;
     case 'm':
       return EntryKind::Meta;
     case 'n':
@@ -52,6 +55,9 @@ inline Bytes meta_key() {
 }
 inline Bytes acl_key(AclKey key) {
   return number_key(EntryKind::Acl, key);
+}
+inline Bytes chain_key(Zxid checkpoint) {
+  return number_key(EntryKind::Chain, checkpoint.value);
 }
 inline Bytes session_key(SessionId id) {
   return number_key(EntryKind::Session, id.value);

@@ -72,6 +72,7 @@ void DataTree::Impl::erase(NodeState& parent, NodeState& state, const std::strin
   Node& node = as_node(state);
   undigest(node);
   data_size -= bytes_of(path, node);
+  dirty.before_change(node.acl, acls);
   if (acls.release(node.acl)) dirty.mark_acl(node.acl);
   if (is_session_owner(node.stat.ephemeral_owner)) {
     drop_ephemeral(node);
@@ -105,6 +106,7 @@ void DataTree::Impl::drop_ephemeral(const Node& node) {
 
 void DataTree::Impl::set_data(NodeState& node, const std::string& path,
                               std::optional<std::string_view> data) {
+  dirty.before_change(as_node(node));
   const std::int64_t before = std::max(node.data_length, 0);
   as_node(node).store_data(data);
   const std::int64_t more = std::max(node.data_length, 0) - before;
@@ -114,9 +116,11 @@ void DataTree::Impl::set_data(NodeState& node, const std::string& path,
 }
 
 void DataTree::Impl::set_acl(NodeState& node, const AclList& acl) {
+  dirty.before_change(as_node(node));
   const AclKey before = node.acl;
   node.acl = acls.acquire(acl);
   if (node.acl != kOpenAcl) dirty.mark_acl(node.acl);
+  dirty.before_change(before, acls);
   if (acls.release(before)) dirty.mark_acl(before);
 }
 
@@ -143,11 +147,13 @@ std::vector<std::string> DataTree::Impl::ephemerals_of(SessionId session) const 
 }
 
 void DataTree::Impl::open_session(SessionId session, std::int32_t timeout_ms) {
+  dirty.before_change(session, sessions);
   sessions.put(session, timeout_ms);
   dirty.mark_session(session);
 }
 
 void DataTree::Impl::close_session(SessionId session) {
+  dirty.before_change(session, sessions);
   sessions.erase(session);
   dirty.mark_session(session);
 }
@@ -275,9 +281,15 @@ std::vector<DirtyNode> DataTree::take_dirty() {
 }
 
 void DataTree::mark_all_dirty() {
-  for_each([this](const std::string& path, const Node&) {
-    impl_->dirty.mark(*impl_->index.find(path));
-  });
+  // As for_each(), without the paths: for a million nodes this is called between two requests.
+  std::vector<const Node*> todo;
+  if (impl_->root != nullptr) todo.push_back(impl_->root);
+  while (!todo.empty()) {
+    const Node* node = todo.back();
+    todo.pop_back();
+    impl_->dirty.mark_unchanged(const_cast<Node&>(*node));
+    for (const Node* child : node->children()) todo.push_back(child);
+  }
   for (const auto& [key, entry] : impl_->acls.entries()) impl_->dirty.mark_acl(key);
   for (const auto& [session, timeout_ms] : impl_->sessions) impl_->dirty.mark_session(session);
 }

@@ -49,6 +49,7 @@ void DataTree::Impl::recount(std::string_view prefix) {
 
 void DataTree::Impl::store_stats(Node& node, const std::string& text) {
   if (node.data() == std::optional<std::string_view>(text)) return;
+  dirty.before_change(node);
   data_size -= std::max(node.data_length, 0);
   node.store_data(text);
   data_size += std::max(node.data_length, 0);

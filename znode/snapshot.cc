@@ -1,5 +1,7 @@
 #include "znode/snapshot.h"
 
+#include <algorithm>
+
 #include "base/ensure.h"
 #include "znode/acl_table.h"
 #include "znode/checkpoint_keys.h"
@@ -56,74 +58,32 @@ Result<Meta> decode_meta(ByteView value) {
   return meta;
 }
 
-/// Collects entries and their size.
-class BatchBuilder {
- public:
-  explicit BatchBuilder(CheckpointBatch& batch) : batch_(batch) {}
-
-  void put(Bytes key, Bytes value) {
-    batch_.bytes += key.size() + value.size();
-    batch_.entries.push_back({std::move(key), std::move(value)});
-  }
-  void erase(Bytes key) {
-    batch_.bytes += key.size();
-    batch_.entries.push_back({std::move(key), std::nullopt});
-  }
-
- private:
-  CheckpointBatch& batch_;
-};
-
-void add_nodes(BatchBuilder& batch, DirtySet& dirty) {
-  for (const DirtyNode& changed : dirty.take_nodes()) {
-    Bytes key = node_key(changed.path);
-    if (changed.node == nullptr) {
-      batch.erase(std::move(key));
-      continue;
-    }
-    Bytes value;
-    JuteWriter out(value);
-    encode_stored(out, *changed.node);
-    batch.put(std::move(key), std::move(value));
-  }
-}
-
-void add_acls(BatchBuilder& batch, DirtySet& dirty, const AclTable& acls) {
-  for (AclKey key : dirty.take_acls()) {
-    if (!acls.contains(key)) {
-      batch.erase(acl_key(key));
-      continue;
-    }
-    Bytes value;
-    JuteWriter(value).acls(acls.list(key));
-    batch.put(acl_key(key), std::move(value));
-  }
-}
-
-void add_sessions(BatchBuilder& batch, DirtySet& dirty, const SessionTable& sessions) {
-  for (SessionId id : dirty.take_sessions()) {
-    const std::optional<std::int32_t> timeout_ms = sessions.find(id);
-    if (!timeout_ms) {
-      batch.erase(session_key(id));
-      continue;
-    }
-    Bytes value;
-    JuteWriter(value).i32(*timeout_ms);
-    batch.put(session_key(id), std::move(value));
-  }
-}
-
 }  // namespace
 
-CheckpointBatch encode_checkpoint(DataTree& tree, Zxid fuzzy_until) {
+void begin_checkpoint(DataTree& tree, Zxid fuzzy_until, bool from_scratch) {
   DataTree::Impl& impl = tree.impl();
-  CheckpointBatch batch;
-  batch.zxid = impl.last_applied;
-  BatchBuilder builder(batch);
-  add_acls(builder, impl.dirty, impl.acls);
-  builder.put(meta_key(), encode_meta(meta_of(impl, fuzzy_until)));
-  add_nodes(builder, impl.dirty);
-  add_sessions(builder, impl.dirty, impl.sessions);
+  if (from_scratch) tree.mark_all_dirty();
+  impl.dirty.begin(impl.last_applied, encode_meta(meta_of(impl, fuzzy_until)), from_scratch);
+}
+
+bool checkpoint_under_way(const DataTree& tree) {
+  return tree.impl().dirty.under_way();
+}
+
+CheckpointBatch next_portion(DataTree& tree, const PortionLimit& limit) {
+  DataTree::Impl& impl = tree.impl();
+  return impl.dirty.next_portion(limit, impl.acls, impl.sessions);
+}
+
+void abandon_checkpoint(DataTree& tree) {
+  tree.impl().dirty.abandon();
+}
+
+CheckpointBatch encode_checkpoint(DataTree& tree, Zxid fuzzy_until) {
+  begin_checkpoint(tree, fuzzy_until);
+  CheckpointBatch batch = next_portion(tree, {});
+  std::sort(batch.entries.begin(), batch.entries.end(),
+            [](const CheckpointEntry& a, const CheckpointEntry& b) { return a.key < b.key; });
   return batch;
 }
 
@@ -142,6 +102,19 @@ struct CheckpointLoader::Impl {
     AclList list = in.acls();
     if (ErrorCode fault = in.finish()) return fault;
     tree.load_acl(*number, std::move(list));
+    return {};
+  }
+
+  ErrorCode add_link(ByteView key, ByteView value) {
+    const std::optional<std::int64_t> zxid = number_in(key);
+    JuteReader in(value);
+    const Zxid previous{in.i64()};
+    if (!zxid || in.finish()) return Code::MarshallingError;
+    std::deque<Zxid>& taken = tree.impl().dirty.chain.taken;
+    // LevelDB may have lost a batch of its log between two others: digest and counts need not show
+    // that, when it changed sessions or ACL lists only.
+    if (!taken.empty() && taken.back() != previous) return Code::MarshallingError;
+    taken.push_back(Zxid{*zxid});
     return {};
   }
 
@@ -183,6 +156,8 @@ ErrorCode CheckpointLoader::add(ByteView key, ByteView value) {
   switch (kind_of(key)) {
     case EntryKind::Acl:
       return impl_->add_acl(key, value);
+    case EntryKind::Chain:
+      return impl_->add_link(key, value);
     case EntryKind::Meta:
       return impl_->add_meta(value);
     case EntryKind::Node:
@@ -200,6 +175,8 @@ ErrorCode CheckpointLoader::finish() {
   const Meta& meta = *impl_->meta;
   if (ErrorCode fault = impl_->tree.finish_load(meta.zxid)) return fault;
   const Meta found = meta_of(impl_->tree.impl(), meta.fuzzy_until);
+  const std::deque<Zxid>& taken = impl_->tree.impl().dirty.chain.taken;
+  if (!taken.empty() && taken.back() != meta.zxid) return Code::MarshallingError;
   const bool whole =
       found.digest == meta.digest && found.nodes == meta.nodes && found.sessions == meta.sessions;
   return whole ? ErrorCode() : ErrorCode(Code::MarshallingError);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,25 +16,47 @@ namespace quorate::znode {
 
 // ---- Checkpoint entries: keys and values of the key-value store (docs/formats.md) --------------
 //
-// "m"            -> meta: format version, zxid, digest, node count, session count, fuzzy_until
-// "a" + key (be) -> ACL list
-// "s" + id (be)  -> session timeout
-// "n" + path     -> data, ACL key, StoredStat   (root: "n"); keys sort parents before children
+// "m"             -> meta: format version, zxid, digest, node count, session count, fuzzy_until
+// "a" + key (be)  -> ACL list
+// "b" + zxid (be) -> zxid of the checkpoint before that one; of the last 16 written to this store
+// "s" + id (be)   -> session timeout
+// "n" + path      -> data, ACL key, StoredStat   (root: "n"); keys sort parents before children
 
 struct CheckpointEntry {
   Bytes key;
   std::optional<Bytes> value;  ///< Nothing: delete the key.
 };
 
-/// One atomic batch: applied to the checkpoint before it, it makes the checkpoint as of `zxid`.
+/// A portion of a checkpoint, or one whole. All portions together are one atomic batch: applied to
+/// the checkpoint before it (to nothing, when `from_scratch`), they make the checkpoint as of
+/// `zxid`.
 struct CheckpointBatch {
   Zxid zxid;
   std::vector<CheckpointEntry> entries;
   std::size_t bytes = 0;
+  bool begins = true;         ///< The first portion; one that was not ended is void then.
+  bool ends = true;           ///< The last portion.
+  bool from_scratch = false;  ///< Holds the whole tree, for a new store.
 };
 
-/// Everything that changed in `tree` since the last call (all of it after mark_all_dirty()).
-/// Sessions and ACL lists are written when changed too; `fuzzy_until` is kept in the meta entry.
+/// How much is encoded at once. The first portion holds the meta entry, too.
+struct PortionLimit {
+  std::size_t bytes = SIZE_MAX;
+  std::size_t nodes = SIZE_MAX;
+};
+
+/// Begins a checkpoint as of now of all that has changed since the last one began; `from_scratch`:
+/// of everything. `fuzzy_until` is kept in the meta entry. It is exact as of this moment, however
+/// the tree changes before its last portion. ENSURE: none is under way.
+void begin_checkpoint(DataTree& tree, Zxid fuzzy_until, bool from_scratch = false);
+bool checkpoint_under_way(const DataTree& tree);
+/// ENSURE: one is under way. Entries come in no order, each key once.
+CheckpointBatch next_portion(DataTree& tree, const PortionLimit& limit);
+
+/// Ends one under way, unfinished, if there is any: the next one must be from scratch.
+void abandon_checkpoint(DataTree& tree);
+
+/// A checkpoint in one go, its entries in key order.
 CheckpointBatch encode_checkpoint(DataTree& tree, Zxid fuzzy_until);
 
 /// Loads a tree from checkpoint entries fed in key order.
@@ -45,7 +66,8 @@ class CheckpointLoader {
   ~CheckpointLoader();
   /// Error: MarshallingError for an entry that does not decode.
   ErrorCode add(ByteView key, ByteView value);
-  /// Error: MarshallingError when meta is missing or its counts or digest do not match the content.
+  /// Error: MarshallingError when meta is missing, its counts or digest do not match the content,
+  /// or a checkpoint before the last one has not left its mark.
   ErrorCode finish();
   Zxid zxid() const;
   Zxid fuzzy_until() const;

@@ -21,7 +21,11 @@ struct DataTree::Impl final : TreeState {
   Impl();
 
   const NodeState* find(std::string_view path) const override { return node_at(path); }
-  NodeState* edit(std::string_view path) override { return node_at(path); }
+  NodeState* edit(std::string_view path) override {
+    Node* node = node_at(path);
+    if (node != nullptr) dirty.before_change(*node);
+    return node;
+  }
   const AclList& acl_of(const NodeState& node) const override { return acls.list(node.acl); }
   NodeState& insert(NodeState& parent, const std::string& path,
                     std::optional<std::string_view> data, const AclList& acl,
@@ -44,7 +48,8 @@ struct DataTree::Impl final : TreeState {
   /// Puts a node into index, parent, digest and counts. `acl` has been acquired for it.
   Node& link(Node* parent, const std::string& path, std::optional<std::string_view> data,
              AclKey acl, const StoredStat& stat);
-  // ---- Quotas (quota_counts.cc): what a change means for the counts below /zookeeper/quota -------
+  // ---- Quotas (quota_counts.cc): what a change means for the counts below /zookeeper/quota
+  // -------
   void quota_created(const std::string& path, std::int64_t bytes);
   void quota_deleted(const std::string& path, std::int64_t bytes);
   void quota_resized(std::string_view path, std::int64_t bytes);
