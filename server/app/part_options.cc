@@ -1,6 +1,7 @@
 #include "server/app/part_options.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace quorate::server {
 namespace {
@@ -50,8 +51,7 @@ ReplicaOptions replica_options(const Config& config) {
     options.large_request_threshold =
         static_cast<std::size_t>(config.limits.large_request_threshold);
   }
-  options.large_request_max_bytes =
-      static_cast<std::size_t>(config.limits.large_request_max_bytes);
+  options.large_request_max_bytes = static_cast<std::size_t>(config.limits.large_request_max_bytes);
   options.reply_bytes_max = static_cast<std::size_t>(config.limits.client_out_bytes_max);
   options.snap_count = config.storage.snap_count;
   options.sessionless_timeout_ms = config.client.sessionless_timeout_ms;
@@ -67,6 +67,7 @@ StorageOptions storage_options(const Config& config) {
   options.initialize = !config.storage.initialize_markers.empty();
   options.standalone = config.ensemble.standalone;
   options.window_records = static_cast<std::size_t>(config.storage.commit_log_count);
+  options.read_threads = std::max(1U, std::thread::hardware_concurrency());
   return options;
 }
 
@@ -74,6 +75,12 @@ DiskThreadOptions disk_thread_options(const Config& config) {
   DiskThreadOptions options;
   options.slow_sync = std::chrono::milliseconds(config.storage.slow_sync_ms);
   options.hold_groups = true;
+  const StorageConfig& storage = config.storage;
+  options.checkpoint.scrub_interval = std::chrono::hours(storage.scrub_interval_h);
+  if (storage.snap_retain_count > 1) {
+    options.checkpoint.archive_interval =
+        std::chrono::hours(storage.purge_interval_h > 0 ? storage.purge_interval_h : 24);
+  }
   return options;
 }
 

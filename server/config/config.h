@@ -32,8 +32,8 @@ struct ClientPortConfig {
   std::int64_t min_session_timeout_ms = -1;
   std::int64_t max_session_timeout_ms = -1;
   std::int64_t sessionless_timeout_ms = 10000;
-  std::int64_t secure_port = 0;  ///< Of clients that speak TLS; 0: not set.
-  std::string secure_address;    ///< Empty: all addresses.
+  std::int64_t secure_port = 0;   ///< Of clients that speak TLS; 0: not set.
+  std::string secure_address;     ///< Empty: all addresses.
   bool port_unification = false;  ///< TLS on the plain port too.
   bool tcp_keep_alive = false;
   std::int64_t net_threads = 0;  ///< 0: sockets are served by the one event loop.
@@ -86,9 +86,12 @@ struct StorageConfig {
   std::string data_dir;
   std::string data_log_dir;
   bool force_sync = true;
-  std::int64_t slow_sync_ms = 1000;   ///< fsync.warningthresholdms.
+  std::int64_t slow_sync_ms = 1000;  ///< fsync.warningthresholdms.
   std::int64_t segment_kib = 65536;  ///< preAllocSize.
   std::int64_t snap_count = 100000;
+  std::int64_t snap_retain_count = 3;
+  std::int64_t purge_interval_h = 0;
+  std::int64_t scrub_interval_h = 24;
   std::int64_t commit_log_count = 500;
   /// The marker files `initialize` that were found: the one who has loaded the data removes them.
   std::vector<std::string> initialize_markers;
@@ -98,10 +101,10 @@ struct LimitsConfig {
   std::int64_t max_buffer = 0xfffff;  ///< jute.maxbuffer, bytes.
   std::int64_t extra_size = -1;       ///< jute.maxbuffer.extrasize; -1: that of max_buffer.
   std::int64_t global_outstanding = 1000;
-  std::int64_t large_request_threshold = -1;        ///< Bytes; -1: no request is large.
+  std::int64_t large_request_threshold = -1;         ///< Bytes; -1: no request is large.
   std::int64_t large_request_max_bytes = 100 << 20;  ///< Of all large requests in work.
-  std::int64_t client_out_bytes_max = 64 << 20;  ///< Answers one client does not fetch.
-  std::int64_t link_out_bytes_max = 64 << 20;    ///< Packets one peer does not fetch.
+  std::int64_t client_out_bytes_max = 64 << 20;      ///< Answers one client does not fetch.
+  std::int64_t link_out_bytes_max = 64 << 20;        ///< Packets one peer does not fetch.
 };
 
 struct AdminConfig {

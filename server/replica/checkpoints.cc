@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "server/replica/link_stream.h"
 
 namespace quorate::server {
 
@@ -14,12 +15,13 @@ namespace {
 /// the stream back, not this server's memory.
 constexpr std::size_t kQueuedBytesMax = 1u << 20;
 
-consensus::QuorumPacket snap_packet(Zxid zxid) {
-  consensus::QuorumPacket packet;
-  packet.type = consensus::PacketType::Snap;
-  packet.zxid = zxid;
-  return packet;
-}
+/// Between two slices, so that requests hardly notice.
+constexpr std::int64_t kSlicePauseMs = 4;
+/// Above so many bytes that wait for the disk nothing is encoded.
+constexpr std::size_t kBacklogMax = 2u << 20;
+
+constexpr std::int64_t kFirstRetryMs = 1000;
+constexpr std::int64_t kLastRetryMs = 60000;
 
 }  // namespace
 
@@ -37,20 +39,45 @@ void Checkpoints::applied(std::size_t bytes) {
   ++records_;
 }
 
-void Checkpoints::renew_if_due(znode::DataTree& tree, Zxid fuzzy_until) {
-  if (!in_flight_.empty()) return;
-  bool due = tree.dirty_bytes() >= limits_.dirty_bytes || log_bytes_ >= limits_.log_bytes ||
-             records_ >= limits_.records;
-  if (due || wanted_) renew(tree, fuzzy_until);
+void Checkpoints::renew_if_due(znode::DataTree& tree, Zxid fuzzy_until, std::int64_t now_ms) {
+  double due =
+      std::max({static_cast<double>(tree.dirty_bytes()) / static_cast<double>(limits_.dirty_bytes),
+                static_cast<double>(log_bytes_) / static_cast<double>(limits_.log_bytes),
+                static_cast<double>(records_) / static_cast<double>(limits_.records)});
+  if (!in_flight_.empty()) disk_.hurry_checkpoint(due);
+  // Behind with the last one: slices follow each other without a pause.
+  if (now_ms < not_before_ms_ && (from_scratch_ || due < 1)) return;
+  if (!znode::checkpoint_under_way(tree)) {
+    if (!in_flight_.empty() || (due < 1 && !wanted_ && !from_scratch_)) return;
+    begin_renewal(tree, fuzzy_until);
+  }
+  if (disk_.checkpoint_backlog() >= kBacklogMax) return;
+  not_before_ms_ = now_ms + kSlicePauseMs;
+  disk_.checkpoint(znode::next_portion(tree, limits_.slice));
 }
 
-void Checkpoints::renew(znode::DataTree& tree, Zxid fuzzy_until) {
+void Checkpoints::begin_renewal(znode::DataTree& tree, Zxid fuzzy_until) {
   log_bytes_ = 0;
   records_ = 0;
   wanted_ = false;
-  znode::CheckpointBatch batch = znode::encode_checkpoint(tree, fuzzy_until);
-  in_flight_.push_back(batch.zxid);
-  disk_.checkpoint(std::move(batch));
+  znode::begin_checkpoint(tree, fuzzy_until, std::exchange(from_scratch_, false));
+  in_flight_.push_back(tree.last_applied());
+}
+
+void Checkpoints::renew_at_once(znode::DataTree& tree, Zxid fuzzy_until) {
+  if (znode::checkpoint_under_way(tree)) disk_.checkpoint(znode::next_portion(tree, {}));
+  if (tree.dirty_count() == 0 && !from_scratch_) return;
+  begin_renewal(tree, fuzzy_until);
+  disk_.checkpoint(znode::next_portion(tree, {}));
+}
+
+void Checkpoints::lost(znode::DataTree& tree, std::int64_t now_ms) {
+  // What was frozen is dirty no more; a checkpoint from scratch marks it again.
+  znode::abandon_checkpoint(tree);
+  in_flight_.clear();
+  from_scratch_ = true;
+  retry_ms_ = std::clamp(retry_ms_ * 2, kFirstRetryMs, kLastRetryMs);
+  not_before_ms_ = now_ms + retry_ms_;
 }
 
 bool Checkpoints::on_checkpointed(Zxid zxid) {
@@ -58,6 +85,7 @@ bool Checkpoints::on_checkpointed(Zxid zxid) {
   in_flight_.pop_front();
   current_ = std::max(current_, zxid);
   exists_ = true;
+  retry_ms_ = 0;
   return true;
 }
 
@@ -65,6 +93,7 @@ void Checkpoints::replaced(Zxid zxid) {
   // What was on its way belonged to the generation before: it may never be answered.
   if (!in_flight_.empty()) REACHED("checkpoint overtaken by a tree");
   in_flight_.clear();
+  from_scratch_ = false;
   current_ = zxid;
   exists_ = true;
   log_bytes_ = 0;
@@ -93,11 +122,11 @@ void Checkpoints::drop(LinkId link) {
   sendings_.erase(at);
 }
 
-std::vector<consensus::TransferDone> Checkpoints::advance(std::int64_t now_ms) {
+std::vector<consensus::TransferDone> Checkpoints::advance(std::int64_t now_ms, Zxid fuzzy_until) {
   for (LinkId link : std::exchange(dropped_, {})) disk_.drop_snapshot(link);
   std::vector<consensus::TransferDone> ended;
   for (auto at = sendings_.begin(); at != sendings_.end();) {
-    auto done = advance(at->first, at->second, now_ms);
+    auto done = advance(at->first, at->second, now_ms, fuzzy_until);
     if (done) ended.push_back(*done);
     if (done && !done->ok) disk_.drop_snapshot(done->link);
     at = done ? sendings_.erase(at) : std::next(at);
@@ -106,14 +135,14 @@ std::vector<consensus::TransferDone> Checkpoints::advance(std::int64_t now_ms) {
 }
 
 std::optional<consensus::TransferDone> Checkpoints::advance(LinkId link, Sending& sending,
-                                                            std::int64_t now_ms) {
+                                                            std::int64_t now_ms, Zxid fuzzy_until) {
   if (sending.piece) {
     Piece piece = *std::exchange(sending.piece, std::nullopt);
     sending.moved_ms = now_ms;
     if (!piece.ok || piece.zxid < sending.least) {
       return consensus::TransferDone{link, piece.zxid, /*ok=*/false};
     }
-    if (!sending.started) links_.send(link, snap_packet(piece.zxid));
+    if (!sending.started) links_.send(link, snap_packet(piece.zxid, fuzzy_until));
     sending.started = true;
     if (!piece.bytes.empty()) links_.send_raw(link, std::move(piece.bytes));
     if (piece.last) return consensus::TransferDone{link, piece.zxid, /*ok=*/true};

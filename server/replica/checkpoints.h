@@ -20,6 +20,7 @@ struct CheckpointLimits {
   std::size_t dirty_bytes = 16u << 20;
   std::size_t log_bytes = 256u << 20;
   std::int64_t records = 100000;
+  znode::PortionLimit slice{256u << 10, 2000};
 };
 
 class Checkpoints {
@@ -34,12 +35,17 @@ class Checkpoints {
   /// A record has been applied.
   void applied(std::size_t bytes);
   /// Hands a batch to the disk when one is due and none is being written.
-  void renew_if_due(znode::DataTree& tree, Zxid fuzzy_until);
-  void renew(znode::DataTree& tree, Zxid fuzzy_until);
+  /// A slice of the work on a checkpoint: begins one when it is due and none is being written, goes
+  /// on with one under way.
+  void renew_if_due(znode::DataTree& tree, Zxid fuzzy_until, std::int64_t now_ms);
+  /// At an orderly stop: all that is left, without slices.
+  void renew_at_once(znode::DataTree& tree, Zxid fuzzy_until);
   bool writing() const { return !in_flight_.empty(); }
   /// Answer of the disk; the caller tells consensus. False: it was of a tree that has been
   /// replaced.
   bool on_checkpointed(Zxid zxid);
+  /// The disk's store cannot be used any more: the next checkpoint is one from scratch.
+  void lost(znode::DataTree& tree, std::int64_t now_ms);
   /// A received tree has become the current generation.
   void replaced(Zxid zxid);
 
@@ -51,7 +57,7 @@ class Checkpoints {
   void drop(LinkId link);
   /// Sends what has come from the disk and asks for more where the link has room. Returns the
   /// transfers that have ended.
-  std::vector<consensus::TransferDone> advance(std::int64_t now_ms);
+  std::vector<consensus::TransferDone> advance(std::int64_t now_ms, Zxid fuzzy_until);
 
  private:
   struct Piece {
@@ -67,8 +73,10 @@ class Checkpoints {
     bool started = false;  ///< SNAP has been sent.
     std::optional<Piece> piece;
   };
-  std::optional<consensus::TransferDone> advance(LinkId link, Sending& sending,
-                                                 std::int64_t now_ms);
+  std::optional<consensus::TransferDone> advance(LinkId link, Sending& sending, std::int64_t now_ms,
+                                                 Zxid fuzzy_until);
+
+  void begin_renewal(znode::DataTree& tree, Zxid fuzzy_until);
 
   CheckpointLimits limits_;
   Disk& disk_;
@@ -76,8 +84,11 @@ class Checkpoints {
   Zxid current_;
   bool exists_;  ///< A checkpoint as of zxid 0 looks like none: then one is written first.
   std::int64_t stall_ms_;
-  bool wanted_ = false;         ///< A transfer waits for a later checkpoint.
-  std::deque<Zxid> in_flight_;  ///< Handed to the disk, not answered.
+  bool wanted_ = false;             ///< A transfer waits for a later checkpoint.
+  bool from_scratch_ = false;       ///< The store on disk is of no use.
+  std::int64_t not_before_ms_ = 0;  ///< The next slice, or after lost() the next attempt.
+  std::int64_t retry_ms_ = 0;       ///< Pause after the next lost(); 0: none was lost lately.
+  std::deque<Zxid> in_flight_;      ///< Handed to the disk, not answered.
   std::size_t log_bytes_ = 0;
   std::int64_t records_ = 0;
   std::map<LinkId, Sending> sendings_;

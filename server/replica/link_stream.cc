@@ -7,7 +7,24 @@ namespace quorate::server {
 namespace {
 /// Header, identities and what else a packet may hold beside its data.
 constexpr std::size_t kPacketOverheadMax = 1u << 20;
+
+Zxid fuzzy_until_in(const consensus::QuorumPacket& snap) {
+  if (!snap.data || snap.data->size() != sizeof(std::int64_t)) return Zxid{};
+  return Zxid{load_be<std::int64_t>(snap.data->view().data())};
+}
 }  // namespace
+
+consensus::QuorumPacket snap_packet(Zxid zxid, Zxid fuzzy_until) {
+  consensus::QuorumPacket packet;
+  packet.type = consensus::PacketType::Snap;
+  packet.zxid = zxid;
+  if (fuzzy_until > zxid) {
+    Bytes data(sizeof(std::int64_t));
+    store_be(data.data(), fuzzy_until.value);
+    packet.data = SharedBytes(std::move(data));
+  }
+  return packet;
+}
 
 ErrorCode LinkStream::feed(ByteView bytes, const OnPacket& on_packet) {
   if (partial_.empty()) {
@@ -39,6 +56,7 @@ ErrorCode LinkStream::consume(ByteView& input, const OnPacket& on_packet) {
     if ((*packet)->type == consensus::PacketType::Snap) {
       reader_ = std::make_unique<znode::SnapStreamReader>(max_field_);
       snap_zxid_ = (*packet)->zxid;
+      snap_fuzzy_until_ = fuzzy_until_in(**packet);
     }
     on_packet(std::move(**packet));
   }
@@ -50,7 +68,7 @@ ErrorCode LinkStream::feed_tree(ByteView& input) {
   Result<znode::DataTree> tree = reader_->take(snap_zxid_);
   if (!tree) return tree.error();
   reader_.reset();
-  received_.emplace(ReceivedTree{snap_zxid_, std::move(*tree)});
+  received_.emplace(ReceivedTree{snap_zxid_, std::move(*tree), snap_fuzzy_until_});
   return {};
 }
 

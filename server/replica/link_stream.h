@@ -14,6 +14,11 @@
 
 namespace quorate::server {
 
+/// The SNAP packet in front of a tree. A leader whose own checkpoint is fuzzy says how far, in the
+/// data, which ZooKeeper leaves empty and does not read: its learner is told the same by nobody
+/// else, and would apply exactly what may be repeated.
+consensus::QuorumPacket snap_packet(Zxid zxid, Zxid fuzzy_until);
+
 class LinkStream {
  public:
   /// `max_field`: the longest string or buffer that is accepted.
@@ -28,6 +33,7 @@ class LinkStream {
   struct ReceivedTree {
     Zxid zxid;  ///< Of the SNAP packet.
     znode::DataTree tree;
+    Zxid fuzzy_until;  ///< Behind its own zxid: of a leader whose tree is fuzzy itself up to there.
   };
   /// A tree that has arrived whole, once.
   std::optional<ReceivedTree> take_tree();
@@ -44,7 +50,7 @@ class LinkStream {
   std::size_t max_field_;
   Bytes partial_;                                    ///< The beginning of a packet.
   std::unique_ptr<znode::SnapStreamReader> reader_;  ///< Between SNAP and the end of its stream.
-  Zxid snap_zxid_;
+  Zxid snap_zxid_, snap_fuzzy_until_;
   std::optional<ReceivedTree> received_;
 };
 

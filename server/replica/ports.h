@@ -26,9 +26,19 @@ class Disk {
   /// durable; many may be covered by one answer (group commit).
   virtual void write(std::uint64_t first, std::vector<consensus::LogWrite> writes) = 0;
 
-  /// Renews the checkpoint by one atomic, synced batch. Runs beside the log, never delays it.
-  /// Answered by Replica::on_checkpointed(zxid); log segments it has made superfluous are purged.
-  virtual void checkpoint(znode::CheckpointBatch batch) = 0;
+  /// Renews the checkpoint by one atomic, synced batch, handed over in portions; a portion that
+  /// `begins` makes one that was not ended void. From scratch: the portions fill a new store, which
+  /// takes the place of the old one with the last. Runs beside the log, never delays it. The last
+  /// portion is answered by Replica::on_checkpointed(zxid); log segments it has made superfluous
+  /// are purged. A full disk is waited out, without an answer. When the store cannot be used any
+  /// more, also between batches, Replica::on_checkpoint_lost() asks for one from scratch.
+  virtual void checkpoint(znode::CheckpointBatch portion) = 0;
+  /// Bytes of portions (also of install()) that wait to be written: the replica stops encoding
+  /// above its limit.
+  virtual std::size_t checkpoint_backlog() const { return 0; }
+  /// How much has changed since the checkpoint under way began, as a share of what makes the next
+  /// one due: above 1 the writing is behind, and its rate limit rises.
+  virtual void hurry_checkpoint(double /*due*/) {}
 
   /// Reads the SNAP stream of the current checkpoint, from one consistent view of it, piece by
   /// piece: one call, one piece (at most about 256 KiB), answered by Replica::on_snapshot_piece().
@@ -36,10 +46,11 @@ class Disk {
   virtual void read_snapshot(LinkId link) = 0;
   virtual void drop_snapshot(LinkId link) = 0;
 
-  /// Makes `whole` (a checkpoint from scratch) and an empty log behind it the current generation,
-  /// by one atomic rename, durably; everything older is removed afterwards. Ordered with write().
-  /// Answered by Replica::on_installed(link, zxid).
-  virtual void install(LinkId link, znode::CheckpointBatch whole) = 0;
+  /// Makes a checkpoint from scratch, handed over in portions, and an empty log behind it the
+  /// current generation, by one atomic rename, durably; everything older is removed afterwards. The
+  /// last portion is ordered with write(), and answered by Replica::on_installed(link, zxid); an
+  /// error, as of a full disk, may be answered earlier: what was there before is untouched then.
+  virtual void install(LinkId link, znode::CheckpointBatch portion) = 0;
 
   /// False: so much waits to be written that no new requests should be taken.
   virtual bool has_room() const { return true; }

@@ -24,7 +24,8 @@ template <class... F>
 Overloaded(F...) -> Overloaded<F...>;  // For clang 14, which builds the fuzz targets.
 
 CheckpointLimits checkpoint_limits(const ReplicaOptions& options) {
-  return {options.checkpoint_dirty_bytes, options.checkpoint_log_bytes, options.snap_count};
+  return {options.checkpoint_dirty_bytes, options.checkpoint_log_bytes, options.snap_count,
+          options.checkpoint_slice};
 }
 
 }  // namespace
@@ -64,14 +65,18 @@ void Replica::Impl::pump() {
       propose_waiting();
     }
     start_install();
-    for (const consensus::TransferDone& done : checkpoints.advance(last_tick_ms)) peer.step(done);
+    for (const consensus::TransferDone& done : checkpoints.advance(last_tick_ms, fuzzy_until())) {
+      peer.step(done);
+    }
     if (!peer.has_ready()) break;
   }
   // While a received tree is on its way to the disk, a batch of the old one would land on top of
   // it.
-  if (!installing) {
+  if (installing) {
+    continue_install();
+  } else {
     const bool idle = !checkpoints.writing();
-    checkpoints.renew_if_due(tree, fuzzy_until());
+    checkpoints.renew_if_due(tree, fuzzy_until(), ports.clock.now_ms());
     if (idle && checkpoints.writing()) since.checkpoint = last_tick_ms;
   }
   flush();
@@ -207,7 +212,7 @@ void Replica::Impl::propose(consensus::LogRecord record) {
   s.max_proposal_size = std::max(s.max_proposal_size, size);
   s.last_proposal_size = size;
   ++s.proposals;
-  ++metrics.proposals;
+  if (!options.peer.standalone) ++metrics.proposals;
   peer.step(consensus::Propose{std::move(record)});
 }
 
@@ -345,13 +350,21 @@ void Replica::Impl::start_install() {
     if (installing) return;
     std::optional<LinkStream::ReceivedTree> received = link.stream.take_tree();
     if (!received) continue;
-    installing.emplace(Install{id, std::move(received->tree)});
-    installing->tree.mark_all_dirty();
+    installing.emplace(Install{id, std::move(received->tree), received->fuzzy_until});
     // If the tree is a ZooKeeper leader's it is fuzzy, and how far is known at UPTODATE only.
     // Should this process end before its next checkpoint, begin_service() of the next one sets the
     // end.
-    ports.disk.install(id, znode::encode_checkpoint(installing->tree, kFuzzyToTheEnd));
+    znode::begin_checkpoint(installing->tree, kFuzzyToTheEnd, /*from_scratch=*/true);
+    continue_install();
   }
+}
+
+/// The disk sets the pace: a portion when the one before has been written.
+void Replica::Impl::continue_install() {
+  if (!znode::checkpoint_under_way(installing->tree)) return;
+  if (ports.disk.checkpoint_backlog() >= options.install_slice.bytes) return;
+  ports.disk.install(installing->link,
+                     znode::next_portion(installing->tree, options.install_slice));
 }
 
 void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
@@ -361,6 +374,7 @@ void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
   // must not differ from it (hazard R8).
   if (ok) {
     tree = std::move(install.tree);
+    recovered_fuzzy_until = install.fuzzy_until;
     checkpoints.replaced(zxid);
   }
   peer.step(consensus::SnapshotInstalled{link, zxid, ok});
@@ -427,6 +441,10 @@ void Replica::on_checkpointed(Zxid zxid) {
   if (zxid <= impl_->peer.applied()) impl_->peer.checkpointed(zxid);
 }
 
+void Replica::on_checkpoint_lost() {
+  impl_->checkpoints.lost(impl_->tree, impl_->ports.clock.now_ms());
+}
+
 void Replica::on_snapshot_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok) {
   impl_->checkpoints.on_piece(link, zxid, std::move(piece), last, ok);
 }
@@ -470,8 +488,7 @@ void Replica::pump_more() {
 void Replica::stop() {
   impl_->stopped = true;
   impl_->close_all_clients();
-  if (impl_->tree.dirty_count() > 0 && !impl_->installing)
-    impl_->checkpoints.renew(impl_->tree, impl_->fuzzy_until());
+  if (!impl_->installing) impl_->checkpoints.renew_at_once(impl_->tree, impl_->fuzzy_until());
   impl_->flush();
 }
 

@@ -22,6 +22,7 @@
 #include "znode/data_tree.h"
 #include "znode/op.h"
 #include "znode/quota.h"
+#include "znode/snapshot.h"
 #include "znode/watch_table.h"
 
 namespace quorate::server {
@@ -37,16 +38,20 @@ struct ReplicaOptions {
   std::size_t outstanding_max = 1000;
   /// Requests of one connection not yet answered; above it that connection is not read.
   std::size_t per_connection_max = 1000;
-  /// A checkpoint is due after so many bytes of changed nodes, or so many bytes of log.
-  /// Requests longer than this many bytes count for the second limit; above that limit whoever sends
-  /// another one is closed.
+  /// Requests longer than this many bytes count for the second limit; above that limit whoever
+  /// sends another one is closed.
   std::size_t large_request_threshold = SIZE_MAX;
   std::size_t large_request_max_bytes = 100u << 20;
   /// Answers of one connection that may wait to be sent; above it that connection is closed.
   std::size_t reply_bytes_max = 64u << 20;
+  /// A checkpoint is due after so many bytes of changed nodes, or so many bytes of log.
   std::size_t checkpoint_dirty_bytes = 16u << 20;
   std::size_t checkpoint_log_bytes = 256u << 20;
-  std::int64_t snap_count = 100000;             ///< And after so many records.
+  std::int64_t snap_count = 100000;  ///< And after so many records.
+  /// So much of it is encoded at once: well below a millisecond.
+  znode::PortionLimit checkpoint_slice{256u << 10, 2000};
+  /// Of a received tree; nobody is served while it is written.
+  znode::PortionLimit install_slice{4u << 20, 20000};
   std::int64_t sessionless_timeout_ms = 10000;  ///< A connection that sends no handshake.
   FanOutLimits fan_out;
 };
@@ -87,6 +92,7 @@ class Replica {
   // --------------------------------------------------------------------------------------
   void on_synced(std::uint64_t write);
   void on_checkpointed(Zxid zxid);
+  void on_checkpoint_lost();
   /// A piece of the SNAP stream: `zxid` is the checkpoint's; `last` ends it. ok = false:
   /// unreadable.
   void on_snapshot_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok);

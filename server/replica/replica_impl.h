@@ -78,6 +78,7 @@ struct Replica::Impl {
   void drop_link(LinkId link);
   void close_silent_trees();
   void start_install();
+  void continue_install();
   void on_installed(LinkId link, Zxid zxid, bool ok);
   void flush();
   Zxid fuzzy_until() const { return std::max(recovered_fuzzy_until, peer.fuzzy_until()); }
@@ -97,6 +98,7 @@ struct Replica::Impl {
   struct Install {
     LinkId link;
     znode::DataTree tree;
+    Zxid fuzzy_until;  ///< As the leader said.
   };
   struct Statistics {
     std::uint64_t packets_received = 0, latencies = 0, proposals = 0;

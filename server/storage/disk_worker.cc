@@ -34,16 +34,14 @@ const char* remedy_of(ErrorCode error) {
          "again.";
 }
 
-/// No second try: after a failed write or fsync the kernel may report success for pages it has
-/// dropped, and memory would be ahead of the disk (hazards R7, R21).
+}  // namespace
+
 void or_fatal(ErrorCode error, const char* what, const std::string& where) {
   if (!error) return;
   fatal(std::string(what) + " path=" + where + " error=\"" + error.message() + "\" action=\"" +
             remedy_of(error) + '"',
         kStorageExitCode);
 }
-
-}  // namespace
 
 DiskWorker::DiskWorker() = default;
 DiskWorker::~DiskWorker() = default;
@@ -61,6 +59,7 @@ void DiskWorker::write(const std::vector<LogWrite>& writes) {
   for (const LogWrite& write : writes) {
     if (const auto* record = std::get_if<AppendRecord>(&write)) {
       group.push_back(&record->record);
+      my.log_bytes += record->record.bytes.size();
       continue;
     }
     flush(/*must_sync=*/true);
@@ -98,35 +97,6 @@ Result<std::unique_ptr<File>> DiskWorker::prepare(const SegmentPreparation& want
 void DiskWorker::prepared(const SegmentPreparation& wanted, Result<std::unique_ptr<File>> file) {
   or_fatal(impl_->generation.log->prepared(wanted, std::move(file)), "log_prepare_failed",
            wanted.path);
-}
-
-void DiskWorker::checkpoint(const znode::CheckpointBatch& batch) {
-  Generation& generation = impl_->generation;
-  ENSURE(batch.zxid >= generation.checkpoint);
-  or_fatal(generation.store->write(batch.entries), "checkpoint_failed",
-           impl_->paths.checkpoint(generation.number));
-  generation.checkpoint = batch.zxid;
-}
-
-void DiskWorker::purge(Zxid checkpoint) {
-  or_fatal(impl_->generation.log->purge(checkpoint, impl_->options.window_records),
-           "log_purge_failed", impl_->paths.log(impl_->generation.number));
-}
-
-Result<std::unique_ptr<DiskWorker::SnapshotReader>> DiskWorker::read_snapshot() {
-  const Generation& generation = impl_->generation;
-  return open_snapshot_stream(generation.store, generation.checkpoint);
-}
-
-void DiskWorker::install(const znode::CheckpointBatch& whole) {
-  Impl& my = *impl_;
-  auto generations = list_generations(my.files, my.paths);
-  std::uint64_t number = std::max(my.generation.number, generations.back()) + 1;
-  auto made = build_generation(my.files, my.open_tree_store, my.options, number, whole);
-  or_fatal(made ? ErrorCode() : made.error(), "install_failed", my.paths.checkpoint(number));
-  or_fatal(make_current(my.files, my.paths, number), "install_failed", my.paths.data);
-  my.generation = std::move(*made);
-  or_fatal(remove_other_generations(my.files, my.paths, number), "remove_failed", my.paths.data);
 }
 
 }  // namespace quorate::server

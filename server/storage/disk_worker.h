@@ -26,6 +26,7 @@ struct StorageOptions {
   bool initialize = false;
   bool standalone = false;  ///< Decides what damage before the tail means (design.md section 2).
   std::size_t window_records = 500;  ///< Records before the checkpoint to keep for DIFF.
+  std::size_t read_threads = 1;      ///< That read the checkpoint at start.
   /// Drawn anew at each start (from the seed in simulation): segments get nonces that no other has.
   std::uint64_t nonce_seed = 0;
 };
@@ -65,9 +66,28 @@ class DiskWorker {
   void prepared(const SegmentPreparation& wanted, Result<std::unique_ptr<File>> file);
 
   // ---- Checkpoint thread ------------------------------------------------------------------------
-  void checkpoint(const znode::CheckpointBatch& batch);
-  /// Removes log segments that lie before the checkpoint; the log thread calls it.
+  /// See Disk::checkpoint. Nothing is written before the last portion, but from scratch. After an
+  /// error of the last one, commit_checkpoint() may be tried again; error: illegal_byte_sequence
+  /// when the store is damaged. From scratch: as for install().
+  ErrorCode checkpoint(const znode::CheckpointBatch& portion);
+  ErrorCode commit_checkpoint();
+  /// Removes log segments that lie before the checkpoint, and before the archive; the log thread
+  /// calls it.
   void purge(Zxid checkpoint);
+
+  /// Reads the checkpoint as it is now slowly to its end, one piece at each call of scrub();
+  /// `archive`: and copies it, to become the second generation. Ends one under way. Error: the
+  /// archive cannot be begun; the store cannot be read now.
+  ErrorCode begin_scrub(bool archive);
+  bool scrubbing() const;
+  struct ScrubStep {
+    bool done = false;  ///< Nothing is under way any more.
+    ErrorCode damage;   ///< The checkpoint cannot be read: a new one is needed.
+    ErrorCode archive;  ///< The archive could not be written; there is the one of before.
+  };
+  ScrubStep scrub(std::size_t bytes);
+  /// Bytes of records written since the archive was made, or since start.
+  std::uint64_t log_bytes_since_archive() const;
 
   /// A reader of the SNAP stream, bound to one view of the checkpoint.
   class SnapshotReader {
@@ -79,8 +99,9 @@ class DiskWorker {
   };
   Result<std::unique_ptr<SnapshotReader>> read_snapshot();
 
-  /// Disk thread. See Disk::install.
-  void install(const znode::CheckpointBatch& whole);
+  /// Disk thread. See Disk::install. Error: what was there before is untouched, and the rest of
+  /// these portions void: each is answered by operation_canceled.
+  ErrorCode install(const znode::CheckpointBatch& portion);
 
  private:
   DiskWorker();

@@ -13,6 +13,10 @@ inline constexpr const char* kCurrentEpochFile = "currentEpoch";
 inline constexpr const char* kBlankFile = "blank";
 inline constexpr const char* kGenerationPrefix = "gen-";
 inline constexpr const char* kCheckpointFolder = "checkpoint";
+inline constexpr const char* kArchiveFolder = "archive";
+/// In the generation's folder: which of its checkpoint and archive folders counts.
+inline constexpr const char* kCheckpointFile = "CHECKPOINT";
+inline constexpr const char* kArchiveFile = "ARCHIVE";
 inline constexpr const char* kLogFolder = "log";
 inline constexpr const char* kSegmentPrefix = "log-";
 inline constexpr const char* kTemporarySuffix = ".tmp";

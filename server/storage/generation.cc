@@ -28,20 +28,6 @@ void list_in(Files& files, const std::string& directory, std::vector<std::uint64
   }
 }
 
-ErrorCode write_in_pieces(TreeStore& store, const znode::CheckpointBatch& whole) {
-  std::vector<znode::CheckpointEntry> piece;
-  std::size_t bytes = 0;
-  for (const auto& entry : whole.entries) {
-    piece.push_back(entry);
-    bytes += entry.key.size() + (entry.value ? entry.value->size() : 0);
-    if (bytes < kBatchBytes) continue;
-    if (ErrorCode error = store.write(piece)) return error;
-    piece.clear();
-    bytes = 0;
-  }
-  return piece.empty() ? ErrorCode() : store.write(piece);
-}
-
 }  // namespace
 
 StoragePaths::StoragePaths(const StorageOptions& options)
@@ -49,8 +35,17 @@ StoragePaths::StoragePaths(const StorageOptions& options)
       logs((options.data_log_dir.empty() ? options.data_dir : options.data_log_dir) + "/" +
            format::kFolder) {}
 
-std::string StoragePaths::checkpoint(std::uint64_t generation) const {
-  return data + "/" + generation_folder(generation) + "/" + format::kCheckpointFolder;
+std::string StoragePaths::folder(std::uint64_t generation) const {
+  return data + "/" + generation_folder(generation);
+}
+
+std::string StoragePaths::checkpoint(std::uint64_t generation, std::uint64_t copy) const {
+  std::string path = folder(generation) + "/" + format::kCheckpointFolder;
+  return copy == 1 ? path : path + "-" + std::to_string(copy);
+}
+
+std::string StoragePaths::archive(std::uint64_t generation, Zxid zxid) const {
+  return folder(generation) + "/" + format::kArchiveFolder + "-" + std::to_string(zxid.value);
 }
 
 std::string StoragePaths::log(std::uint64_t generation) const {
@@ -66,27 +61,64 @@ LogOptions log_options(const StorageOptions& options, std::uint64_t generation) 
   return log;
 }
 
-Result<Generation> build_generation(Files& files, const OpenTreeStore& open_tree_store,
-                                    const StorageOptions& options, std::uint64_t number,
-                                    const znode::CheckpointBatch& whole) {
+// ---- Building -----------------------------------------------------------------------------------
+
+Result<std::unique_ptr<StoreBuilder>> StoreBuilder::begin(Files& files,
+                                                          const OpenTreeStore& open_tree_store,
+                                                          const std::string& folder) {
+  if (ErrorCode error = files.remove_tree(folder)) return error;
+  if (ErrorCode error = files.make_directories(folder.substr(0, folder.rfind('/')))) return error;
+  auto store = open_tree_store(folder);
+  if (!store) return store.error();
+  return std::unique_ptr<StoreBuilder>(new StoreBuilder(files, folder, std::move(*store)));
+}
+
+ErrorCode StoreBuilder::add(const std::vector<znode::CheckpointEntry>& entries) {
+  std::vector<znode::CheckpointEntry> piece;
+  std::size_t bytes = 0;
+  for (const auto& entry : entries) {
+    piece.push_back(entry);
+    bytes += entry.key.size() + (entry.value ? entry.value->size() : 0);
+    if (bytes < kBatchBytes) continue;
+    if (ErrorCode error = store_->write(piece)) return error;
+    piece.clear();
+    bytes = 0;
+  }
+  return piece.empty() ? ErrorCode() : store_->write(piece);
+}
+
+Result<std::unique_ptr<TreeStore>> StoreBuilder::finish() {
+  if (ErrorCode error = files_.sync_directory(folder_.substr(0, folder_.rfind('/')))) return error;
+  return std::move(store_);
+}
+
+Result<Generation> complete_generation(Files& files, const StorageOptions& options,
+                                       std::uint64_t number, StoreBuilder& built, Zxid zxid) {
   StoragePaths paths(options);
   Generation made;
   made.number = number;
-  made.checkpoint = whole.zxid;
-  std::string data = paths.data + "/" + generation_folder(number);
-  std::string logs = paths.logs + "/" + generation_folder(number);
-  if (ErrorCode error = files.make_directories(data)) return error;
-  auto store = open_tree_store(paths.checkpoint(number));
+  made.checkpoint = zxid;
+  auto store = built.finish();
   if (!store) return store.error();
   made.store = std::move(*store);
-  if (ErrorCode error = write_in_pieces(*made.store, whole)) return error;
-  auto log = LogStore::create(files, log_options(options, number), whole.zxid);
+  auto log = LogStore::create(files, log_options(options, number), zxid);
   if (!log) return log.error();
   made.log = std::move(*log);
-  for (const auto& folder : {data, paths.data, logs, paths.logs}) {
+  std::string logs = paths.logs + "/" + generation_folder(number);
+  for (const auto& folder : {paths.folder(number), paths.data, logs, paths.logs}) {
     if (ErrorCode error = files.sync_directory(folder)) return error;
   }
   return made;
+}
+
+Result<Generation> build_generation(Files& files, const OpenTreeStore& open_tree_store,
+                                    const StorageOptions& options, std::uint64_t number,
+                                    const znode::CheckpointBatch& whole) {
+  auto builder =
+      StoreBuilder::begin(files, open_tree_store, StoragePaths(options).checkpoint(number));
+  if (!builder) return builder.error();
+  if (ErrorCode error = (*builder)->add(whole.entries)) return error;
+  return complete_generation(files, options, number, **builder, whole.zxid);
 }
 
 ErrorCode make_current(Files& files, const StoragePaths& paths, std::uint64_t number) {
@@ -109,6 +141,24 @@ ErrorCode remove_other_generations(Files& files, const StoragePaths& paths, std:
       if (ErrorCode error = files.remove_tree(folder + "/" + generation_folder(number)))
         return error;
     }
+  }
+  return {};
+}
+
+ErrorCode remove_unnamed_stores(Files& files, const StoragePaths& paths,
+                                const Generation& generation) {
+  std::string folder = paths.folder(generation.number);
+  auto names = files.list(folder);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    bool is_store =
+        name.starts_with(format::kCheckpointFolder) || name.starts_with(format::kArchiveFolder);
+    std::string path = folder + "/" + name;
+    if (!is_store || path == paths.checkpoint(generation.number, generation.checkpoint_copy) ||
+        path == paths.archive(generation.number, generation.archived)) {
+      continue;
+    }
+    if (ErrorCode error = files.remove_tree(path)) return error;
   }
   return {};
 }

@@ -6,6 +6,7 @@
 #include "server/storage/disk_worker_impl.h"
 #include "server/storage/format.h"
 #include "server/storage/small_file.h"
+#include "server/storage/tree_loading.h"
 
 namespace quorate::server {
 namespace {
@@ -13,6 +14,9 @@ namespace {
 constexpr const char* kRestore =
     " Restore the folder from a copy. A member of an ensemble may instead move it away: it then "
     "joins without data and is synced by the leader.";
+
+/// The archive is copied in pieces of this size.
+constexpr std::size_t kCopiedBytes = 1u << 20;
 
 StorageFault io_fault(const std::string& path, ErrorCode error) {
   return {path + ": " + error.message()};
@@ -112,6 +116,12 @@ DiskWorker::Impl::Fault DiskWorker::Impl::recover(Recovered& recovered, std::str
   blank = files.exists(paths.data + "/" + format::kBlankFile);
   std::optional<std::string> damage;
   if (auto fault = load(recovered, damage)) return fault;
+  std::optional<std::string> mended;
+  if (damage && generation.archived != Zxid{}) {
+    std::string found = *damage;
+    if (auto fault = load_archive(recovered, damage)) return fault;
+    if (!damage) mended = found;
+  }
   if (damage && options.standalone) return StorageFault{*damage + "." + kRestore};
   // Not from a point of which a leader has said that it is the ensemble's: begun, and not finished.
   bool half_synced = blank && !options.standalone &&
@@ -121,6 +131,10 @@ DiskWorker::Impl::Fault DiskWorker::Impl::recover(Recovered& recovered, std::str
                           "\" action=\"tree and log dropped; rejoins without a vote to be synced\""
                     : "storage_half_synced action=\"tree and log dropped; to be synced again\"";
     if (auto fault = drop_tree_and_log(recovered)) return fault;
+  } else if (mended) {
+    notice = "checkpoint_damaged what=\"" + *mended +
+             "\" action=\"made anew from the archive as of zxid " +
+             to_string(recovered.durable.checkpoint) + " and the log since\"";
   } else if (generation.log->torn_tail_cut()) {
     notice = "log_torn_tail_cut last_zxid=" + to_string(generation.log->last());
   }
@@ -133,6 +147,10 @@ DiskWorker::Impl::Fault DiskWorker::Impl::recover(Recovered& recovered, std::str
   if (ErrorCode error = remove_other_generations(files, paths, generation.number)) {
     return io_fault(paths.data, error);
   }
+  if (ErrorCode error = remove_unnamed_stores(files, paths, generation)) {
+    return io_fault(paths.folder(generation.number), error);
+  }
+  if (generation.archived != Zxid{}) purge_limit = generation.archived.value;
   recovered.durable.blank = blank;
   recovered.durable.accepted_epoch = epochs.accepted();
   recovered.durable.current_epoch = epochs.current();
@@ -225,6 +243,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::load(Recovered& recovered,
                         " cannot be read: " + number.error().message() + "." + kRestore};
   }
   generation.number = *number;
+  if (auto fault = find_stores()) return fault;
   if (auto fault = load_tree(recovered, damage)) return fault;
   if (damage) return std::nullopt;
   if (auto fault = load_log(recovered, damage)) return fault;
@@ -232,10 +251,104 @@ DiskWorker::Impl::Fault DiskWorker::Impl::load(Recovered& recovered,
   return check_that_they_fit(recovered, damage);
 }
 
+/// Which folders of the generation count.
+DiskWorker::Impl::Fault DiskWorker::Impl::find_stores() {
+  std::string folder = paths.folder(generation.number);
+  if (ErrorCode error = remove_temporary_files(files, folder)) return io_fault(folder, error);
+  auto read = [&](const char* name, std::uint64_t& value) -> Fault {
+    auto found = read_small_file(files, folder, name);
+    if (found) value = *found;
+    if (found || found.error() == boost::system::errc::no_such_file_or_directory) {
+      return std::nullopt;
+    }
+    return StorageFault{folder + "/" + name + " cannot be read: " + found.error().message() + "." +
+                        kRestore};
+  };
+  std::uint64_t archived = 0;
+  if (auto fault = read(format::kCheckpointFile, generation.checkpoint_copy)) return fault;
+  if (auto fault = read(format::kArchiveFile, archived)) return fault;
+  generation.archived = Zxid{static_cast<std::int64_t>(archived)};
+  next_copy = generation.checkpoint_copy;
+  return std::nullopt;
+}
+
 DiskWorker::Impl::Fault DiskWorker::Impl::load_tree(Recovered& recovered,
                                                     std::optional<std::string>& damage) {
-  std::string path = paths.checkpoint(generation.number);
-  if (!files.exists(path)) return StorageFault{path + " is missing." + kRestore};
+  std::string path = paths.checkpoint(generation.number, generation.checkpoint_copy);
+  if (!files.exists(path)) {
+    if (generation.archived == Zxid{}) return StorageFault{path + " is missing." + kRestore};
+    damage = path + " is missing";
+    return std::nullopt;
+  }
+  return load_store(path, recovered, generation.store, damage);
+}
+
+/// The archive and the log since, in place of a checkpoint that cannot be read. A new checkpoint is
+/// made of the archive at once; until it has got its name the damaged one stays.
+DiskWorker::Impl::Fault DiskWorker::Impl::load_archive(Recovered& recovered,
+                                                       std::optional<std::string>& damage) {
+  std::string first = *std::exchange(damage, std::nullopt);
+  auto also = [&](const std::string& second) { damage = first + "; and the archive: " + second; };
+  recovered = Recovered{};
+  generation.store.reset();
+  generation.log.reset();
+  std::string path = paths.archive(generation.number, generation.archived);
+  if (!files.exists(path)) {
+    also(path + " is missing");
+    return std::nullopt;
+  }
+  std::optional<std::string> unusable;
+  std::shared_ptr<TreeStore> archive;
+  if (auto fault = load_store(path, recovered, archive, unusable)) return fault;
+  if (!unusable) {
+    if (auto fault = load_log(recovered, unusable)) return fault;
+  }
+  if (!unusable) {
+    if (auto fault = check_that_they_fit(recovered, unusable)) return fault;
+  }
+  if (unusable) {
+    also(*unusable);
+    return std::nullopt;
+  }
+  if (recovered.durable.checkpoint != generation.archived) {
+    also(path + " is as of another zxid than its name");
+    return std::nullopt;
+  }
+  return copy_archive(*archive);
+}
+
+DiskWorker::Impl::Fault DiskWorker::Impl::copy_archive(TreeStore& archive) {
+  std::string path = paths.checkpoint(generation.number, ++next_copy);
+  auto begun = StoreBuilder::begin(files, open_tree_store, path);
+  if (!begun) return io_fault(path, begun.error());
+  std::vector<znode::CheckpointEntry> entries;
+  std::size_t bytes = 0;
+  ErrorCode failed;
+  ErrorCode unread = archive.view()->scan({}, {}, [&](ByteView key, ByteView value) {
+    entries.push_back({Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end())});
+    bytes += key.size() + value.size();
+    if (bytes < kCopiedBytes) return true;
+    failed = (*begun)->add(std::exchange(entries, {}));
+    bytes = 0;
+    return !failed;
+  });
+  if (!unread && !failed) failed = (*begun)->add(entries);
+  if (unread || failed) return io_fault(path, unread ? unread : failed);
+  auto store = (*begun)->finish();
+  if (!store) return io_fault(path, store.error());
+  std::string folder = paths.folder(generation.number);
+  if (ErrorCode error = write_small_file(files, folder, format::kCheckpointFile, next_copy)) {
+    return io_fault(folder, error);
+  }
+  generation.store = std::move(*store);
+  generation.checkpoint_copy = next_copy;
+  REACHED("recovered from the archive");
+  return std::nullopt;
+}
+
+DiskWorker::Impl::Fault DiskWorker::Impl::load_store(const std::string& path, Recovered& recovered,
+                                                     std::shared_ptr<TreeStore>& opened,
+                                                     std::optional<std::string>& damage) {
   auto store = open_tree_store(path);
   if (!store) {
     // Held by another process, no rights, disk full: nothing that dropping data would mend.
@@ -245,14 +358,9 @@ DiskWorker::Impl::Fault DiskWorker::Impl::load_tree(Recovered& recovered,
     damage = path + ": " + store.error().message();
     return std::nullopt;
   }
-  generation.store = std::move(*store);
+  opened = std::move(*store);
   znode::CheckpointLoader loader(recovered.tree);
-  ErrorCode fault;
-  ErrorCode error = generation.store->view()->scan({}, {}, [&](ByteView key, ByteView value) {
-    fault = loader.add(key, value);
-    return !fault;
-  });
-  if (!error) error = fault;
+  ErrorCode error = quorate::server::load_tree(*opened, loader, options.read_threads);
   if (!error) error = loader.finish();
   if (error) {
     damage = path + ": the checkpoint cannot be read: " + error.message();

@@ -14,8 +14,8 @@ constexpr std::array<std::string_view, 3> kRanges = {"s", "a", "n"};
 
 class SnapshotStream : public DiskWorker::SnapshotReader {
  public:
-  SnapshotStream(std::shared_ptr<TreeStore> store, Zxid zxid)
-      : store_(std::move(store)), view_(store_->view()), zxid_(zxid) {}
+  SnapshotStream(std::shared_ptr<TreeStore> store, std::unique_ptr<TreeStoreView> view, Zxid zxid)
+      : store_(std::move(store)), view_(std::move(view)), zxid_(zxid) {}
 
   Zxid zxid() const override { return zxid_; }
 
@@ -78,9 +78,9 @@ class SnapshotStream : public DiskWorker::SnapshotReader {
 
 }  // namespace
 
-std::unique_ptr<DiskWorker::SnapshotReader> open_snapshot_stream(std::shared_ptr<TreeStore> store,
-                                                                 Zxid zxid) {
-  return std::make_unique<SnapshotStream>(std::move(store), zxid);
+std::unique_ptr<DiskWorker::SnapshotReader> open_snapshot_stream(
+    std::shared_ptr<TreeStore> store, std::unique_ptr<TreeStoreView> view, Zxid zxid) {
+  return std::make_unique<SnapshotStream>(std::move(store), std::move(view), zxid);
 }
 
 }  // namespace quorate::server

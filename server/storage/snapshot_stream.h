@@ -8,7 +8,7 @@
 namespace quorate::server {
 
 /// `zxid`: as of which the store is now. Holds the store until it is destroyed.
-std::unique_ptr<DiskWorker::SnapshotReader> open_snapshot_stream(std::shared_ptr<TreeStore> store,
-                                                                 Zxid zxid);
+std::unique_ptr<DiskWorker::SnapshotReader> open_snapshot_stream(
+    std::shared_ptr<TreeStore> store, std::unique_ptr<TreeStoreView> view, Zxid zxid);
 
 }  // namespace quorate::server

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -17,7 +18,7 @@ class TreeStoreView {
  public:
   virtual ~TreeStoreView() = default;
   /// Calls `visit(key, value)` for keys from `from` (inclusive) that begin with `prefix`, in order,
-  /// until it returns false or they end. Error: the store is damaged.
+  /// until it returns false or they end. Error: the store is damaged. Any number of threads.
   virtual ErrorCode scan(ByteView prefix, ByteView from,
                          const std::function<bool(ByteView key, ByteView value)>& visit) = 0;
 };
@@ -27,7 +28,20 @@ class TreeStore {
   virtual ~TreeStore() = default;
   /// All or nothing, and durable when it returns.
   virtual ErrorCode write(const std::vector<znode::CheckpointEntry>& entries) = 0;
+
+  // ---- One batch handed over in portions --------------------------------------------------------
+  virtual void stage(const std::vector<znode::CheckpointEntry>& entries) = 0;
+  /// Writes what is staged: all or nothing, and durable when it returns. After an error it is still
+  /// staged, and commit() may be tried again. Error: illegal_byte_sequence when the store is
+  /// damaged, which no further try mends.
+  virtual ErrorCode commit() = 0;
+  virtual void discard() = 0;
+
+  /// nullptr when the store cannot be read now, after a failed write.
   virtual std::unique_ptr<TreeStoreView> view() = 0;
+  /// Rising keys that cut the whole into pieces of about equal size, for reading it with several
+  /// threads. None: it is one piece.
+  virtual std::vector<Bytes> cuts() { return {}; }
 };
 
 /// Opens the store in `directory`, creating it if absent.

@@ -56,8 +56,8 @@ void SimDisk::write(std::uint64_t first, std::vector<consensus::LogWrite> writes
   start();
 }
 
-void SimDisk::checkpoint(znode::CheckpointBatch batch) {
-  checkpoints_.push_back({std::move(batch), installs_asked_});
+void SimDisk::checkpoint(znode::CheckpointBatch portion) {
+  checkpoints_.push_back({std::move(portion), installs_asked_});
   if (checkpoints_.size() == 1) next_checkpoint();
 }
 
@@ -65,21 +65,49 @@ void SimDisk::next_checkpoint() {
   owner_.post(latency() * 10, [this] { checkpoint_done(); });
 }
 
-/// Behind an install it waits for that one; a batch of before an install must not reach the new
-/// store, and is not answered. The real disk threads have the same rule.
+/// Behind an install it waits for that one; a portion of before an install must not reach the new
+/// store, and is not answered. The real disk threads have the same rules.
 void SimDisk::checkpoint_done() {
   CheckpointJob& job = checkpoints_.front();
   if (installs_done_ < job.installs) return next_checkpoint();
-  Zxid zxid = job.batch.zxid;
+  const znode::CheckpointBatch portion = std::move(job.batch);
   bool current = installs_done_ == job.installs;
-  if (current) worker_->checkpoint(job.batch);
   checkpoints_.pop_front();
   if (!checkpoints_.empty()) next_checkpoint();
   if (!current) return;
+  ErrorCode error = worker_->checkpoint(portion);
+  if (error == boost::system::errc::operation_canceled) return;
+  if (error && portion.from_scratch) return owner_.replica().on_checkpoint_lost();
+  if (error) return commit_later(portion.zxid, installs_done_);
+  if (portion.ends) checkpointed(portion.zxid);
+}
+
+/// A write to the store has failed: it is tried again, while the log keeps everything.
+void SimDisk::commit_later(Zxid zxid, std::uint64_t installs) {
+  owner_.post(kSecond, [this, zxid, installs] {
+    if (installs != installs_done_) return;
+    if (worker_->commit_checkpoint()) return commit_later(zxid, installs);
+    checkpointed(zxid);
+  });
+}
+
+void SimDisk::checkpointed(Zxid zxid) {
   trace_.event("checkpoint", {id_, zxid.value});
   waiting_.push_back(Job{Kind::Purge, 0, {}, {}, {}, zxid, installs_done_});
   start();
   owner_.replica().on_checkpointed(zxid);
+  // Now and then a scrub finds it damaged, or copies it.
+  if (random_.percent(5)) {
+    owner_.post(latency(), [this] { owner_.replica().on_checkpoint_lost(); });
+  } else if (random_.percent(20) && !worker_->begin_scrub(/*archive=*/true)) {
+    scrub();
+  }
+}
+
+void SimDisk::scrub() {
+  owner_.post(latency() * 5, [this] {
+    if (!worker_->scrub(/*bytes=*/4096).done) scrub();
+  });
 }
 
 /// As the thread that makes segments does: beside the log's jobs, and not across an install.
@@ -122,10 +150,11 @@ void SimDisk::drop_snapshot(LinkId link) {
   readers_.erase(link);
 }
 
-void SimDisk::install(LinkId link, znode::CheckpointBatch whole) {
-  Zxid zxid = whole.zxid;
-  owner_.installed(zxid);
-  waiting_.push_back(Job{Kind::Install, 0, {}, link, std::move(whole), zxid, ++installs_asked_});
+void SimDisk::install(LinkId link, znode::CheckpointBatch portion) {
+  Zxid zxid = portion.zxid;
+  if (portion.begins) ++installs_asked_;
+  if (portion.ends) owner_.installed(zxid);
+  waiting_.push_back(Job{Kind::Install, 0, {}, link, std::move(portion), zxid, installs_asked_});
   reach(CrashPoint::Queued);
   start();
 }
@@ -177,9 +206,10 @@ void SimDisk::carry_out(Job& job) {
       for (const auto& write : job.writes) durable_.apply(write);
       break;
     case Kind::Install:
-      install_in_doubt_ = job.zxid;
-      worker_->install(job.batch);
+      if (job.batch.ends) install_in_doubt_ = job.zxid;
+      if (worker_->install(job.batch)) fatal("install failed");
       install_in_doubt_ = {};
+      if (!job.batch.ends) break;
       durable_.install(job.zxid);
       ++installs_done_;
       break;
@@ -225,7 +255,7 @@ void SimDisk::answer(const Job& job) {
       owner_.replica().on_synced(last);
       reach(CrashPoint::Told);
     });
-  } else if (job.kind == Kind::Install) {
+  } else if (job.kind == Kind::Install && job.batch.ends) {
     owner_.post(random_.between(1, 50), [this, link = job.link, zxid = job.zxid] {
       owner_.replica().on_installed(link, zxid, true);
       reach(CrashPoint::Told);
@@ -249,8 +279,8 @@ std::vector<consensus::LogWrite> SimDisk::power_lost() {
         files_.crash_at(1 + random_.below(group_operations_ + 1));
         if (current_->kind == Kind::Write) worker_->write(after_mutant(current_->writes));
         if (current_->kind == Kind::Install) {
-          install_in_doubt_ = current_->zxid;
-          worker_->install(current_->batch);
+          if (current_->batch.ends) install_in_doubt_ = current_->zxid;
+          if (worker_->install(current_->batch)) install_in_doubt_ = {};
         }
         if (current_->kind == Kind::Purge && current_->installs == installs_done_) {
           worker_->purge(current_->zxid);

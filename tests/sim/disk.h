@@ -53,10 +53,10 @@ class SimDisk final : public server::Disk {
           std::unique_ptr<server::DiskWorker> worker, LogState& durable, Random random);
 
   void write(std::uint64_t first, std::vector<consensus::LogWrite> writes) override;
-  void checkpoint(znode::CheckpointBatch batch) override;
+  void checkpoint(znode::CheckpointBatch portion) override;
   void read_snapshot(LinkId link) override;
   void drop_snapshot(LinkId link) override;
-  void install(LinkId link, znode::CheckpointBatch whole) override;
+  void install(LinkId link, znode::CheckpointBatch portion) override;
 
   void arm(CrashPoint point) { armed_ = point; }
   void set_slow(int factor) { slow_ = factor; }
@@ -92,6 +92,9 @@ class SimDisk final : public server::Disk {
   void reach(CrashPoint point);
   void checkpoint_done();
   void next_checkpoint();
+  void commit_later(Zxid zxid, std::uint64_t installs);
+  void checkpointed(Zxid zxid);
+  void scrub();
   void prepare_if_due();
   void prepare(const server::SegmentPreparation& wanted, std::uint64_t installs);
   std::vector<consensus::LogWrite> after_mutant(std::vector<consensus::LogWrite> writes) const;

@@ -46,6 +46,7 @@ void choose_knobs(Plan& plan, Random random) {
   plan.per_connection_max = one_of<std::size_t>(random, {2, 20, 1000, 1000});
   if (random.percent(30)) plan.checkpoint_dirty_bytes = 8u << 10;
   if (random.percent(30)) plan.checkpoint_log_bytes = 32u << 10;
+  plan.slice_nodes = one_of<std::size_t>(random, {1, 3, 10, 2000});
 }
 
 void choose_world(Plan& plan, Random random) {

@@ -61,6 +61,7 @@ struct Plan {
   std::int64_t snap_count = 100000;
   std::size_t checkpoint_dirty_bytes = 16u << 20;
   std::size_t checkpoint_log_bytes = 256u << 20;
+  std::size_t slice_nodes = 2000;  ///< Encoded at once for a checkpoint.
   std::uint64_t segment_bytes = 1u << 20;
   std::size_t outstanding_max = 1000;
   std::size_t per_connection_max = 1000;

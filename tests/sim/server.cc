@@ -85,6 +85,7 @@ server::ReplicaOptions Server::replica_options() const {
   options.per_connection_max = plan.per_connection_max;
   options.checkpoint_dirty_bytes = plan.checkpoint_dirty_bytes;
   options.checkpoint_log_bytes = plan.checkpoint_log_bytes;
+  options.checkpoint_slice.nodes = options.install_slice.nodes = plan.slice_nodes;
   options.snap_count = plan.snap_count;
   options.ops.extended_types_enabled = options.reaper.rules.ttl_nodes = true;
   options.reaper.check_interval_ms = 500;

@@ -22,9 +22,10 @@ class FakeDisk : public Disk {
     last_write = first + more.size() - 1;
     for (auto& write : more) writes.push_back(std::move(write));
   }
-  void checkpoint(znode::CheckpointBatch batch) override {
-    checkpoints.push_back(std::move(batch));
+  void checkpoint(znode::CheckpointBatch portion) override {
+    checkpoints.push_back(std::move(portion));
   }
+  std::size_t checkpoint_backlog() const override { return backlog; }
   void read_snapshot(LinkId link) override { reads.push_back(link); }
   void drop_snapshot(LinkId link) override { dropped.push_back(link); }
   void install(LinkId link, znode::CheckpointBatch whole) override {
@@ -44,6 +45,7 @@ class FakeDisk : public Disk {
 
   std::vector<consensus::LogWrite> writes;
   std::uint64_t last_write = 0;
+  std::size_t backlog = 0;
   std::vector<znode::CheckpointBatch> checkpoints;
   std::vector<LinkId> reads, dropped;
   std::vector<std::pair<LinkId, znode::CheckpointBatch>> installs;

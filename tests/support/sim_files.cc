@@ -223,6 +223,16 @@ class SimStore : public server::TreeStore {
     return {};
   }
 
+  void stage(const std::vector<znode::CheckpointEntry>& entries) override {
+    staged_.insert(staged_.end(), entries.begin(), entries.end());
+  }
+  ErrorCode commit() override {
+    if (ErrorCode error = write(staged_)) return error;
+    staged_.clear();
+    return {};
+  }
+  void discard() override { staged_.clear(); }
+
   std::unique_ptr<server::TreeStoreView> view() override {
     check();
     return std::make_unique<SimView>(node_->store);
@@ -238,6 +248,7 @@ class SimStore : public server::TreeStore {
   SimFiles::NodePtr node_;
   std::string path_;
   std::uint64_t life_;
+  std::vector<znode::CheckpointEntry> staged_;
 };
 
 // ---- Files --------------------------------------------------------------------------------------

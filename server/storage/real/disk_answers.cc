@@ -14,6 +14,9 @@ class PostedAnswers : public DiskAnswers {
   void on_checkpointed(Zxid zxid) override {
     post_([zxid](Replica& replica) { replica.on_checkpointed(zxid); });
   }
+  void on_checkpoint_lost() override {
+    post_([](Replica& replica) { replica.on_checkpoint_lost(); });
+  }
   void on_snapshot_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok) override {
     post_([link, zxid, piece = std::move(piece), last, ok](Replica& replica) {
       replica.on_snapshot_piece(link, zxid, piece, last, ok);

@@ -3,10 +3,10 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/system/errc.hpp>
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -14,6 +14,8 @@
 
 #include "base/ensure.h"
 #include "server/log/log.h"
+#include "server/storage/real/checkpoint_thread.h"
+#include "server/storage/real/paced_env.h"
 
 namespace quorate::server {
 namespace {
@@ -29,7 +31,7 @@ struct WriteJob {
 };
 struct InstallJob {
   LinkId link;
-  znode::CheckpointBatch whole;
+  znode::CheckpointBatch portion;
 };
 struct PurgeJob {
   Zxid checkpoint;
@@ -47,19 +49,6 @@ struct PrepareJob {
   SegmentPreparation wanted;
   std::uint64_t installs = 0;
 };
-
-// Jobs of the checkpoint's thread. `installs`: so many installs were asked for before it.
-struct CheckpointJob {
-  znode::CheckpointBatch batch;
-  std::uint64_t installs = 0;
-};
-struct ReadJob {
-  LinkId link;
-};
-struct DropJob {
-  LinkId link;
-};
-using StoreJob = std::variant<CheckpointJob, ReadJob, DropJob>;
 
 /// A group above this size keeps the disk busy for so long that the loop should go on meanwhile.
 constexpr std::size_t kHeldBytesMax = 256u << 10;
@@ -80,7 +69,10 @@ std::size_t bytes_of(const std::vector<LogWrite>& writes) {
 struct DiskThread::Impl {
   Impl(std::unique_ptr<DiskWorker> disk_worker, std::unique_ptr<DiskAnswers> answer_port,
        DiskThreadOptions thread_options)
-      : worker(std::move(disk_worker)), answers(std::move(answer_port)), options(thread_options) {}
+      : worker(std::move(disk_worker)),
+        answers(std::move(answer_port)),
+        options(thread_options),
+        checkpoints(*worker, *answers, options.checkpoint, [this](Zxid zxid) { purge(zxid); }) {}
 
   void run_log();
   void run_jobs(std::deque<LogJob> jobs);
@@ -91,10 +83,7 @@ struct DiskThread::Impl {
   void prepare_if_due();
   void enqueue(WriteJob job);
   void install(InstallJob job);
-  void run_store();
-  void run(CheckpointJob job);
-  void run(ReadJob job);
-  void run(DropJob job) { readers.erase(job.link); }
+  void purge(Zxid checkpoint);
 
   std::unique_ptr<DiskWorker> worker;
   std::unique_ptr<DiskAnswers> answers;
@@ -103,13 +92,11 @@ struct DiskThread::Impl {
   // Guards what stands up to the next comment. Queues hand whole batches over; nothing is called
   // while it is held.
   mutable std::mutex mutex;
-  std::condition_variable log_work, store_work, prepare_work, room, installed;
+  std::condition_variable log_work, prepare_work, room;
   std::deque<LogJob> log_jobs;
-  std::deque<StoreJob> store_jobs;
-  std::size_t queued = 0;  // Bytes of writes queued or being written.
-  std::uint64_t installs_asked = 0;
-  std::uint64_t installs_done = 0;
-  bool stop_store = false, stop_log = false, stop_prepare = false;
+  std::size_t queued = 0;           // Bytes of writes queued or being written.
+  std::uint64_t installs_done = 0;  // That have replaced store and log.
+  bool stop_log = false, stop_prepare = false;
   // Who may use the worker's log: the log's thread while `log_busy`, the replica's while `inline`.
   bool log_busy = false, inline_busy = false;
   bool stamped = true;            // The log names all of itself as durable.
@@ -120,17 +107,14 @@ struct DiskThread::Impl {
   Summary sync_us;
   double sync_recent = 0;  // In ms, a moving mean.
 
-  // Held while the checkpoint's store is read or written, and by an install, which replaces it: the
-  // one thing that both threads touch.
-  std::mutex store_mutex;
-
   // Held while a segment is made, and by an install, which removes the folder it is made in.
   std::mutex prepare_mutex;
 
   std::optional<WriteJob> held;  // Replica's thread: waits for write_held() or hand_over().
-  std::map<LinkId, std::unique_ptr<DiskWorker::SnapshotReader>> readers;  // Checkpoint's thread.
-  bool stopped = false;                                                   // Replica's thread.
-  std::thread log_thread, store_thread, prepare_thread;
+  bool stopped = false;          // Replica's thread.
+  std::atomic<std::size_t> install_backlog{0};
+  std::thread log_thread, prepare_thread;
+  CheckpointThread checkpoints;  // Ends first: it queues purges for the log's thread.
 };
 
 // ---- The log's thread ---------------------------------------------------------------------------
@@ -282,72 +266,36 @@ void DiskThread::Impl::run(PreparedJob job) {
 }
 
 void DiskThread::Impl::install(InstallJob job) {
+  const znode::CheckpointBatch& portion = job.portion;
+  ErrorCode error;
   {
-    std::scoped_lock both(store_mutex, prepare_mutex);
-    worker->install(job.whole);
-  }
-  {
-    std::lock_guard lock(mutex);
-    ++installs_done;
-  }
-  installed.notify_all();
-  answers->on_installed(job.link, job.whole.zxid, /*ok=*/true);
-}
-
-// ---- The checkpoint's thread --------------------------------------------------------------------
-
-void DiskThread::Impl::run_store() {
-  ::pthread_setname_np(::pthread_self(), "quorate-chkpt");
-  std::unique_lock lock(mutex);
-  while (true) {
-    store_work.wait(lock, [&] { return !store_jobs.empty() || stop_store; });
-    if (store_jobs.empty()) return;
-    StoreJob job = std::move(store_jobs.front());
-    store_jobs.pop_front();
-    lock.unlock();
-    std::visit([this](auto& one) { run(std::move(one)); }, job);
-    lock.lock();
-  }
-}
-
-/// A batch belongs to the store of its time: behind an install it waits for that, and one of before
-/// an install must not reach the new store.
-void DiskThread::Impl::run(CheckpointJob job) {
-  {
-    std::unique_lock lock(mutex);
-    installed.wait(lock, [&] { return installs_done >= job.installs; });
-  }
-  {
-    std::lock_guard store_lock(store_mutex);
-    {
+    std::scoped_lock both(checkpoints.store_mutex(), prepare_mutex);
+    error = worker->install(portion);
+    if (!error && portion.ends) {
       std::lock_guard lock(mutex);
-      if (installs_done != job.installs) return;
+      ++installs_done;
     }
-    worker->checkpoint(job.batch);
   }
-  answers->on_checkpointed(job.batch.zxid);
+  install_backlog -= portion.bytes;
+  // The rest of one that has failed, or not the last of one that goes on.
+  if (error == boost::system::errc::operation_canceled || (!error && !portion.ends)) return;
+  checkpoint_pacer().hurry(1);
+  checkpoints.install_ended(/*replaced=*/!error);
+  if (error) {
+    log::warn(
+        "install_failed zxid=" + to_string(portion.zxid) + " error=\"" + error.message() +
+        "\" action=\"tried again by and by; free space on the disk of dataDir if it is full\"");
+  }
+  answers->on_installed(job.link, portion.zxid, /*ok=*/!error);
+}
+
+/// The checkpoint's thread, which holds its store: so it is of the store and log in use.
+void DiskThread::Impl::purge(Zxid checkpoint) {
   {
     std::lock_guard lock(mutex);
-    log_jobs.push_back(PurgeJob{job.batch.zxid, job.installs});
+    log_jobs.push_back(PurgeJob{checkpoint, installs_done});
   }
   log_work.notify_one();
-}
-
-void DiskThread::Impl::run(ReadJob job) {
-  std::lock_guard store_lock(store_mutex);
-  auto at = readers.find(job.link);
-  if (at == readers.end()) {
-    auto reader = worker->read_snapshot();
-    if (!reader) return answers->on_snapshot_piece(job.link, Zxid{}, {}, false, /*ok=*/false);
-    at = readers.emplace(job.link, std::move(*reader)).first;
-  }
-  bool last = false;
-  Zxid zxid = at->second->zxid();
-  auto piece = at->second->next(last);
-  bool ok = piece.has_value();
-  if (!ok || last) readers.erase(at);
-  answers->on_snapshot_piece(job.link, zxid, ok ? SharedBytes(std::move(*piece)) : SharedBytes(),
-                             last, ok);
 }
 
 // ---- The port -----------------------------------------------------------------------------------
@@ -356,7 +304,6 @@ DiskThread::DiskThread(std::unique_ptr<DiskWorker> worker, std::unique_ptr<DiskA
                        DiskThreadOptions options)
     : impl_(std::make_unique<Impl>(std::move(worker), std::move(answers), options)) {
   impl_->log_thread = std::thread([this] { impl_->run_log(); });
-  impl_->store_thread = std::thread([this] { impl_->run_store(); });
   impl_->prepare_thread = std::thread([this] { impl_->run_prepare(); });
 }
 
@@ -443,40 +390,35 @@ bool DiskThread::has_room() const {
   return impl_->queued < impl_->options.queue_bytes_high;
 }
 
-void DiskThread::checkpoint(znode::CheckpointBatch batch) {
-  if (impl_->stopped) return;
-  {
-    std::lock_guard lock(impl_->mutex);
-    impl_->store_jobs.push_back(CheckpointJob{std::move(batch), impl_->installs_asked});
-  }
-  impl_->store_work.notify_one();
+void DiskThread::checkpoint(znode::CheckpointBatch portion) {
+  if (!impl_->stopped) impl_->checkpoints.checkpoint(std::move(portion));
+}
+
+std::size_t DiskThread::checkpoint_backlog() const {
+  return impl_->checkpoints.backlog() + impl_->install_backlog;
+}
+
+void DiskThread::hurry_checkpoint(double due) {
+  checkpoint_pacer().hurry(due);
 }
 
 void DiskThread::read_snapshot(LinkId link) {
-  if (impl_->stopped) return;
-  {
-    std::lock_guard lock(impl_->mutex);
-    impl_->store_jobs.push_back(ReadJob{link});
-  }
-  impl_->store_work.notify_one();
+  if (!impl_->stopped) impl_->checkpoints.read_snapshot(link);
 }
 
 void DiskThread::drop_snapshot(LinkId link) {
-  if (impl_->stopped) return;
-  {
-    std::lock_guard lock(impl_->mutex);
-    impl_->store_jobs.push_back(DropJob{link});
-  }
-  impl_->store_work.notify_one();
+  if (!impl_->stopped) impl_->checkpoints.drop_snapshot(link);
 }
 
-void DiskThread::install(LinkId link, znode::CheckpointBatch whole) {
+void DiskThread::install(LinkId link, znode::CheckpointBatch portion) {
   if (impl_->stopped) return;
   hand_over();
+  checkpoint_pacer().hurry(kUnlimited);
+  impl_->install_backlog += portion.bytes;
+  if (portion.begins) impl_->checkpoints.install_asked();
   {
     std::lock_guard lock(impl_->mutex);
-    ++impl_->installs_asked;
-    impl_->log_jobs.push_back(InstallJob{link, std::move(whole)});
+    impl_->log_jobs.push_back(InstallJob{link, std::move(portion)});
   }
   impl_->log_work.notify_one();
 }
@@ -492,19 +434,13 @@ void DiskThread::stop() {
   }
   impl_->prepare_work.notify_one();
   impl_->prepare_thread.join();
-  {
-    std::lock_guard lock(impl_->mutex);
-    impl_->stop_store = true;
-  }
-  impl_->store_work.notify_one();
-  impl_->store_thread.join();
+  impl_->checkpoints.stop();
   {
     std::lock_guard lock(impl_->mutex);
     impl_->stop_log = true;
   }
   impl_->log_work.notify_one();
   impl_->log_thread.join();
-  impl_->readers.clear();
 }
 
 std::size_t DiskThread::queued_bytes() const {

@@ -10,6 +10,7 @@
 #include "server/replica/ports.h"
 #include "server/replica/summary.h"
 #include "server/storage/disk_worker.h"
+#include "server/storage/real/checkpoint_thread.h"
 
 namespace quorate::server {
 
@@ -21,6 +22,7 @@ class DiskAnswers {
   virtual ~DiskAnswers() = default;
   virtual void on_synced(std::uint64_t write) = 0;
   virtual void on_checkpointed(Zxid zxid) = 0;
+  virtual void on_checkpoint_lost() = 0;
   virtual void on_snapshot_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok) = 0;
   virtual void on_installed(LinkId link, Zxid zxid, bool ok) = 0;
 };
@@ -46,6 +48,7 @@ struct DiskThreadOptions {
   bool hold_groups = false;
   /// A disk that has lately been slower than this never makes the loop wait.
   std::chrono::microseconds inline_sync_max{1000};
+  CheckpointOptions checkpoint;
 };
 
 /// How long groups took to reach the disk (write and sync), since start or reset.
@@ -65,10 +68,12 @@ class DiskThread : public Disk {
 
   // ---- Disk; the replica's thread ---------------------------------------------------------------
   void write(std::uint64_t first, std::vector<consensus::LogWrite> writes) override;
-  void checkpoint(znode::CheckpointBatch batch) override;
+  void checkpoint(znode::CheckpointBatch portion) override;
+  std::size_t checkpoint_backlog() const override;
+  void hurry_checkpoint(double due) override;
   void read_snapshot(LinkId link) override;
   void drop_snapshot(LinkId link) override;
-  void install(LinkId link, znode::CheckpointBatch whole) override;
+  void install(LinkId link, znode::CheckpointBatch portion) override;
   bool has_room() const override;
 
   // ---- Inline sync; the replica's thread (design.md section 4) ----------------------------------

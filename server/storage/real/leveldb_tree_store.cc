@@ -4,28 +4,39 @@
 #include <leveldb/db.h>
 #include <leveldb/env.h>
 #include <leveldb/write_batch.h>
+#include <malloc.h>
 
+#include <algorithm>
 #include <boost/system/errc.hpp>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "server/log/log.h"
+#include "server/storage/real/paced_env.h"
 
 namespace quorate::server {
 namespace {
 
 // The tree lives in memory; the store is read at start and for a SNAP, from front to end. So caches
-// buy nothing, and all of them together stay within about 12 MiB: one buffer being filled, one
-// being written out, the block cache, and the open tables' indexes.
-constexpr std::size_t kWriteBufferBytes = 4u << 20;
-constexpr std::size_t kBlockCacheBytes = 1u << 20;
-constexpr int kOpenFilesMax = 200;
-/// Bigger tables: fewer files for a tree that is read as a whole.
-constexpr std::size_t kTableBytes = 8u << 20;
+// buy nothing, and big blocks make small indexes and compress well.
+constexpr std::size_t kWriteBufferBytes = 1u << 20;
+constexpr std::size_t kBlockCacheBytes = 64u << 10;
+constexpr std::size_t kBlockBytes = 32u << 10;
+constexpr int kOpenFilesMax = 100;
+/// One table is the unit of compaction and of parallel reading.
+constexpr std::size_t kTableBytes = 4u << 20;
+/// A batch above this is moved out of memory at once; a smaller one when the next ones come.
+constexpr std::size_t kFlushedBatchBytes = 256u << 10;
 
 ErrorCode to_error(const leveldb::Status& status, const std::string& path) {
   if (status.ok()) return {};
   log::error("checkpoint_error path=" + path + " error=\"" + status.ToString() + "\"");
+  // LevelDB passes on the words of the system, not its numbers.
+  bool full = status.ToString().find("No space left on device") != std::string::npos ||
+              status.ToString().find("Disk quota exceeded") != std::string::npos;
   auto code = status.IsCorruption() ? boost::system::errc::illegal_byte_sequence
+              : full                ? boost::system::errc::no_space_on_device
                                     : boost::system::errc::io_error;
   return make_error_code(code);
 }
@@ -39,11 +50,87 @@ ByteView view_of(const leveldb::Slice& bytes) {
   return {reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()};
 }
 
+void add(leveldb::WriteBatch& batch, const std::vector<znode::CheckpointEntry>& entries) {
+  for (const auto& entry : entries) {
+    if (entry.value) {
+      batch.Put(slice(entry.key), slice(*entry.value));
+    } else {
+      batch.Delete(slice(entry.key));
+    }
+  }
+}
+
+// ---- Opening ------------------------------------------------------------------------------------
+
+/// An open database with what has to outlive it.
+struct Database {
+  std::unique_ptr<leveldb::Cache> cache;
+  std::unique_ptr<leveldb::DB> db;
+};
+
+leveldb::Status open_database(leveldb::Env* env, const std::string& directory, bool paranoid,
+                              std::shared_ptr<Database>& opened) {
+  auto database = std::make_shared<Database>();
+  database->cache.reset(leveldb::NewLRUCache(kBlockCacheBytes));
+  leveldb::Options options;
+  options.env = env;
+  options.create_if_missing = true;
+  options.paranoid_checks = paranoid;
+  options.write_buffer_size = kWriteBufferBytes;
+  options.max_file_size = kTableBytes;
+  options.block_size = kBlockBytes;
+  options.max_open_files = kOpenFilesMax;
+  options.block_cache = database->cache.get();
+  leveldb::DB* db = nullptr;
+  leveldb::Status status = leveldb::DB::Open(options, directory, &db);
+  database->db.reset(db);
+  if (status.ok()) opened = std::move(database);
+  return status;
+}
+
+/// A database that has lost its CURRENT would be taken for none, and its tables be removed.
+leveldb::Status check_folder(leveldb::Env* env, const std::string& directory) {
+  std::vector<std::string> names;
+  if (env->FileExists(directory + "/CURRENT")) return leveldb::Status::OK();
+  if (!env->GetChildren(directory, &names).ok()) return leveldb::Status::OK();
+  for (std::string_view name : names) {
+    if (name.starts_with("MANIFEST-") || name.ends_with(".ldb")) {
+      return leveldb::Status::Corruption(directory + "/CURRENT",
+                                         "missing beside " + std::string(name));
+    }
+  }
+  return leveldb::Status::OK();
+}
+
+/// A power cut may leave the sectors of a batch in any order, which strict opening takes for
+/// damage. Opened leniently the batch is dropped whole. Should it have been more than that, the
+/// loader of the tree notices: digest, counts and the chain of batches are checked there.
+leveldb::Status open_or_mend(leveldb::Env* env, const std::string& directory,
+                             std::shared_ptr<Database>& opened) {
+  leveldb::Status status = check_folder(env, directory);
+  if (!status.ok()) return status;
+  status = open_database(env, directory, /*paranoid=*/true, opened);
+  if (!status.IsCorruption()) return status;
+  leveldb::Status lenient = open_database(env, directory, /*paranoid=*/false, opened);
+  if (!lenient.ok()) return status;
+  opened.reset();  // What was readable in its log is a table now.
+  lenient = open_database(env, directory, /*paranoid=*/true, opened);
+  if (lenient.ok()) {
+    log::warn("checkpoint_unfinished_batch_dropped path=" + directory + " error=\"" +
+              status.ToString() + "\"");
+  }
+  return lenient;
+}
+
+// ---- Reading ------------------------------------------------------------------------------------
+
 class LevelDbView : public TreeStoreView {
  public:
-  LevelDbView(leveldb::DB& db, const std::string& path)
-      : db_(db), path_(path), snapshot_(db.GetSnapshot()) {}
-  ~LevelDbView() override { db_.ReleaseSnapshot(snapshot_); }
+  LevelDbView(std::shared_ptr<Database> database, std::string path)
+      : database_(std::move(database)),
+        path_(std::move(path)),
+        snapshot_(database_->db->GetSnapshot()) {}
+  ~LevelDbView() override { database_->db->ReleaseSnapshot(snapshot_); }
 
   ErrorCode scan(ByteView prefix, ByteView from,
                  const std::function<bool(ByteView, ByteView)>& visit) override {
@@ -51,7 +138,7 @@ class LevelDbView : public TreeStoreView {
     options.verify_checksums = true;
     options.fill_cache = false;
     options.snapshot = snapshot_;
-    std::unique_ptr<leveldb::Iterator> at(db_.NewIterator(options));
+    std::unique_ptr<leveldb::Iterator> at(database_->db->NewIterator(options));
     bool from_is_later = slice(from).compare(slice(prefix)) > 0;
     for (at->Seek(slice(from_is_later ? from : prefix));
          at->Valid() && at->key().starts_with(slice(prefix)); at->Next()) {
@@ -61,62 +148,102 @@ class LevelDbView : public TreeStoreView {
   }
 
  private:
-  leveldb::DB& db_;
-  const std::string& path_;
+  std::shared_ptr<Database> database_;
+  std::string path_;
   const leveldb::Snapshot* snapshot_;
 };
 
+/// First keys of the tables, out of LevelDB's listing: ` 17:4194304['first' @ 9 : 1 .. 'last' ...`.
+/// Whatever a text yields, it is a key that may cut: that the pieces are equal is all that depends
+/// on it.
+std::vector<Bytes> first_keys(const std::string& listing) {
+  std::vector<Bytes> keys;
+  for (std::size_t at = listing.find("['"); at != std::string::npos;
+       at = listing.find("['", at + 1)) {
+    std::size_t end = listing.find("' @ ", at);
+    if (end == std::string::npos) break;
+    ByteView key = as_bytes(std::string_view(listing).substr(at + 2, end - at - 2));
+    keys.emplace_back(key.begin(), key.end());
+  }
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  return keys;
+}
+
+// ---- The store ----------------------------------------------------------------------------------
+
 class LevelDbStore : public TreeStore {
  public:
-  LevelDbStore(std::unique_ptr<leveldb::Cache> cache, std::unique_ptr<leveldb::DB> db,
-               std::string path)
-      : cache_(std::move(cache)), db_(std::move(db)), path_(std::move(path)) {}
+  LevelDbStore(leveldb::Env* env, std::shared_ptr<Database> database, std::string path)
+      : env_(env), database_(std::move(database)), path_(std::move(path)) {}
 
   ErrorCode write(const std::vector<znode::CheckpointEntry>& entries) override {
     leveldb::WriteBatch batch;
-    for (const auto& entry : entries) {
-      if (entry.value) {
-        batch.Put(slice(entry.key), slice(*entry.value));
-      } else {
-        batch.Delete(slice(entry.key));
-      }
-    }
-    leveldb::WriteOptions options;
-    options.sync = true;
-    return to_error(db_->Write(options, &batch), path_);
+    add(batch, entries);
+    return write(batch);
+  }
+
+  void stage(const std::vector<znode::CheckpointEntry>& entries) override {
+    if (!staged_) staged_ = std::make_unique<leveldb::WriteBatch>();
+    add(*staged_, entries);
+  }
+  void discard() override { staged_.reset(); }
+
+  ErrorCode commit() override {
+    if (!staged_) return {};
+    if (ErrorCode error = write(*staged_)) return error;
+    bool large = staged_->ApproximateSize() >= kFlushedBatchBytes;
+    discard();
+    if (!large) return {};
+    // Makes LevelDB write its memory to a table now: it would keep the batch until the next one,
+    // and the next start would have to read it from the log.
+    (void)database_->db->Write({}, nullptr);
+    ::malloc_trim(0);
+    return {};
   }
 
   std::unique_ptr<TreeStoreView> view() override {
-    return std::make_unique<LevelDbView>(*db_, path_);
+    if (!database_) return nullptr;
+    return std::make_unique<LevelDbView>(database_, path_);
+  }
+
+  std::vector<Bytes> cuts() override {
+    std::string listing;
+    if (!database_ || !database_->db->GetProperty("leveldb.sstables", &listing)) return {};
+    return first_keys(listing);
   }
 
  private:
-  std::unique_ptr<leveldb::Cache> cache_;  // Outlives db_.
-  std::unique_ptr<leveldb::DB> db_;
+  /// After an error LevelDB takes no more writes; it has to be opened again.
+  ErrorCode write(leveldb::WriteBatch& batch) {
+    if (!database_) {
+      if (ErrorCode error = to_error(open_or_mend(env_, path_, database_), path_)) return error;
+    }
+    leveldb::WriteOptions options;
+    options.sync = true;
+    ErrorCode error = to_error(database_->db->Write(options, &batch), path_);
+    if (error) database_.reset();
+    return error;
+  }
+
+  leveldb::Env* env_;
+  std::shared_ptr<Database> database_;  ///< Shared with views; nullptr after an error.
+  std::unique_ptr<leveldb::WriteBatch> staged_;
   std::string path_;
 };
 
 Result<std::unique_ptr<TreeStore>> open_store(const std::string& directory, leveldb::Env* env) {
-  std::unique_ptr<leveldb::Cache> cache(leveldb::NewLRUCache(kBlockCacheBytes));
-  leveldb::Options options;
-  if (env != nullptr) options.env = env;
-  options.create_if_missing = true;
-  options.paranoid_checks = true;
-  options.write_buffer_size = kWriteBufferBytes;
-  options.max_file_size = kTableBytes;
-  options.max_open_files = kOpenFilesMax;
-  options.block_cache = cache.get();
-  leveldb::DB* opened = nullptr;
-  leveldb::Status status = leveldb::DB::Open(options, directory, &opened);
-  std::unique_ptr<leveldb::DB> db(opened);
+  std::shared_ptr<Database> database;
+  leveldb::Status status = open_or_mend(env, directory, database);
   if (ErrorCode error = to_error(status, directory)) return error;
   return std::unique_ptr<TreeStore>(
-      std::make_unique<LevelDbStore>(std::move(cache), std::move(db), directory));
+      std::make_unique<LevelDbStore>(env, std::move(database), directory));
 }
 
 }  // namespace
 
 OpenTreeStore open_leveldb_tree_store(leveldb::Env* env) {
+  if (env == nullptr) env = paced_env();
   return [env](const std::string& directory) { return open_store(directory, env); };
 }
 

@@ -24,27 +24,27 @@ struct CheckpointFixture {
 TEST_CASE_FIXTURE(CheckpointFixture, "a checkpoint is due after so many records or bytes of log") {
   Checkpoints by_records = make(Zxid{1}, {1u << 30, 1u << 30, /*records=*/3});
   for (int i = 0; i < 2; ++i) by_records.applied(10);
-  by_records.renew_if_due(tree, Zxid{0});
+  by_records.renew_if_due(tree, Zxid{0}, 0);
   CHECK(fake.disk.checkpoints.empty());
   by_records.applied(10);
-  by_records.renew_if_due(tree, Zxid{0});
+  by_records.renew_if_due(tree, Zxid{0}, 0);
   CHECK(fake.disk.checkpoints.size() == 1);
 
   Checkpoints by_bytes = make(Zxid{1}, {1u << 30, /*log_bytes=*/100, 1000});
   by_bytes.applied(100);
-  by_bytes.renew_if_due(tree, Zxid{0});
+  by_bytes.renew_if_due(tree, Zxid{0}, 0);
   CHECK(fake.disk.checkpoints.size() == 2);
 }
 
 TEST_CASE_FIXTURE(CheckpointFixture, "one batch at a time is on its way to the disk") {
   Checkpoints checkpoints = make(Zxid{1}, {1u << 30, 1u << 30, /*records=*/1});
   checkpoints.applied(1);
-  checkpoints.renew_if_due(tree, Zxid{0});
+  checkpoints.renew_if_due(tree, Zxid{0}, 0);
   checkpoints.applied(1);
-  checkpoints.renew_if_due(tree, Zxid{0});
+  checkpoints.renew_if_due(tree, Zxid{0}, 0);
   CHECK(fake.disk.checkpoints.size() == 1);
   CHECK(checkpoints.on_checkpointed(tree.last_applied()));
-  checkpoints.renew_if_due(tree, Zxid{0});
+  checkpoints.renew_if_due(tree, Zxid{0}, 0);
   CHECK(fake.disk.checkpoints.size() == 2);
 }
 
@@ -53,12 +53,12 @@ TEST_CASE_FIXTURE(CheckpointFixture,
   Checkpoints checkpoints = make(Zxid{1}, {1u << 30, 1u << 30, /*records=*/1});
   REQUIRE_FALSE(tree.finish_load(Zxid{9}));
   checkpoints.applied(1);
-  checkpoints.renew_if_due(tree, Zxid{0});
+  checkpoints.renew_if_due(tree, Zxid{0}, 0);
   REQUIRE(fake.disk.checkpoints.size() == 1);
   checkpoints.replaced(Zxid{20});
   REQUIRE_FALSE(tree.finish_load(Zxid{21}));
   checkpoints.applied(1);
-  checkpoints.renew_if_due(tree, Zxid{0});
+  checkpoints.renew_if_due(tree, Zxid{0}, 0);
   CHECK(fake.disk.checkpoints.size() == 2);
   // The disk may have finished the old batch just before, and say so late.
   CHECK_FALSE(checkpoints.on_checkpointed(Zxid{9}));
@@ -69,18 +69,18 @@ TEST_CASE_FIXTURE(CheckpointFixture,
                   "transfer: SNAP with the checkpoint's zxid, the pieces, done") {
   Checkpoints checkpoints = make(Zxid{7});
   checkpoints.begin(kLink, Zxid{7}, 0);
-  CHECK(checkpoints.advance(0).empty());
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
   REQUIRE(fake.disk.reads.size() == 1);
-  CHECK(checkpoints.advance(0).empty());
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
   CHECK(fake.disk.reads.size() == 1);
   checkpoints.on_piece(kLink, Zxid{7}, bytes(10), /*last=*/false, /*ok=*/true);
-  CHECK(checkpoints.advance(0).empty());
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
   REQUIRE(fake.links.sent.size() == 1);
   CHECK(fake.links.sent[0].packet.type == consensus::PacketType::Snap);
   CHECK(fake.links.sent[0].packet.zxid == Zxid{7});
   CHECK(fake.links.raw[kLink].size() == 10);
   checkpoints.on_piece(kLink, Zxid{7}, bytes(5), /*last=*/true, /*ok=*/true);
-  auto done = checkpoints.advance(0);
+  auto done = checkpoints.advance(0, Zxid{});
   REQUIRE(done.size() == 1);
   CHECK(done[0].ok);
   CHECK(done[0].zxid == Zxid{7});
@@ -94,41 +94,41 @@ TEST_CASE_FIXTURE(CheckpointFixture,
   Checkpoints checkpoints = make(Zxid{3});
   REQUIRE_FALSE(tree.finish_load(Zxid{8}));
   checkpoints.begin(kLink, Zxid{7}, 0);
-  CHECK(checkpoints.advance(kStallMs * 9).empty());
+  CHECK(checkpoints.advance(kStallMs * 9, Zxid{}).empty());
   CHECK(fake.disk.reads.empty());
-  checkpoints.renew_if_due(tree, Zxid{0});
+  checkpoints.renew_if_due(tree, Zxid{0}, 0);
   CHECK(fake.disk.checkpoints.size() == 1);
   checkpoints.on_checkpointed(Zxid{8});
-  CHECK(checkpoints.advance(kStallMs * 9).empty());
+  CHECK(checkpoints.advance(kStallMs * 9, Zxid{}).empty());
   CHECK(fake.disk.reads.size() == 1);
 }
 
 TEST_CASE_FIXTURE(CheckpointFixture, "transfer: a slow link holds the reading back") {
   Checkpoints checkpoints = make(Zxid{7});
   checkpoints.begin(kLink, Zxid{7}, 0);
-  checkpoints.advance(0);
+  checkpoints.advance(0, Zxid{});
   checkpoints.on_piece(kLink, Zxid{7}, bytes(10), false, true);
   fake.links.queued = 2u << 20;
-  CHECK(checkpoints.advance(0).empty());
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
   CHECK(fake.disk.reads.size() == 1);
   fake.links.queued = 0;
-  CHECK(checkpoints.advance(10).empty());
+  CHECK(checkpoints.advance(10, Zxid{}).empty());
   CHECK(fake.disk.reads.size() == 2);
 }
 
 TEST_CASE_FIXTURE(CheckpointFixture, "transfer: unreadable or stalled is given up") {
   Checkpoints checkpoints = make(Zxid{7});
   checkpoints.begin(kLink, Zxid{7}, 0);
-  checkpoints.advance(0);
+  checkpoints.advance(0, Zxid{});
   checkpoints.on_piece(kLink, Zxid{7}, {}, false, /*ok=*/false);
-  auto unreadable = checkpoints.advance(0);
+  auto unreadable = checkpoints.advance(0, Zxid{});
   REQUIRE(unreadable.size() == 1);
   CHECK_FALSE(unreadable[0].ok);
 
   checkpoints.begin(LinkId{6}, Zxid{7}, 0);
-  checkpoints.advance(0);
-  CHECK(checkpoints.advance(kStallMs).empty());
-  auto stalled = checkpoints.advance(kStallMs + 1);
+  checkpoints.advance(0, Zxid{});
+  CHECK(checkpoints.advance(kStallMs, Zxid{}).empty());
+  auto stalled = checkpoints.advance(kStallMs + 1, Zxid{});
   REQUIRE(stalled.size() == 1);
   CHECK_FALSE(stalled[0].ok);
   CHECK(fake.disk.dropped == std::vector<LinkId>{kLink, LinkId{6}});
@@ -137,10 +137,10 @@ TEST_CASE_FIXTURE(CheckpointFixture, "transfer: unreadable or stalled is given u
 TEST_CASE_FIXTURE(CheckpointFixture, "transfer: a link that has ended costs nothing more") {
   Checkpoints checkpoints = make(Zxid{7});
   checkpoints.begin(kLink, Zxid{7}, 0);
-  checkpoints.advance(0);
+  checkpoints.advance(0, Zxid{});
   checkpoints.drop(kLink);
   checkpoints.on_piece(kLink, Zxid{7}, bytes(10), true, true);
-  CHECK(checkpoints.advance(0).empty());
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
   CHECK(fake.links.sent.empty());
   CHECK(fake.disk.dropped == std::vector<LinkId>{kLink});
 }

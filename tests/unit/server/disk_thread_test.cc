@@ -33,6 +33,9 @@ class Answers : public DiskAnswers {
   void on_checkpointed(Zxid zxid) override {
     note([&] { checkpointed.push_back(zxid); });
   }
+  void on_checkpoint_lost() override {
+    note([&] { ++lost; });
+  }
   void on_snapshot_piece(LinkId, Zxid zxid, SharedBytes piece, bool last, bool ok) override {
     note([&] {
       CHECK(ok);
@@ -57,6 +60,7 @@ class Answers : public DiskAnswers {
 
   std::uint64_t synced = 0, sync_answers = 0, pieces = 0;
   std::vector<Zxid> checkpointed;
+  int lost = 0;
   Zxid installed, snapshot_zxid;
   Bytes snapshot;
   bool snapshot_ended = false;
@@ -78,6 +82,7 @@ class Forward : public DiskAnswers {
   explicit Forward(Answers& to) : to_(to) {}
   void on_synced(std::uint64_t write) override { to_.on_synced(write); }
   void on_checkpointed(Zxid zxid) override { to_.on_checkpointed(zxid); }
+  void on_checkpoint_lost() override { to_.on_checkpoint_lost(); }
   void on_snapshot_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok) override {
     to_.on_snapshot_piece(link, zxid, std::move(piece), last, ok);
   }

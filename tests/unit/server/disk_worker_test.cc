@@ -50,10 +50,10 @@ struct Step {
 void run(DiskWorker& worker, const Step& step) {
   if (!step.writes.empty()) worker.write(step.writes);
   if (step.checkpoint) {
-    worker.checkpoint(tree_as_of(*step.checkpoint));
+    REQUIRE(!worker.checkpoint(tree_as_of(*step.checkpoint)));
     worker.purge(*step.checkpoint);
   }
-  if (step.install) worker.install(tree_as_of(*step.install));
+  if (step.install) REQUIRE(!worker.install(tree_as_of(*step.install)));
   if (step.stamp) worker.stamp_durable_point();
 }
 
