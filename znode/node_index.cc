@@ -22,10 +22,20 @@ NodeIndex::NodeIndex() {
 }
 
 NodeIndex::~NodeIndex() {
-  clear();
+  destroy_all();
 }
 
 void NodeIndex::clear() {
+  destroy_all();
+  pool_ = std::make_unique<NodePool>();
+  depth_ = 0;
+  size_ = 0;
+  auto first = std::make_unique<Table>();
+  first->slots.resize(kFirstSlots);
+  tables_.assign(1, first.release());
+}
+
+void NodeIndex::destroy_all() {
   const Table* last = nullptr;
   for (Table* table : tables_) {
     if (table == last) continue;
@@ -36,12 +46,6 @@ void NodeIndex::clear() {
     last = table;
   }
   delete last;
-  pool_ = std::make_unique<NodePool>();
-  depth_ = 0;
-  size_ = 0;
-  auto first = std::make_unique<Table>();
-  first->slots.resize(kFirstSlots);
-  tables_.assign(1, first.release());
 }
 
 Node* NodeIndex::find(std::string_view path) const {

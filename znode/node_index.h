@@ -46,6 +46,7 @@ class NodeIndex {
     return static_cast<std::size_t>(std::uint64_t{hash} >> (32 - depth_));
   }
   Table& table_of(std::uint32_t hash) const { return *tables_[number_of(hash)]; }
+  void destroy_all();  ///< Tables and nodes; nothing of the index may be used then.
   void place(Table& table, PoolRef ref, std::uint32_t hash);
   void make_room(std::uint32_t hash);
   void widen(Table& table);
