@@ -8,7 +8,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
-from ensemble import Ensemble, run_tests  # noqa: E402
+from ensemble import ROOT, Ensemble, run_tests  # noqa: E402
 
 from kazoo.client import KazooClient  # noqa: E402
 
@@ -24,17 +24,35 @@ def run(*arguments):
     return done.stdout
 
 
+MODES = ("operations", "kinds", "multis", "acls", "removed-watches")
+SETTINGS = {"extendedTypesEnabled": "true"}
+
+
 def standalone_operations():
-    with Ensemble(["quorate"]) as ensemble:
+    with Ensemble(["quorate"], SETTINGS) as ensemble:
         ensemble.start()
-        run(ensemble.connect, "operations")
+        for mode in MODES:
+            run(ensemble.connect, mode)
 
 
 def ensemble_operations_through_each_server():
-    with Ensemble(["quorate"] * 3) as ensemble:
+    with Ensemble(["quorate"] * 3, SETTINGS) as ensemble:
         ensemble.start()
         for server in ensemble.servers:
-            run(server.address, "operations")
+            for mode in MODES:
+                run(server.address, mode)
+
+
+def all_is_kept_across_a_restart():
+    """Session, ephemeral, login and watches outlive kill -9 of the only server."""
+    with Ensemble(["quorate"]) as ensemble:
+        ensemble.start()
+        client = subprocess.Popen([PROGRAM, ensemble.connect, "stay"],
+                                  stdout=subprocess.PIPE, text=True)
+        assert client.stdout.readline() == "ready\n"
+        ensemble[1].kill()
+        ensemble[1].start()
+        assert client.wait(90) == 0
 
 
 def leader_killed_while_it_writes():
@@ -74,8 +92,9 @@ def watch_tells_what_was_missed():
 
 
 if __name__ == "__main__":
-    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-O1", "-DTHREADED",
+    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-O1", "-DTHREADED", f"-I{ROOT}",
                     str(HERE / "c_client_test.c"), "-o", PROGRAM, "-lzookeeper_mt", "-lpthread"],
                    check=True)
     run_tests([standalone_operations, ensemble_operations_through_each_server,
-               leader_killed_while_it_writes, watch_tells_what_was_missed])
+               all_is_kept_across_a_restart, leader_killed_while_it_writes,
+               watch_tells_what_was_missed])

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """kazoo, unmodified, against a standalone server and an ensemble."""
 import logging
+import os
 import pathlib
 import socket
 import struct
@@ -326,7 +327,8 @@ def acls_bind_every_operation():
         raises(NoAuthError, other.get, "/acl/auth/deep")
         raises(NoAuthError, other.get_children, "/acl/auth")
         raises(NoAuthError, other.set_acls, "/acl", [everyone_reads])
-        assert other.exists("/acl/auth/deep").dataLength == 1, "exists asks no permission"
+        if not os.environ.get("QUORATE_ORACLE"):  # From 3.9.2 on exists asks for READ too.
+            raises(NoAuthError, other.exists, "/acl/auth/deep")
         raises(InvalidACLError, other.create, "/auth", b"", acl=CREATOR_ALL_ACL)
         raises(InvalidACLError, other.create, "/bad", b"", acl=[make_acl("none", "x", all=True)])
         both = other.transaction()
