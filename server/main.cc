@@ -55,9 +55,12 @@ int carry_out(const CommandLine& line) {
     return print(std::string("quorate-server ") + kVersion + " (ZooKeeper protocol of " +
                  kVersionText + ")\n");
   }
+  if (line.action == Action::Check) return run_check(line.operands);
   std::optional<Config> config = configuration(line);
   if (!config) return kExitUsage;
   switch (line.action) {
+    case Action::Doctor:
+      return run_doctor(*config);
     case Action::Import:
       return run_import(*config, line.operands);
     case Action::Export:

@@ -1,19 +1,37 @@
 #include "server/app/data_tools.h"
 
 #include <cstdio>
+#include <deque>
 #include <random>
+#include <set>
 
 #include "server/app/part_options.h"
 #include "server/storage/backup.h"
+#include "server/storage/real/data_lock.h"
 #include "server/storage/real/leveldb_tree_store.h"
 #include "server/storage/real/posix_files.h"
 
 namespace quorate::server {
 namespace {
 
+constexpr int kInUseExit = 3;
+
 std::uint64_t fresh_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
+}
+
+/// 0, or the exit code after a message: a running server holds them.
+int lock_folders(const char* what, const StorageOptions& options, std::deque<DataLock>& locks) {
+  const std::set<std::string> folders = {options.data_dir, options.data_log_dir};
+  for (const std::string& folder : folders) {
+    if (folder.empty()) continue;
+    if (const auto why = locks.emplace_back().take(folder)) {
+      std::fprintf(stderr, "quorate-server: %s: %s\n", what, why->c_str());
+      return kInUseExit;
+    }
+  }
+  return 0;
 }
 
 int conclude(const char* what, const std::optional<StorageFault>& fault,
@@ -37,6 +55,8 @@ int run_import(const Config& config, const std::vector<std::string>& directories
   source.data_dir = directories.at(0);
   if (directories.size() > 1) source.data_log_dir = directories[1];
   BackupReport report;
+  std::deque<DataLock> locks;
+  if (int code = lock_folders("import", target, locks)) return code;
   const auto fault = import_zookeeper(files, open_leveldb_tree_store(), source, target, report);
   return conclude("import", fault, report);
 }
@@ -48,6 +68,8 @@ int run_export(const Config& config, const std::string& directory) {
   std::optional<ServerId> self;
   if (!config.ensemble.standalone) self = config.ensemble.self;
   BackupReport report;
+  std::deque<DataLock> locks;
+  if (int code = lock_folders("export", source, locks)) return code;
   const auto fault =
       export_zookeeper(files, open_leveldb_tree_store(), source, directory, self, report);
   return conclude("export", fault, report);

@@ -18,7 +18,7 @@ struct ActionRow {
 
 constexpr ActionRow kActions[] = {
     {"--help", Action::Help, 0, 0, ""},           {"--version", Action::Version, 0, 0, ""},
-    {"--keys", Action::Keys, 0, 0, ""},           {"--check", Action::Check, 1, 1, "DIR"},
+    {"--keys", Action::Keys, 0, 0, ""},           {"--check", Action::Check, 1, 2, "DIR"},
     {"--import", Action::Import, 1, 2, "DIR"},    {"--export", Action::Export, 1, 1, "DIR"},
     {"--doctor", Action::Doctor, 1, 1, "CONFIG"},
 };
@@ -90,7 +90,8 @@ std::string usage_text() {
   return "usage: quorate-server CONFIG [-Dkey=value ...]\n"
          "       quorate-server PORT DATADIR [TICKTIME [MAXCLIENTCNXNS]] [-Dkey=value ...]\n"
          "       quorate-server --doctor CONFIG        what a start would meet, with remedies\n"
-         "       quorate-server --check DATADIR        verify a data folder, change nothing\n"
+         "       quorate-server --check DATADIR [DATALOGDIR]\n"
+         "                                             verify a data folder, change nothing\n"
          "       quorate-server --import DIR [LOGDIR] --config CONFIG\n"
          "                                             take over ZooKeeper's data; DIR is "
          "untouched\n"

@@ -54,8 +54,8 @@ class Loader {
   ConfigResult load() {
     const bool good = read_main() && take_overrides() && apply_rows() && check_protection() &&
                       read_members() && check_storage() && decide_mode() && read_myid() &&
-                      check_self() && check_sessions() && check_client_port() && check_buffers() &&
-                      check_metrics_provider();
+                      check_self() && check_sessions() && check_client_port() && check_auth() &&
+                      check_buffers() && check_metrics_provider();
     if (!good) return fault_;
     read_whitelist();
     tell_ignored_keys();
@@ -169,8 +169,7 @@ class Loader {
 
   /// A key that asks for protection which this version does not have must never pass in silence.
   bool check_protection() {
-    for (const char* key : {"sslQuorum", "quorum.auth.enableSasl", "sessionRequireClientSASLAuth",
-                            "enforce.auth.enabled", "ssl.crl", "ssl.ocsp",
+    for (const char* key : {"sslQuorum", "quorum.auth.enableSasl", "ssl.crl", "ssl.ocsp",
                             "ssl.clientHostnameVerification"}) {
       if (!given(key) || lines_[key].value == "false") continue;
       return fail(key, '"' + lines_[key].value +
@@ -181,9 +180,9 @@ class Loader {
   }
 
   bool check_auth() {
-    config_.auth.x509 = given("secureClientPort") || given("authProvider.x509") ||
-                        (given("client.portUnification") &&
-                         lines_["client.portUnification"].value == "true");
+    config_.auth.x509 =
+        given("secureClientPort") || given("authProvider.x509") ||
+        (given("client.portUnification") && lines_["client.portUnification"].value == "true");
     if (const auto fault = settle_auth(config_.auth)) return fail(fault->key, fault->what);
     if (!config_.extended_types_enabled || config_.ensemble.self.value <= 254) return true;
     return fail("extendedTypesEnabled",

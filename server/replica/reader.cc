@@ -1,5 +1,8 @@
 #include "server/replica/reader.h"
 
+#include <optional>
+#include <string>
+
 #include "znode/proto/records.h"
 
 namespace quorate::server {
@@ -57,12 +60,12 @@ void Reader::answer_set_watches(Connection& connection, std::int32_t cxid, OpCod
 
 void Reader::answer_sync(Connection& connection, std::int32_t cxid, ByteView body) {
   JuteReader in(body);
-  PathRequest request;
-  decode(in, request);
+  // No node is looked for, so that even a null path comes back as it was.
+  const std::optional<std::string> path = in.nullable_string();
   ErrorCode fault = in.finish();
   connections_.send(connection, [&](JuteWriter& out) {
     encode(out, ReplyHeader{cxid, tree_.last_applied(), fault ? Code::MarshallingError : Code::Ok});
-    if (!fault) encode(out, request);
+    if (!fault) out.nullable_string(path);
   });
 }
 

@@ -134,7 +134,8 @@ bool CheckpointThread::of_current_store(std::uint64_t installs) {
 void CheckpointThread::run(CheckpointJob job) {
   {
     std::unique_lock lock(mutex_);
-    installed_.wait(lock, [&] { return installs_ended_ >= job.installs || stop_; });
+    // Also while stopping: the log's thread, which installs, ends after this one.
+    installed_.wait(lock, [&] { return installs_ended_ >= job.installs; });
   }
   const znode::CheckpointBatch& portion = job.portion;
   ErrorCode error = carry_out(job);

@@ -112,7 +112,7 @@ TEST_CASE("config: a fault names file, line, key and what would be right") {
                "skipACL: \"maybe\": expected true or false"},
            Row{"clientPort=1\n", nullptr, "zoo.cfg: dataDir: is missing"},
            Row{"dataDir=/d\n", nullptr, "zoo.cfg: clientPort: is missing"},
-           Row{"dataDir=/d\nsecureClientPort=2281\n", nullptr, "TLS for clients is not available"},
+           Row{"dataDir=/d\nsecureClientPort=2281\n", nullptr, "zoo.cfg: ssl.keyStore.location: is missing"},
            Row{"dataDir=/d\nclientPortAddress=::1\n", nullptr,
                "zoo.cfg:2: clientPortAddress: needs"},
            Row{kStandalone + "minSessionTimeout=9000\nmaxSessionTimeout=8000\n", nullptr,

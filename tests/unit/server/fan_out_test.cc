@@ -16,15 +16,15 @@ ReplicaOptions small_slices() {
   return options;
 }
 
-/// A writer, and connections 1 to `count` that wait for a change of /n.
+/// A writer, and connections 1 to `watchers` that wait for a change of /n.
 struct Crowd {
-  explicit Crowd(std::int64_t count, ReplicaOptions options = small_slices())
-      : server(std::move(options)), count(count) {
+  explicit Crowd(std::int64_t watchers, ReplicaOptions options = small_slices())
+      : server(std::move(options)), count(watchers) {
     server.client(kWriter);
     server.put_create(kWriter, 1, "/n");
     server.settle();
     server.must_take(kWriter);
-    for (std::int64_t id = 1; id <= count; ++id) {
+    for (std::int64_t id = 1; id <= watchers; ++id) {
       server.client(ConnectionId{id});
       watch(ConnectionId{id});
     }

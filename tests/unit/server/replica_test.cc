@@ -330,6 +330,22 @@ TEST_CASE("auth: ip is known, anything else is refused and closed") {
   CHECK(server.closed(kA));
 }
 
+TEST_CASE("sync: a null path comes back as it was") {
+  StandaloneReplica server;
+  server.client(kA);
+  const Bytes null_path(4, std::byte{0xff});
+  Bytes frame;
+  JuteWriter out(frame);
+  encode(out, RequestHeader{1, OpCode::Sync});
+  out.raw(null_path);
+  server.put(kA, frame);
+  server.settle();
+  server.sync();
+  const Reply reply = server.must_take(kA);
+  CHECK(reply.header.err == Code::Ok);
+  CHECK(reply.body == null_path);
+}
+
 TEST_CASE("sync: echoes the path behind earlier writes, in its place") {
   StandaloneReplica server;
   server.client(kA);

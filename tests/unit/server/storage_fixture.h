@@ -7,6 +7,7 @@
 #include "base/ensure.h"
 #include "server/storage/disk_worker.h"
 #include "tests/support/sim_files.h"
+#include "znode/checkpoint_keys.h"
 #include "znode/node.h"
 
 namespace quorate::test {
@@ -46,7 +47,18 @@ inline znode::CheckpointBatch tree_as_of(Zxid zxid, std::size_t nodes = 3,
                                          std::size_t data_bytes = 20) {
   znode::DataTree tree = make_tree(zxid, nodes, data_bytes);
   tree.mark_all_dirty();
-  return znode::encode_checkpoint(tree, Zxid{});
+  znode::CheckpointBatch batch = znode::encode_checkpoint(tree, Zxid{});
+  // Made of a tree that knows of no checkpoint before, but written over one: the chain begins here.
+  const auto forget = [&](Zxid before) {
+    if (before < zxid) batch.entries.push_back({znode::chain_key(before), std::nullopt});
+  };
+  for (std::uint32_t epoch = 0; epoch <= zxid.epoch(); ++epoch) {
+    for (std::uint32_t counter = 0; counter < 1000; ++counter) {
+      forget(Zxid::make(epoch, counter));
+    }
+  }
+  for (std::int64_t near = 1; near <= 1000; ++near) forget(Zxid{zxid.value - near});
+  return batch;
 }
 
 inline bool holds_tree_as_of(const znode::DataTree& tree, Zxid zxid, std::size_t nodes = 3,

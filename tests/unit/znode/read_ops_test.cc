@@ -53,6 +53,10 @@ TEST_CASE("getChildren: names in byte order, whatever the order of creates and d
   REQUIRE(f.read_raw(OpCode::GetAllChildrenNumber, encode_all(PathRequest{"/"}), f.body) ==
           Code::Ok);
   CHECK(load_be<std::int32_t>(f.body.data()) == 6);
+  // The same node under its other name counts itself, as with ZooKeeper.
+  REQUIRE(f.read_raw(OpCode::GetAllChildrenNumber, encode_all(PathRequest{""}), f.body) ==
+          Code::Ok);
+  CHECK(load_be<std::int32_t>(f.body.data()) == 7);
 }
 
 TEST_CASE("getACL: READ or ADMIN; digests are masked without ADMIN") {

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Pages against the program: docs/reference/configuration.md is what `quorate-server --keys` prints, and
+docs/compatibility.md has a row for each key, operation, word and command, "works" only with a test that
+names it.
+
+usage: scripts/check_docs.py [--write]     --write renews the reference
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs" / "reference" / "configuration.md"
+PAGE = ROOT / "docs" / "compatibility.md"
+SERVER = ROOT / "build" / "release" / "bin" / "quorate-server"
+HEAD = """# Configuration keys
+
+Made by `quorate-server --keys`; renewed by `scripts/check_docs.py --write`. A key may stand in `zoo.cfg`, in
+the environment under the name given here, or as `-Dkey=value` on the command line, which wins.
+
+"""
+STATES = {"works", "differs", "no effect", "untested", "refused", "not yet"}
+
+
+def fail(faults):
+    for fault in faults:
+        print(fault)
+    sys.exit(1 if faults else 0)
+
+
+def rows_of(page):
+    """(section, name, state, tests) of each row of a table with those columns."""
+    section = ""
+    for line in page.splitlines():
+        if line.startswith("## "):
+            section = line[3:].strip()
+        cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        if not line.startswith("| `") or len(cells) < 3:
+            continue
+        for name in re.findall(r"`([^`]+)`", cells[0]):
+            yield section, name, cells[1], re.findall(r"`(tests/[^`]+)`", cells[2])
+
+
+def words_in(path, pattern):
+    return set(re.findall(pattern, (ROOT / path).read_text()))
+
+
+def check_rows(keys):
+    faults, seen = [], {}
+    for section, name, state, tests in rows_of(PAGE.read_text()):
+        seen.setdefault(section, set()).add(name)
+        if state not in STATES:
+            faults.append(f"{PAGE.name}: {name}: state {state!r}, expected one of {sorted(STATES)}")
+        if state == "works" and not tests:
+            faults.append(f"{PAGE.name}: {name} works, but no test is named")
+        for test in tests:
+            path = ROOT / test
+            if not path.exists():
+                faults.append(f"{PAGE.name}: {name}: {test} does not exist")
+            elif section == "Configuration keys" and name not in path.read_text():
+                faults.append(f"{PAGE.name}: {name}: {test} does not mention it")
+    wanted = {
+        "Configuration keys": keys,
+        "Operations": words_in("znode/ops/table.cc", r'OpCode::\w+, "(\w+)"')
+        | {name for path in (ROOT / "znode" / "ops").glob("*.cc")
+           for name in re.findall(r'OpCode::\w+, "(\w+)"', path.read_text())} - {"error"},
+        "Four-letter words": words_in("server/admin/command_table.cc", r'\.word = "(\w{4})"'),
+        "Admin commands": words_in("server/admin/command_table.cc", r'\.name = "(\w+)"'),
+    }
+    for section, names in wanted.items():
+        for name in sorted(names - seen.get(section, set()) - {"createSession"}):
+            faults.append(f"{PAGE.name}: {section}: no row for {name}")
+    return faults
+
+
+def main():
+    made = HEAD + subprocess.run([str(SERVER), "--keys"], capture_output=True, text=True, check=True).stdout
+    if "--write" in sys.argv[1:]:
+        REFERENCE.parent.mkdir(exist_ok=True)
+        REFERENCE.write_text(made)
+    faults = []
+    if not REFERENCE.exists() or REFERENCE.read_text() != made:
+        faults.append(f"{REFERENCE.relative_to(ROOT)} is not what the program prints: scripts/check_docs.py --write")
+    fail(faults + check_rows(set(re.findall(r"^\| `([^`]+)` \|", made, re.M))))
+
+
+if __name__ == "__main__":
+    main()
