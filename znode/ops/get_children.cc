@@ -50,7 +50,9 @@ Code read_all_children_number(const ReadContext& context, const PathRequest& req
   const Node* node = context.tree.find(request.path);
   if (node == nullptr) return Code::NoNode;
   if (!may_read(context, *node)) return Code::NoAuth;
-  std::int32_t count = 0;
+  // ZooKeeper keeps the root under two names, "" and "/", and counts what starts with the given
+  // path and a slash: asked for the empty path it counts the root as well.
+  std::int32_t count = request.path.empty() ? 1 : 0;
   std::vector<const Node*> todo{node};
   while (!todo.empty()) {
     const ChildRange children = todo.back()->children();
