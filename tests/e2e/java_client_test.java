@@ -286,11 +286,43 @@ class JavaClientTest {
     events.next("NodeDeleted /stay/mine");
   }
 
+  /** Creates nodes one by one whatever happens to the servers; the session and all of them stay. */
+  static void write(String hosts, int count) throws Exception {
+    Events events = new Events();
+    ZooKeeper zk = connect(hosts, events);
+    final long session = zk.getSessionId();
+    make(zk, "/jw", CreateMode.PERSISTENT, null, -1);
+    make(zk, "/jw-mine", CreateMode.EPHEMERAL, null, -1);
+    zk.exists("/jw-last", events);
+    for (int n = 0; n < count; ++n) {
+      for (boolean done = false; !done; ) {
+        try {
+          make(zk, "/jw/" + n, CreateMode.PERSISTENT, null, -1);
+          done = true;
+        } catch (KeeperException.NodeExistsException error) {
+          done = true;  // The lost reply was of a write that had happened.
+        } catch (KeeperException.ConnectionLossException error) {
+          events.state(KeeperState.SyncConnected);
+        }
+      }
+      if (n == 20) System.out.println("ready");
+    }
+    make(zk, "/jw-last", CreateMode.PERSISTENT, null, -1);
+    events.next("NodeCreated /jw-last");
+    equal(count, zk.getChildren("/jw", false).size());
+    equal(session, zk.getSessionId());
+    equal(session, zk.exists("/jw-mine", false).getEphemeralOwner());
+    check(!events.states.contains(KeeperState.Expired), "the session was lost");
+    zk.close();
+  }
+
   public static void main(String[] arguments) throws Exception {
     if (arguments[1].equals("operations")) {
       operations(arguments[0]);
-    } else {
+    } else if (arguments[1].equals("stay")) {
       stay(arguments[0]);
+    } else {
+      write(arguments[0], 2000);
     }
     System.exit(0);
   }

@@ -7,6 +7,8 @@ One dialogue is held with three servers at once: Quorate alone, a follower of th
 are renumbered by rank and times, session ids and addresses have become words. QUORATE_ORACLE=1 asks
 ZooKeeper alone.
 """
+import base64
+import hashlib
 import pathlib
 import re
 import subprocess
@@ -18,7 +20,11 @@ from ensemble import (PATIENCE_S, ZOOKEEPER_CLASSPATH, Ensemble, Missed,  # noqa
                       run_tests)
 
 CLI = "/usr/share/zookeeper/bin/zkCli.sh"
-SETTINGS = {"extendedTypesEnabled": "true", "enforceQuota": "true"}
+SETTINGS = {
+    "extendedTypesEnabled": "true", "enforceQuota": "true",
+    "DigestAuthenticationProvider.superDigest": "super:" + base64.b64encode(
+        hashlib.sha1(b"super:secret").digest()).decode(),
+}
 # The client's own noise, not an answer of the server.
 NOISE = re.compile(r"SLF4J:|Connecting to |Welcome to ZooKeeper|JLine support|$")
 STAT_WORDS = ("cZxid", "ctime", "mZxid", "mtime", "pZxid", "cversion", "dataVersion", "aclVersion",
@@ -59,14 +65,20 @@ class Cli:
                     or not condition():
                 raise Missed(f"{self.address}: {what}; lines {self.lines}, events {self.events}")
 
+    def tell(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+
+    def until_event(self, wanted):
+        self._wait(wanted, lambda: self.events[-1] == f"WatchedEvent {wanted} type:None path:null")
+
     def say(self, command, events=0):
         """The lines `command` printed. Its end is known by an answer about a node that is not there,
         asked next on the same connection; then by `events` more events."""
         self.commands += 1
         marker = f"/end-of-{self.commands}"
         wanted = len(self.events) + events
-        self.process.stdin.write(f"{command}\nget {marker}\n")
-        self.process.stdin.flush()
+        self.tell(f"{command}\nget {marker}")
 
         def over():
             return any(marker in line and "get " not in line for line in self.lines)
@@ -77,8 +89,7 @@ class Cli:
         return [line for line in answer if marker not in line or "get " in line]
 
     def quit(self):
-        self.process.stdin.write("quit\n")
-        self.process.stdin.flush()
+        self.tell("quit")
         self.process.stdin.close()
         code = self.process.wait(PATIENCE_S)
         self.thread.join(PATIENCE_S)
@@ -231,6 +242,11 @@ DIALOGUE = [
     # Whole subtrees.
     ("deleteall /q", ""),
     ("deleteall /none", "Node does not exist: /none"),
+    ("get /d/ip", "Insufficient permission : /d/ip"),
+    ("addauth digest super:secret", ""),
+    ("get /d/ip", "y"),
+    ("setAcl /d/ip world:anyone:r", ""),
+    ("set /d/ip z", ""),
     ("delete /d/ip", ""),
     ("deleteall -b 3 /d", ""),
     ("ls /d", "Node does not exist: /d"),
@@ -318,6 +334,29 @@ def check(boxes):
     assert not faults, "\n" + "\n".join(faults)
 
 
+def single_commands_tell_by_their_exit_code():
+    with Ensemble(["quorate"], SETTINGS) as ensemble:
+        ensemble.start()
+        for words, code, answer in (("create /one x", 0, "Created /one"),
+                                    ("get /none", 1, "Node does not exist: /none")):
+            done = subprocess.run([CLI, "-server", ensemble.connect, *words.split()], text=True,
+                                  capture_output=True, timeout=PATIENCE_S)
+            assert done.returncode == code and answer in done.stdout + done.stderr, (words, done)
+
+
+def a_login_of_no_scheme_ends_that_connection_only():
+    with Ensemble(["quorate"], SETTINGS) as ensemble:
+        ensemble.start()
+        cli = Cli(ensemble.connect)
+        assert cli.say("create -e /mine x") == ["Created /mine"]
+        cli.tell("addauth nosuch word")
+        cli.until_event("state:AuthFailed")
+        cli.tell(f"connect {ensemble.connect}")
+        cli.until_event("state:SyncConnected")
+        assert cli.say("create /other x") == ["Created /other"]
+        cli.quit()
+
+
 PROGRAM = pathlib.Path(__file__).with_suffix(".java")
 CLASSPATH = ZOOKEEPER_CLASSPATH + "".join(f":/usr/share/java/zookeeper-{jar}.jar"
                                           for jar in ("recipes-lock", "recipes-queue"))
@@ -328,6 +367,15 @@ def program(hosts, mode):
     return subprocess.Popen(["java", "-Dzookeeper.extendedTypesEnabled=true", "-Dlog4j.configuration=none",
                              "-cp", CLASSPATH, str(PROGRAM), hosts, mode],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def until_ready(process):
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line == "ready\n":
+            return
+    raise AssertionError("".join(lines))
 
 
 def finish(process):
@@ -351,14 +399,27 @@ def all_is_kept_across_a_restart():
     with Ensemble(["quorate"], SETTINGS) as ensemble:
         ensemble.start()
         process = program(ensemble.connect, "stay")
-        for line in process.stdout:
-            if line == "ready\n":
-                break
+        until_ready(process)
         ensemble[1].kill()
         ensemble[1].start()
         finish(process)
 
 
+def leader_killed_while_it_writes():
+    with Ensemble(["quorate"] * 3, SETTINGS) as ensemble:
+        ensemble.start()
+        process = program(ensemble.connect, "write")
+        until_ready(process)
+        for _ in range(2):
+            killed = ensemble.wait_serving().kill()
+            ensemble.wait_serving(count=2)
+            killed.start()
+        finish(process)
+        ensemble.wait_serving()
+        ensemble.wait_equal_zxid()
+
+
 if __name__ == "__main__":
-    run_tests([one_dialogue_with_three_servers, program_does_what_the_shell_does_not,
-               all_is_kept_across_a_restart])
+    run_tests([one_dialogue_with_three_servers, single_commands_tell_by_their_exit_code,
+               a_login_of_no_scheme_ends_that_connection_only, program_does_what_the_shell_does_not,
+               all_is_kept_across_a_restart, leader_killed_while_it_writes])
