@@ -57,7 +57,7 @@ Reply Model::read_node(const Operation& operation, const Asker& asker) {
     }
     return {Code::Ok, encode_all(GetAclResponse{shown, stat})};
   }
-  std::int32_t below = 0;
+  std::int32_t below = operation.path.empty() ? 1 : 0;  // By this name the root counts itself.
   for (const auto& [other, unused] : nodes_) {
     below += other != "/" && (path == "/" || other.starts_with(path + "/"));
   }
