@@ -94,7 +94,6 @@ class Generator {
   Request get_ephemerals(int slot);
   Request who_am_i(int slot);
   Request reconfig(int slot);
-  Request sasl(int slot);
   Request quota_node(int slot);
 
   Request create_at(OpCode op, const std::string& path, std::int32_t flags);

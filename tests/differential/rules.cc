@@ -189,6 +189,9 @@ void Normaliser::watch_query(int slot, const Request& request, Item& oracle, Ite
   } else if (request.op == static_cast<std::int32_t>(OpCode::CheckWatches) && oracle.err == 0 &&
              ours.err == kNoWatcher && (below_recursive(slot, path) || anybody_watches(path))) {
     used = RuleId::AncestorWatch;
+  } else if (request.op == static_cast<std::int32_t>(OpCode::CheckWatches) &&
+             oracle.err == kMarshalling && ours.err == kNoWatcher && !path.starts_with('/')) {
+    used = RuleId::AncestorWatch;  // On its way up from such a path the older server stumbles.
   } else if (ours_answers &&
              (is_uncertain(slot, path) || (kinds & (kPersistent | kRecursive)) != 0)) {
     used = RuleId::WatchModes;
