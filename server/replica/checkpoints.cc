@@ -45,8 +45,9 @@ void Checkpoints::renew_if_due(znode::DataTree& tree, Zxid fuzzy_until, std::int
                 static_cast<double>(log_bytes_) / static_cast<double>(limits_.log_bytes),
                 static_cast<double>(records_) / static_cast<double>(limits_.records)});
   if (!in_flight_.empty()) disk_.hurry_checkpoint(due);
-  // Behind with the last one: slices follow each other without a pause.
-  if (now_ms < not_before_ms_ && (from_scratch_ || due < 1)) return;
+  // Behind with the last one, or a learner waits: slices follow each other without a pause.
+  const bool pauses = from_scratch_ || (due < 1 && !awaited());
+  if (now_ms < not_before_ms_ && pauses) return;
   if (!znode::checkpoint_under_way(tree)) {
     if (!in_flight_.empty() || (due < 1 && !wanted_ && !from_scratch_)) return;
     begin_renewal(tree, fuzzy_until);
@@ -54,6 +55,16 @@ void Checkpoints::renew_if_due(znode::DataTree& tree, Zxid fuzzy_until, std::int
   if (disk_.checkpoint_backlog() >= kBacklogMax) return;
   not_before_ms_ = now_ms + kSlicePauseMs;
   disk_.checkpoint(znode::next_portion(tree, limits_.slice));
+}
+
+bool Checkpoints::awaited() const {
+  return std::any_of(sendings_.begin(), sendings_.end(),
+                     [this](const auto& one) { return waits(one.second); });
+}
+
+bool Checkpoints::hurries(const znode::DataTree& tree) const {
+  const bool may_go_on = znode::checkpoint_under_way(tree) || (wanted_ && in_flight_.empty());
+  return awaited() && may_go_on && !from_scratch_ && disk_.checkpoint_backlog() < kBacklogMax;
 }
 
 void Checkpoints::begin_renewal(znode::DataTree& tree, Zxid fuzzy_until) {
@@ -147,8 +158,7 @@ std::optional<consensus::TransferDone> Checkpoints::advance(LinkId link, Sending
     if (!piece.bytes.empty()) links_.send_raw(link, std::move(piece.bytes));
     if (piece.last) return consensus::TransferDone{link, piece.zxid, /*ok=*/true};
   }
-  bool waits_for_checkpoint = !exists_ || current_ < sending.least;
-  if (waits_for_checkpoint) {
+  if (waits(sending)) {
     sending.moved_ms = now_ms;
     return std::nullopt;
   }

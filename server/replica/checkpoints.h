@@ -41,6 +41,9 @@ class Checkpoints {
   /// At an orderly stop: all that is left, without slices.
   void renew_at_once(znode::DataTree& tree, Zxid fuzzy_until);
   bool writing() const { return !in_flight_.empty(); }
+  /// A learner waits for a checkpoint, and its next slice may be encoded: the driver calls
+  /// renew_if_due() again before it rests.
+  bool hurries(const znode::DataTree& tree) const;
   /// Answer of the disk; the caller tells consensus. False: it was of a tree that has been
   /// replaced.
   bool on_checkpointed(Zxid zxid);
@@ -73,6 +76,8 @@ class Checkpoints {
     bool started = false;  ///< SNAP has been sent.
     std::optional<Piece> piece;
   };
+  bool awaited() const;
+  bool waits(const Sending& sending) const { return !exists_ || current_ < sending.least; }
   std::optional<consensus::TransferDone> advance(LinkId link, Sending& sending, std::int64_t now_ms,
                                                  Zxid fuzzy_until);
 

@@ -367,6 +367,13 @@ void Replica::Impl::continue_install() {
                      znode::next_portion(installing->tree, options.install_slice));
 }
 
+/// A whole tree is on its way, to or from a learner: the next slice need not wait for a tick.
+bool Replica::Impl::tree_in_slices() const {
+  if (!installing) return !stopped && checkpoints.hurries(tree);
+  return znode::checkpoint_under_way(installing->tree) &&
+         ports.disk.checkpoint_backlog() < options.install_slice.bytes;
+}
+
 void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
   if (!installing || installing->link != link) return;
   Install install = *std::exchange(installing, std::nullopt);
@@ -477,12 +484,13 @@ void Replica::pump() {
 }
 
 bool Replica::has_more() const {
-  return impl_->connections.has_slices();
+  return impl_->connections.has_slices() || impl_->tree_in_slices();
 }
 
 void Replica::pump_more() {
   impl_->connections.tell_slice(impl_->ports.clients);
   impl_->connections.flush(impl_->ports.clients);
+  if (impl_->tree_in_slices()) impl_->pump();
 }
 
 void Replica::stop() {

@@ -79,6 +79,7 @@ struct Replica::Impl {
   void close_silent_trees();
   void start_install();
   void continue_install();
+  bool tree_in_slices() const;
   void on_installed(LinkId link, Zxid zxid, bool ok);
   void flush();
   Zxid fuzzy_until() const { return std::max(recovered_fuzzy_until, peer.fuzzy_until()); }
