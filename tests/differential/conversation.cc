@@ -94,6 +94,7 @@ Difference Conversation::refused_by_ours(int index, const Request& request, bool
   if (item.err != -6 || item.fields.size() != 3)
     return "ours: " + item.shown() + " to " + request.what;
   link.packets().pop_front();
+  rules_.use(closes ? RuleId::CheckAlone : RuleId::DeleteContainer);
   if (!closes) return settle(index, {}, /*unordered=*/false, generator);
   drop(index);
   return settle(-1, {}, /*unordered=*/false, generator);
@@ -114,6 +115,17 @@ Difference Conversation::settle(int index, std::vector<Request> requests, bool u
              std::to_string(replies_in(*links[0])) + ", ours " +
              std::to_string(replies_in(*links[1])) + " of " + std::to_string(requests.size());
     }
+  }
+  // Who was told to go is going: a ping would only race with the end of the connection.
+  const auto dismissed = [](Link* link) {
+    constexpr std::int32_t kUnimplemented = -6, kAuthFailed = -115;
+    if (link->packets().empty() || link->packets().back().size() < 16) return false;
+    const auto err = load_be<std::int32_t>(link->packets().back().data() + 12);
+    const auto zxid = load_be<std::int64_t>(link->packets().back().data() + 4);
+    return (err == kUnimplemented && zxid == -1) || err == kAuthFailed;
+  };
+  if (links.size() == 2 && dismissed(links[0]) && dismissed(links[1])) {
+    wait_until(links, [&] { return links[0]->closed() && links[1]->closed(); });
   }
   Difference found = barrier(requests.empty() ? "" : requests.back().what);
   // Who speaks comes first: what others see follows from what it was answered.

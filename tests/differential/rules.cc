@@ -229,7 +229,10 @@ void Normaliser::reply(int slot, const Request& request, Item& oracle, Item& our
   if (op == OpCode::Exists && oracle.err == 0 && ours.err == kNoAuth) {
     const auto asked = decode_all<PathWatchRequest>(request.body);
     // The older server has set the watch, which may fire once the list is another.
-    if (asked && asked->watch) watches_[slot].uncertain.emplace(asked->path, false);
+    if (asked && asked->watch) {
+      watches_[slot].uncertain.emplace(asked->path, false);
+      watches_[slot].on.try_emplace(asked->path, 0U);
+    }
     keep_header(oracle);
     keep_header(ours);
     return use(RuleId::ExistsRead);
