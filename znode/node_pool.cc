@@ -1,5 +1,8 @@
 #include "znode/node_pool.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -16,17 +19,17 @@
 namespace quorate::znode {
 namespace {
 
-/// A little less than the alignment, so that the heap can lay pages side by side with its own
-/// bookkeeping between them.
-constexpr std::size_t kHeapGap = 64;
+/// Pages are asked of the system many at once, from a few for a small tree on. The heap would
+/// leave a hole beside every aligned page.
+constexpr std::size_t kFirstExtentPages = 4;
+constexpr std::size_t kMostExtentPages = 64;
 
 }  // namespace
 
 NodePool::~NodePool() {
-  for (Page* page : pages_) {
-    if (page == nullptr) continue;
-    ASAN_UNPOISON_MEMORY_REGION(page, kPageBytes - kHeapGap);
-    std::free(page);
+  for (const Extent& extent : extents_) {
+    ASAN_UNPOISON_MEMORY_REGION(extent.begin, extent.bytes);
+    ::munmap(extent.begin, extent.bytes);
   }
   for (std::byte* piece : large_) std::free(piece);
 }
@@ -38,7 +41,7 @@ PoolRef NodePool::ref_of(const void* piece) {
 }
 
 bool NodePool::has_room(const Page& page) {
-  return page.free != 0 || (page.fresh + page.units) * kUnit <= kPageBytes - kHeapGap;
+  return page.free != 0 || (page.fresh + page.units) * kUnit <= kPageBytes;
 }
 
 PoolRef NodePool::allocate(std::size_t size) {
@@ -93,15 +96,13 @@ NodePool::Page& NodePool::open_page(std::size_t size_class) {
     ENSURE(number < (1U << (32 - kUnitBits)));  // 32 GB of small pieces.
     pages_.push_back(nullptr);
   }
-  void* memory = nullptr;
-  if (posix_memalign(&memory, kPageBytes, kPageBytes - kHeapGap) != 0) throw std::bad_alloc();
-  auto* page = new (memory) Page{.pool = this,
-                                 .number = number,
-                                 .units = static_cast<std::uint32_t>(size_class),
-                                 .fresh = sizeof(Page) / kUnit};
+  auto* page = new (take_page()) Page{.pool = this,
+                                      .number = number,
+                                      .units = static_cast<std::uint32_t>(size_class),
+                                      .fresh = sizeof(Page) / kUnit};
   static_assert(sizeof(Page) % kUnit == 0);
   pages_[number] = page;
-  ASAN_POISON_MEMORY_REGION(page + 1, kPageBytes - kHeapGap - sizeof(Page));
+  ASAN_POISON_MEMORY_REGION(page + 1, kPageBytes - sizeof(Page));
   list(*page);
   return *page;
 }
@@ -110,8 +111,32 @@ void NodePool::close_page(Page& page) {
   unlist(page);
   pages_[page.number] = nullptr;
   spare_numbers_.push_back(page.number);
-  ASAN_UNPOISON_MEMORY_REGION(&page, kPageBytes - kHeapGap);
-  std::free(&page);
+  ASAN_UNPOISON_MEMORY_REGION(&page, kPageBytes);
+  // The address stays ours, the memory goes back.
+  ::madvise(&page, kPageBytes, MADV_DONTNEED);
+  free_pages_.push_back(reinterpret_cast<std::byte*>(&page));
+}
+
+std::byte* NodePool::take_page() {
+  if (free_pages_.empty()) take_extent();
+  std::byte* page = free_pages_.back();
+  free_pages_.pop_back();
+  return page;
+}
+
+void NodePool::take_extent() {
+  const std::size_t pages = std::clamp(pages_.size(), kFirstExtentPages, kMostExtentPages);
+  // One more than wanted, because the system aligns to less than a page of ours.
+  const std::size_t bytes = (pages + 1) * kPageBytes;
+  void* begin = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED) throw std::bad_alloc();
+  extents_.push_back({begin, bytes});
+  const auto address = reinterpret_cast<std::uintptr_t>(begin);
+  const std::uintptr_t first = (address + kPageBytes - 1) & ~std::uintptr_t{kPageBytes - 1};
+  // The lowest address is handed out first.
+  for (std::size_t i = pages; i-- > 0;) {
+    free_pages_.push_back(reinterpret_cast<std::byte*>(first + i * kPageBytes));
+  }
 }
 
 void NodePool::list(Page& page) {

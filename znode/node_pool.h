@@ -70,12 +70,21 @@ class NodePool {
   }
   static bool has_room(const Page& page);
 
+  struct Extent {
+    void* begin;
+    std::size_t bytes;
+  };
+
+  std::byte* take_page();
+  void take_extent();
   Page& open_page(std::size_t size_class);
   void close_page(Page& page);
   void list(Page& page);
   void unlist(Page& page);
   PoolRef allocate_large(std::size_t size);
 
+  std::vector<Extent> extents_;
+  std::vector<std::byte*> free_pages_;
   std::vector<Page*> pages_;
   std::vector<std::uint32_t> spare_numbers_;
   /// By class: the first page with room; kNoPage is stored as one more than it, so that 0 is none.
