@@ -1,4 +1,5 @@
 // quorate-server: see usage_text() in server/config/command_line.cc.
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -73,6 +74,10 @@ int carry_out(const CommandLine& line) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  // Whole batches of a checkpoint go back to the system when they are freed, and the threads of the
+  // disk share one heap of their own: what stays is the tree.
+  ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  ::mallopt(M_ARENA_MAX, 2);
   const CommandLine line =
       parse_command_line(std::vector<std::string>(arguments + 1, arguments + count));
   if (!line.wrong.empty()) {

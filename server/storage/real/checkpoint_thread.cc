@@ -1,5 +1,6 @@
 #include "server/storage/real/checkpoint_thread.h"
 
+#include <malloc.h>
 #include <pthread.h>
 
 #include <algorithm>
@@ -165,6 +166,8 @@ void CheckpointThread::answer(Zxid zxid, std::uint64_t installs, ErrorCode error
   if (error) return refused(zxid, installs, error);
   if (unwritten_) log::info("checkpoint_written_again zxid=" + to_string(zxid));
   unwritten_.reset();
+  // What its portions took goes back to the system.
+  ::malloc_trim(0);
   answers_.on_checkpointed(zxid);
 }
 
