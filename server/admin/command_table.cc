@@ -84,7 +84,7 @@ const CommandRow kRows[] = {
     {.word = "ruok", .name = "ruok", .while_not_serving = true, .text = imok, .json = nothing_more, .help = "Whether the process is alive."},
     {.word = "srvr", .name = "server_stats", .aliases = {"srvr"}, .wants = kMetrics, .text = text::srvr, .json = json::server_stats, .help = "Figures of the server."},
     {.word = "stmk", .name = "set_trace_mask", .aliases = {"stmk"}, .while_not_serving = true, .text = mask_text, .json = json::trace_mask, .act = set_mask, .fault = mask_fault, .help = "Sets the trace mask (?traceMask=n), which has no effect."},
-    {.name = "snapshot", .aliases = {"snap"}, .rights = CommandRights::Root, .help = "The tree as a snapshot file of ZooKeeper."},
+    {.name = "snapshot", .aliases = {"snap"}, .rights = CommandRights::Root, .page = CommandPage::Snapshot, .help = "The tree as a snapshot file of ZooKeeper."},
     {.word = "srst", .name = "stat_reset", .aliases = {"srst"}, .text = server_reset, .json = nothing_more, .act = reset_server, .help = "Resets statistics and metrics."},
     {.word = "stat", .name = "stats", .aliases = {"stat"}, .wants = kMetrics | kConnections, .text = text::stat, .json = json::stats, .help = "Figures of the server and its connections."},
     {.name = "system_properties", .aliases = {"sysp"}, .while_not_serving = true, .json = json::system_properties, .help = "All settings."},

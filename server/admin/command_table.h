@@ -26,6 +26,12 @@ enum class CommandRights {
   Root,    ///< All five bits on "/" (configuration.md section 9).
 };
 
+/// What the command is answered by over HTTP.
+enum class CommandPage {
+  Json,      ///< `json`; nullptr: not available.
+  Snapshot,  ///< The tree as a file.
+};
+
 struct CommandRow {
   std::string_view word = {};        ///< Empty: no four-letter word.
   std::string_view name = {};        ///< Of the HTTP command; empty: none.
@@ -40,6 +46,7 @@ struct CommandRow {
   std::string_view (*fault)(const Parameters& parameters) = nullptr;
   CommandMethod method = CommandMethod::Get;
   CommandRights rights = CommandRights::Nobody;
+  CommandPage page = CommandPage::Json;
   const char* help = "";
 };
 

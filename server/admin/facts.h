@@ -9,8 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "server/admin/rights.h"
 #include "server/replica/metrics.h"
 #include "server/replica/status.h"
+#include "server/replica/tree_sink.h"
 #include "znode/quota.h"
 #include "znode/watch_table.h"
 
@@ -63,6 +65,9 @@ class AdminSource {
   virtual void reset_statistics() = 0;             ///< srst.
   virtual void reset_connection_statistics() = 0;  ///< crst.
   virtual void set_trace_mask(std::int64_t mask) = 0;
+  virtual Admission admit(const AdminCaller& caller) = 0;
+  /// Replica::copy_tree().
+  virtual bool copy_tree(std::shared_ptr<TreeSink> sink) = 0;
 };
 
 /// ZooKeeper's default; kept and shown, without effect.

@@ -7,6 +7,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
@@ -20,6 +21,7 @@
 
 #include "server/admin/http_routes.h"
 #include "server/admin/prometheus.h"
+#include "server/admin/tree_spool.h"
 #include "server/admin/version.h"
 #include "server/log/log.h"
 
@@ -36,6 +38,9 @@ constexpr std::uint32_t kHeaderBytesMax = 8 * 1024;
 constexpr std::size_t kConfigTextMax = 256 * 1024;
 /// After so long without an answer of the event loop the server counts as hanging.
 constexpr std::chrono::seconds kLoopPatience{2};
+/// For a copy of the tree; on a disk that is full the wait for one may have no end.
+constexpr std::chrono::minutes kCopyPatience{10};
+constexpr std::size_t kSentAtOnce = 256u << 10;
 /// Out of descriptors or memory: a pause instead of a spin.
 constexpr std::chrono::milliseconds kAcceptPause{500};
 
@@ -61,8 +66,11 @@ struct Port {
 /// What sessions share. Held by each of them, because a job on the event loop may be the last to
 /// let go of one.
 struct HttpServer::Core : std::enable_shared_from_this<HttpServer::Core> {
-  Core(const Config& given, AskLoop ask_loop)
-      : config(given), ask(std::move(ask_loop)), config_text(read_config_text(given.file)) {}
+  Core(const Config& given, AskLoop ask_loop, OpenSnapshotFile open_file)
+      : config(given),
+        ask(std::move(ask_loop)),
+        open_snapshot_file(std::move(open_file)),
+        config_text(read_config_text(given.file)) {}
 
   std::unique_ptr<Port> open(const std::string& address, std::int64_t number,
                              const std::string& keys);
@@ -74,7 +82,10 @@ struct HttpServer::Core : std::enable_shared_from_this<HttpServer::Core> {
 
   const Config& config;
   const AskLoop ask;
+  const OpenSnapshotFile open_snapshot_file;
   const std::string config_text;
+  bool copying = false;  ///< One copy of the tree at a time.
+  std::optional<std::chrono::steady_clock::time_point> last_copy;
   asio::io_context io{1};
   std::unique_ptr<Port> admin, metrics;
   std::set<std::shared_ptr<HttpSession>> sessions;  ///< The admin thread's.
@@ -102,10 +113,23 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void on_header();
   void ask(unsigned wants);
   void on_facts(std::uint64_t question, AdminFacts facts);
+  void wait(std::chrono::seconds limit);
   void on_silence();
+  bool is_head() const;
   void answer(http::status status, const char* type, std::string body);
   void answer_command(const CommandRow& row, const AdminFacts& facts);
   void write();
+
+  // ---- The command snapshot --------------------------------------------------------------------
+  void ask_admission();
+  void on_admission(std::uint64_t question, bool serving, Admission admission);
+  bool too_soon() const;
+  void copy_tree();
+  void on_copied(ErrorCode fault);
+  void end_copy();
+  void answer_snapshot();
+  void send_snapshot();
+  void refuse(http::status status, std::string_view error);
 
   std::shared_ptr<HttpServer::Core> core_;
   beast::tcp_stream stream_;
@@ -116,9 +140,21 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   std::chrono::steady_clock::time_point reading_since_;
   Route route_;
   std::optional<Response> response_;
+  std::shared_ptr<TreeSpool> copy_;  ///< Until its file has been sent.
+  bool sends_file_ = false;          ///< Else only what is known of it.
+  bool copied_ = false;              ///< And nothing more is written to it.
+  std::optional<http::response_serializer<http::empty_body>> header_;
+  std::optional<http::response<http::empty_body>> head_;
+  std::vector<std::byte> piece_;
+  std::uint64_t sent_ = 0;
   std::uint64_t question_ = 0;  ///< An answer to an older one comes too late.
   bool keep_alive_ = false;
 };
+
+/// As Java reads a flag: anything else is false.
+bool is_true(std::string_view text) {
+  return beast::iequals(text, "true");
+}
 
 constexpr const char* kText = "text/plain; charset=utf-8";
 constexpr const char* kJson = "application/json";
@@ -146,6 +182,7 @@ void HttpSession::read() {
 
 void HttpSession::close() {
   beast::error_code ignored;
+  end_copy();
   patience_.cancel();
   stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
   stream_.close();
@@ -182,6 +219,7 @@ void HttpSession::on_header() {
     case Page::Command:
       break;
   }
+  if (route_.command->page == CommandPage::Snapshot) return ask_admission();
   if (route_.command->json == nullptr) {
     return answer(http::status::service_unavailable, kJson,
                   command_error_json(route_.command->name,
@@ -200,10 +238,7 @@ void HttpSession::on_header() {
 /// The loop copies what is wanted; everything else happens on this thread.
 void HttpSession::ask(unsigned wants) {
   const std::uint64_t question = ++question_;
-  patience_.expires_after(kLoopPatience);
-  patience_.async_wait([self = shared_from_this(), question](beast::error_code error) {
-    if (!error && question == self->question_) self->on_silence();
-  });
+  wait(kLoopPatience);
   const CommandRow* act = route_.page == Page::Command ? route_.command : nullptr;
   core_->ask([self = shared_from_this(), wants, act, question,
               parameters = route_.parameters](AdminSource& source) {
@@ -214,8 +249,20 @@ void HttpSession::ask(unsigned wants) {
   });
 }
 
+void HttpSession::wait(std::chrono::seconds limit) {
+  patience_.expires_after(limit);
+  patience_.async_wait([self = shared_from_this(), question = question_](beast::error_code error) {
+    if (!error && question == self->question_) self->on_silence();
+  });
+}
+
 void HttpSession::on_silence() {
   ++question_;
+  if (copy_) {
+    end_copy();
+    return refuse(http::status::service_unavailable,
+                  "the checkpoint could not be renewed in time; the log says why");
+  }
   answer(http::status::service_unavailable, kText, "the event loop does not answer\n");
 }
 
@@ -244,9 +291,12 @@ void HttpSession::answer_command(const CommandRow& row, const AdminFacts& facts)
   answer(http::status::ok, kJson, command_json(row, context));
 }
 
+bool HttpSession::is_head() const {
+  return parser_ && parser_->is_header_done() && parser_->get().method() == http::verb::head;
+}
+
 void HttpSession::answer(http::status status, const char* type, std::string body) {
-  const bool head =
-      parser_ && parser_->is_header_done() && parser_->get().method() == http::verb::head;
+  const bool head = is_head();
   const std::size_t size = body.size();
   response_.emplace(status, 11);
   response_->set(http::field::content_type, type);
@@ -263,6 +313,154 @@ void HttpSession::write() {
                     [self = shared_from_this()](beast::error_code error, std::size_t) {
                       if (error || !self->keep_alive_) return self->close();
                       self->read();
+                    });
+}
+
+// ---- The command snapshot ---------------------------------------------------------------------
+
+void HttpSession::refuse(http::status status, std::string_view error) {
+  answer(status, kJson, command_error_json(route_.command->name, error));
+}
+
+/// What a request may do is known on the loop, where the tree is.
+void HttpSession::ask_admission() {
+  const auto& request = parser_->get();
+  const auto header = request.find(http::field::authorization);
+  const bool missing = header == request.end();
+  AdminCaller caller;
+  if (!missing) caller.authorization = std::string(header->value());
+  beast::error_code ignored;
+  caller.address = stream_.socket().remote_endpoint(ignored).address().to_string();
+  const std::uint64_t question = ++question_;
+  wait(kLoopPatience);
+  core_->ask([self = shared_from_this(), question, missing,
+              caller = std::move(caller)](AdminSource& source) {
+    const bool serving = source.facts(kNothingMore).status.serving;
+    const Admission admission = missing   ? Admission::Missing
+                                : serving ? source.admit(caller)
+                                          : Admission::NotAuthenticated;
+    asio::post(self->core_->io, [self, question, serving, admission] {
+      self->on_admission(question, serving, admission);
+    });
+  });
+}
+
+/// The order of the answers is ZooKeeper's.
+void HttpSession::on_admission(std::uint64_t question, bool serving, Admission admission) {
+  if (question != question_ || !stream_.socket().is_open()) return;
+  ++question_;
+  patience_.cancel();
+  if (!serving) return refuse(http::status::ok, kNotServing);
+  switch (admission) {
+    case Admission::Missing:
+      return refuse(http::status::unauthorized, "Auth info is missing for the command");
+    case Admission::NotAuthenticated:
+      return refuse(http::status::unauthorized, "Not authenticated");
+    case Admission::NotAuthorized:
+      return refuse(http::status::forbidden, "Not authorized");
+    case Admission::Allowed:
+      break;
+  }
+  if (!core_->config.admin.snapshot_enabled) {
+    return refuse(http::status::service_unavailable, "admin.snapshot.enabled is false");
+  }
+  if (too_soon() || core_->copying) return refuse(http::status::too_many_requests, "");
+  core_->last_copy = std::chrono::steady_clock::now();
+  copy_tree();
+}
+
+/// ZooKeeper 3.9 counts this interval in microseconds for this command, whatever its name says.
+bool HttpSession::too_soon() const {
+  const std::chrono::microseconds interval(core_->config.admin.rate_limit_ms);
+  return core_->last_copy && std::chrono::steady_clock::now() - *core_->last_copy < interval;
+}
+
+void HttpSession::copy_tree() {
+  const auto streaming = route_.parameters.find("streaming");
+  const bool keep = streaming == route_.parameters.end() || is_true(streaming->second);
+  auto file = core_->open_snapshot_file(keep);
+  if (!file) return on_copied(file.error());
+  copy_ = std::make_shared<TreeSpool>(
+      core_->io, std::move(*file),
+      [self = shared_from_this()](ErrorCode fault) { self->on_copied(fault); });
+  sends_file_ = keep;
+  copied_ = false;
+  core_->copying = true;
+  wait(kCopyPatience);
+  core_->ask([self = shared_from_this(), copy = copy_](AdminSource& source) {
+    if (source.copy_tree(copy)) return;
+    asio::post(self->core_->io, [self, copy] {
+      const auto not_now = beast::errc::resource_unavailable_try_again;
+      if (self->copy_ == copy) self->on_copied(beast::errc::make_error_code(not_now));
+    });
+  });
+}
+
+void HttpSession::on_copied(ErrorCode fault) {
+  ++question_;
+  patience_.cancel();
+  if (!fault) {
+    core_->copying = false;
+    copied_ = true;
+    return answer_snapshot();
+  }
+  end_copy();
+  log::warn("snapshot-command-failed error=\"" + fault.message() + '"');
+  refuse(http::status::internal_server_error, "the snapshot could not be made: " + fault.message());
+}
+
+void HttpSession::end_copy() {
+  if (!copy_) return;
+  if (!copied_) core_->copying = false;
+  std::exchange(copy_, nullptr)->abandon();
+}
+
+void HttpSession::answer_snapshot() {
+  const std::uint64_t size = copy_->file().size();
+  const std::string zxid = to_string(copy_->zxid());
+  head_.emplace(http::status::ok, 11);
+  head_->set("last_zxid", zxid);
+  head_->set("snapshot_size", std::to_string(size));
+  head_->set(http::field::content_type, sends_file_ ? "application/octet-stream" : kJson);
+  head_->set(http::field::cache_control, "no-store");
+  head_->keep_alive(keep_alive_);
+  std::string text;
+  if (!sends_file_) text = command_error_json(route_.command->name, "");
+  head_->content_length(sends_file_ ? size : text.size());
+  log::info("snapshot-command zxid=" + zxid + " bytes=" + std::to_string(size));
+  const auto* begin = reinterpret_cast<const std::byte*>(text.data());
+  piece_.assign(begin, begin + text.size());
+  sent_ = 0;
+  header_.emplace(*head_);
+  stream_.expires_after(std::chrono::milliseconds(core_->config.admin.idle_timeout_ms));
+  http::async_write_header(stream_, *header_,
+                           [self = shared_from_this()](beast::error_code error, std::size_t) {
+                             if (error) return self->close();
+                             self->send_snapshot();
+                           });
+}
+
+/// Piece by piece, at the pace of whoever reads; the time limit is for each.
+void HttpSession::send_snapshot() {
+  reading_since_ = std::chrono::steady_clock::now();
+  if (copy_ && sends_file_ && !is_head()) {
+    piece_.resize(kSentAtOnce);
+    const auto read = copy_->file().read(sent_, piece_);
+    // The length has been promised: only the end of the connection can tell now.
+    if (!read) return close();
+    piece_.resize(*read);
+    sent_ += *read;
+  }
+  if (piece_.empty() || is_head()) {
+    end_copy();
+    return keep_alive_ ? this->read() : close();
+  }
+  stream_.expires_after(std::chrono::milliseconds(core_->config.admin.idle_timeout_ms));
+  asio::async_write(stream_, asio::buffer(piece_),
+                    [self = shared_from_this()](beast::error_code error, std::size_t) {
+                      if (error) return self->close();
+                      self->piece_.clear();
+                      self->send_snapshot();
                     });
 }
 
@@ -349,8 +547,8 @@ void HttpServer::Core::end_all() {
 
 // ---- The face ---------------------------------------------------------------------------------
 
-HttpServer::HttpServer(const Config& config, AskLoop ask)
-    : core_(std::make_shared<Core>(config, std::move(ask))) {}
+HttpServer::HttpServer(const Config& config, AskLoop ask, OpenSnapshotFile open_file)
+    : core_(std::make_shared<Core>(config, std::move(ask), std::move(open_file))) {}
 
 HttpServer::~HttpServer() {
   stop();

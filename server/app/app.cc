@@ -1,5 +1,6 @@
 #include "server/app/app.h"
 
+
 #include <unistd.h>
 
 #include <csignal>
@@ -11,6 +12,7 @@
 #include "consensus/input.h"
 #include "server/admin/version.h"
 #include "server/app/part_options.h"
+#include "server/app/snapshot_file.h"
 #include "server/log/log.h"
 #include "server/storage/real/leveldb_tree_store.h"
 
@@ -99,7 +101,8 @@ int App::run() {
 /// Before recovery, which may take long: a port that is taken shows at once.
 bool App::bind_ports() {
   Inbox& inbox = *this;
-  clients_ = std::make_unique<SocketClients>(io_, config_.client, config_.tls, config_.limits, inbox);
+  clients_ =
+      std::make_unique<SocketClients>(io_, config_.client, config_.tls, config_.limits, inbox);
   std::string tls_fault;
   if (!clients_->load_tls(tls_fault)) {
     fail(kExitUsage, "config " + config_.file + ": " + tls_fault);
@@ -112,9 +115,10 @@ bool App::bind_ports() {
     return false;
   }
   if (const ErrorCode error = clients_->listen_secure()) {
-    fail(kExitUnexpected, "bind-failed port=secureClient address=" +
-                              address_of(config_.client.secure_address, config_.client.secure_port) +
-                              " error=\"" + error.message() + '"');
+    fail(kExitUnexpected,
+         "bind-failed port=secureClient address=" +
+             address_of(config_.client.secure_address, config_.client.secure_port) + " error=\"" +
+             error.message() + '"');
     return false;
   }
   if (config_.ensemble.standalone) {
@@ -222,9 +226,12 @@ void App::start() {
 }
 
 void App::start_http() {
-  http_ = std::make_unique<HttpServer>(config_, [this](std::function<void(AdminSource&)> job) {
-    asio::post(io_, [this, job = std::move(job)] { job(*this); });
-  });
+  http_ = std::make_unique<HttpServer>(
+      config_,
+      [this](std::function<void(AdminSource&)> job) {
+        asio::post(io_, [this, job = std::move(job)] { job(*this); });
+      },
+      [this](bool keep) { return open_snapshot_file(files_, config_.storage.data_dir, keep); });
   http_->start();
 }
 
@@ -410,6 +417,15 @@ void App::reset_statistics() {
 }
 void App::reset_connection_statistics() {
   replica_->reset_connection_statistics();
+}
+
+Admission App::admit(const AdminCaller& caller) {
+  return admission_of(caller, replica_options(config_).auth, config_.skip_acl, replica_->tree());
+}
+bool App::copy_tree(std::shared_ptr<TreeSink> sink) {
+  const bool begun = replica_->copy_tree(std::move(sink));
+  if (begun) pump();
+  return begun;
 }
 
 std::int64_t App::now_ms() const {

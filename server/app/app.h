@@ -82,6 +82,8 @@ class App : private Inbox, private AdminSource, private Clock {
   void reset_statistics() override;
   void reset_connection_statistics() override;
   void set_trace_mask(std::int64_t mask) override { trace_mask_ = mask; }
+  Admission admit(const AdminCaller& caller) override;
+  bool copy_tree(std::shared_ptr<TreeSink> sink) override;
 
   // ---- Clock -----------------------------------------------------------------------------------
   std::int64_t now_ms() const override;
@@ -101,7 +103,7 @@ class App : private Inbox, private AdminSource, private Clock {
   std::int64_t trace_mask_ = kDefaultTraceMask;
   StartupTimes startup_;
   std::uint64_t rejected_before_ = 0;  ///< srst.
-  bool telling_ = false;  ///< A turn for Replica::pump_more() is on its way.
+  bool telling_ = false;               ///< A turn for Replica::pump_more() is on its way.
   Mailbox mailbox_;
   // In the order of building; destroyed in reverse. The replica's ports outlive it.
   std::unique_ptr<SocketClients> clients_;

@@ -72,7 +72,9 @@ void Checkpoints::begin_renewal(znode::DataTree& tree, Zxid fuzzy_until) {
   records_ = 0;
   wanted_ = false;
   znode::begin_checkpoint(tree, fuzzy_until, std::exchange(from_scratch_, false));
-  in_flight_.push_back(tree.last_applied());
+  Renewal renewal{tree.last_applied(), std::nullopt};
+  if (fuzzy_until <= renewal.zxid) renewal.digest = tree.digest();
+  in_flight_.push_back(renewal);
 }
 
 void Checkpoints::renew_at_once(znode::DataTree& tree, Zxid fuzzy_until) {
@@ -92,7 +94,8 @@ void Checkpoints::lost(znode::DataTree& tree, std::int64_t now_ms) {
 }
 
 bool Checkpoints::on_checkpointed(Zxid zxid) {
-  if (in_flight_.empty() || in_flight_.front() != zxid) return false;
+  if (in_flight_.empty() || in_flight_.front().zxid != zxid) return false;
+  if (zxid >= current_) digest_ = in_flight_.front().digest;
   in_flight_.pop_front();
   current_ = std::max(current_, zxid);
   exists_ = true;
@@ -104,8 +107,10 @@ void Checkpoints::replaced(Zxid zxid) {
   // What was on its way belonged to the generation before: it may never be answered.
   if (!in_flight_.empty()) REACHED("checkpoint overtaken by a tree");
   in_flight_.clear();
+  end_copies();
   from_scratch_ = false;
   current_ = zxid;
+  digest_.reset();
   exists_ = true;
   log_bytes_ = 0;
   records_ = 0;
@@ -117,6 +122,23 @@ void Checkpoints::begin(LinkId link, Zxid least, std::int64_t now_ms) {
   sending.moved_ms = now_ms;
   sendings_.insert_or_assign(link, std::move(sending));
   if (!exists_ || current_ < least) wanted_ = true;
+}
+
+void Checkpoints::copy(std::shared_ptr<TreeSink> sink, Zxid least, std::int64_t now_ms) {
+  const LinkId name{--last_copy_};
+  begin(name, least, now_ms);
+  sendings_.at(name).sink = std::move(sink);
+}
+
+/// The moment that copies are waited for may never come in a tree that has been replaced.
+void Checkpoints::end_copies() {
+  std::vector<LinkId> copies;
+  for (const auto& [link, sending] : sendings_) {
+    if (!sending.sink) continue;
+    sending.sink->end({});
+    copies.push_back(link);
+  }
+  for (const LinkId link : copies) drop(link);
 }
 
 void Checkpoints::on_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok) {
@@ -138,11 +160,28 @@ std::vector<consensus::TransferDone> Checkpoints::advance(std::int64_t now_ms, Z
   std::vector<consensus::TransferDone> ended;
   for (auto at = sendings_.begin(); at != sendings_.end();) {
     auto done = advance(at->first, at->second, now_ms, fuzzy_until);
-    if (done) ended.push_back(*done);
     if (done && !done->ok) disk_.drop_snapshot(done->link);
+    TreeSink* sink = at->second.sink.get();
+    if (done && sink != nullptr) sink->end({done->ok, done->zxid, at->second.digest});
+    if (done && sink == nullptr) ended.push_back(*done);
     at = done ? sendings_.erase(at) : std::next(at);
   }
   return ended;
+}
+
+void Checkpoints::send(LinkId link, Sending& sending, Piece piece, Zxid fuzzy_until) {
+  const bool first = !std::exchange(sending.started, true);
+  if (sending.sink) {
+    if (first && piece.zxid == current_) sending.digest = digest_;
+    if (!piece.bytes.empty()) sending.sink->add(std::move(piece.bytes));
+    return;
+  }
+  if (first) links_.send(link, snap_packet(piece.zxid, fuzzy_until));
+  if (!piece.bytes.empty()) links_.send_raw(link, std::move(piece.bytes));
+}
+
+bool Checkpoints::has_room(LinkId link, const Sending& sending) const {
+  return sending.sink ? sending.sink->has_room() : links_.queued_bytes(link) < kQueuedBytesMax;
 }
 
 std::optional<consensus::TransferDone> Checkpoints::advance(LinkId link, Sending& sending,
@@ -153,10 +192,13 @@ std::optional<consensus::TransferDone> Checkpoints::advance(LinkId link, Sending
     if (!piece.ok || piece.zxid < sending.least) {
       return consensus::TransferDone{link, piece.zxid, /*ok=*/false};
     }
-    if (!sending.started) links_.send(link, snap_packet(piece.zxid, fuzzy_until));
-    sending.started = true;
-    if (!piece.bytes.empty()) links_.send_raw(link, std::move(piece.bytes));
-    if (piece.last) return consensus::TransferDone{link, piece.zxid, /*ok=*/true};
+    const consensus::TransferDone done{link, piece.zxid, /*ok=*/true};
+    const bool last = piece.last;
+    send(link, sending, std::move(piece), fuzzy_until);
+    if (last) return done;
+  }
+  if (sending.sink && sending.sink->abandoned()) {
+    return consensus::TransferDone{link, sending.least, /*ok=*/false};
   }
   if (waits(sending)) {
     sending.moved_ms = now_ms;
@@ -165,8 +207,7 @@ std::optional<consensus::TransferDone> Checkpoints::advance(LinkId link, Sending
   if (now_ms - sending.moved_ms > stall_ms_) {
     return consensus::TransferDone{link, sending.least, /*ok=*/false};
   }
-  bool room = links_.queued_bytes(link) < kQueuedBytesMax;
-  if (!sending.asked && room) {
+  if (!sending.asked && has_room(link, sending)) {
     sending.asked = true;
     disk_.read_snapshot(link);
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "consensus/input.h"
 #include "consensus/ready.h"
 #include "server/replica/ports.h"
+#include "server/replica/tree_sink.h"
 #include "znode/data_tree.h"
 
 namespace quorate::server {
@@ -56,6 +58,8 @@ class Checkpoints {
   // --------------------------------------
   /// The tree sent is as of `least` or later: consensus keeps the records behind it.
   void begin(LinkId link, Zxid least, std::int64_t now_ms);
+  /// The same for somebody else than a learner.
+  void copy(std::shared_ptr<TreeSink> sink, Zxid least, std::int64_t now_ms);
   void on_piece(LinkId link, Zxid zxid, SharedBytes piece, bool last, bool ok);
   void drop(LinkId link);
   /// Sends what has come from the disk and asks for more where the link has room. Returns the
@@ -75,12 +79,22 @@ class Checkpoints {
     bool asked = false;    ///< The disk owes us a piece.
     bool started = false;  ///< SNAP has been sent.
     std::optional<Piece> piece;
+    std::shared_ptr<TreeSink> sink;       ///< Of a copy; then `link` names no connection.
+    std::optional<std::uint64_t> digest;  ///< Of the checkpoint that is being sent.
+  };
+  /// A checkpoint handed to the disk.
+  struct Renewal {
+    Zxid zxid;
+    std::optional<std::uint64_t> digest;  ///< Nothing: the tree is fuzzy.
   };
   bool awaited() const;
   bool waits(const Sending& sending) const { return !exists_ || current_ < sending.least; }
   std::optional<consensus::TransferDone> advance(LinkId link, Sending& sending, std::int64_t now_ms,
                                                  Zxid fuzzy_until);
 
+  void send(LinkId link, Sending& sending, Piece piece, Zxid fuzzy_until);
+  bool has_room(LinkId link, const Sending& sending) const;
+  void end_copies();
   void begin_renewal(znode::DataTree& tree, Zxid fuzzy_until);
 
   CheckpointLimits limits_;
@@ -89,14 +103,16 @@ class Checkpoints {
   Zxid current_;
   bool exists_;  ///< A checkpoint as of zxid 0 looks like none: then one is written first.
   std::int64_t stall_ms_;
-  bool wanted_ = false;             ///< A transfer waits for a later checkpoint.
-  bool from_scratch_ = false;       ///< The store on disk is of no use.
-  std::int64_t not_before_ms_ = 0;  ///< The next slice, or after lost() the next attempt.
-  std::int64_t retry_ms_ = 0;       ///< Pause after the next lost(); 0: none was lost lately.
-  std::deque<Zxid> in_flight_;      ///< Handed to the disk, not answered.
+  bool wanted_ = false;                  ///< A transfer waits for a later checkpoint.
+  bool from_scratch_ = false;            ///< The store on disk is of no use.
+  std::int64_t not_before_ms_ = 0;       ///< The next slice, or after lost() the next attempt.
+  std::int64_t retry_ms_ = 0;            ///< Pause after the next lost(); 0: none was lost lately.
+  std::deque<Renewal> in_flight_;        ///< Handed to the disk, not answered.
+  std::optional<std::uint64_t> digest_;  ///< Of the current one, if it was made by this process.
   std::size_t log_bytes_ = 0;
   std::int64_t records_ = 0;
   std::map<LinkId, Sending> sendings_;
+  std::int64_t last_copy_ = 0;   ///< Copies count down, links up.
   std::vector<LinkId> dropped_;  ///< The disk is to be told.
 };
 

@@ -493,6 +493,15 @@ void Replica::pump_more() {
   if (impl_->tree_in_slices()) impl_->pump();
 }
 
+bool Replica::copy_tree(std::shared_ptr<TreeSink> sink) {
+  Impl& impl = *impl_;
+  const Zxid now = impl.tree.last_applied();
+  const bool exact = impl.fuzzy_until() <= now;
+  if (!impl.serving || impl.stopped || impl.installing || !exact) return false;
+  impl.checkpoints.copy(std::move(sink), now, impl.last_tick_ms);
+  return true;
+}
+
 void Replica::stop() {
   impl_->stopped = true;
   impl_->close_all_clients();

@@ -18,6 +18,7 @@
 #include "server/replica/ports.h"
 #include "server/replica/reaper.h"
 #include "server/replica/status.h"
+#include "server/replica/tree_sink.h"
 #include "znode/auth.h"
 #include "znode/data_tree.h"
 #include "znode/op.h"
@@ -110,6 +111,10 @@ class Replica {
   /// next turn, after whatever else is ready, until this is false.
   bool has_more() const;
   void pump_more();
+
+  /// A copy of the tree as of now or a little later: the checkpoint is renewed and then read from
+  /// disk; writes go on. False: not now, this server has no tree that is exact. pump() follows.
+  bool copy_tree(std::shared_ptr<TreeSink> sink);
 
   /// Orderly stop: refuse new work, write a last checkpoint. The driver then drains Disk.
   void stop();

@@ -11,12 +11,15 @@ import re
 import socket
 import struct
 import sys
+import threading
 import time
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import ensemble as support  # noqa: E402
 from ensemble import Ensemble, four_letter, free_ports, run_tests, wait_for  # noqa: E402
 from kazoo.client import KazooClient  # noqa: E402
+from kazoo.security import make_acl, make_digest_acl  # noqa: E402
 
 ORACLE = bool(os.environ.get("QUORATE_ORACLE"))
 support.ZOOKEEPER_CLASSPATH += "".join(
@@ -235,16 +238,140 @@ def test_every_command_over_http():
         assert isinstance(monitor["avg_latency"], float) and isinstance(monitor["znode_count"], int)
 
 
+BOB = {"Authorization": "digest bob:pw"}
+
+
 def test_commands_that_change_or_copy_the_tree():
     if ORACLE:
         return
     with Alone() as alone:
         assert alone.get("/commands/mntr", method="POST", body=b"x")[0] == 500
         assert alone.get("/commands", method="TRACE")[0] == 403
-        for status in (alone.get("/commands/restore", method="POST", body=b"x")[0],
-                       alone.get("/commands/snapshot")[0]):
-            assert status in (401, 503), status
+        assert alone.get("/commands/restore", method="POST", body=b"x", headers=BOB)[0] == 503
         assert alone.client.exists("/zookeeper")
+
+
+def download(alone, query="", headers=None, name="snapshot"):
+    """Status, headers and bytes."""
+    connection = http.client.HTTPConnection("127.0.0.1", alone.admin, timeout=20)
+    try:
+        connection.request("GET", f"/commands/{name}{query}", headers=BOB if headers is None else headers)
+        answer = connection.getresponse()
+        return answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def check_seals(data):
+    """The parts of a snapshot from its end: zxid, digest, tree, each behind an Adler-32 of all before."""
+    end = len(data)
+    for length in (8, 20, None):
+        checksum, slash = struct.unpack(">q5s", data[end - 13:end])
+        assert slash == b"\0\0\0\1/" and checksum == zlib.adler32(data[:end - 13]), (end, slash)
+        if length is None:
+            break
+        end -= 13 + length
+    assert data[:4] == b"ZKSN"
+    return struct.unpack(">q", data[-21:-13])[0]
+
+
+def all_nodes(client):
+    nodes, todo = {}, ["/"]
+    while todo:
+        path = todo.pop()
+        data, stat = client.get(path)
+        nodes[path] = data, client.get_acls(path)[0], (stat.czxid, stat.mzxid, stat.pzxid, stat.ctime, stat.mtime,
+                                                       stat.version, stat.cversion, stat.ephemeralOwner)
+        todo += [path.rstrip("/") + "/" + child for child in client.get_children(path)]
+    return nodes
+
+
+def test_a_snapshot_is_a_file_that_zookeeper_starts_with():
+    if ORACLE:
+        return
+    with Alone({"admin.rateLimiterIntervalInMS": 0}) as alone:
+        client = alone.client
+        big = os.urandom(300_000)
+        client.create("/app", b"before")
+        status, headers, first = download(alone)
+        assert status == 200 and check_seals(first) == int(headers["last_zxid"], 16), headers
+        for i in range(300):
+            client.create(f"/app/{i:03}", b"%d" % i)
+        for i in range(8):
+            client.create(f"/app/big{i}", big)
+        client.create("/app/mine", b"", acl=[make_digest_acl("bob", "pw", all=True), make_acl("world", "anyone", all=True)])
+        client.create("/app/e", b"", ephemeral=True)
+        client.set("/app", b"after")
+        status, headers, data = download(alone, "?streaming=true", name="snap")
+        assert status == 200 and headers["content-type"] == "application/octet-stream", headers
+        assert int(headers["snapshot_size"]) == len(data) > 8 * len(big), headers
+        zxid = check_seals(data)
+        assert headers["last_zxid"] == hex(zxid) and zxid >= client.get("/app")[1].mzxid, headers
+        assert b"after" in data and b"before" in first
+        assert struct.unpack(">qiq", data[-54:-34])[:2] == (zxid, 2), "the digest is known"
+        status, headers, body = download(alone, "?streaming=false")
+        assert status == 200 and int(headers["snapshot_size"]) == len(data), headers
+        assert headers["last_zxid"] == hex(zxid) and json.loads(body) == {"command": "snapshot", "error": None}
+        assert not list(alone.server.data.glob("*snapshot*")), "it leaves no file"
+        ours = all_nodes(client)
+        with Ensemble(["zookeeper"], {"admin.enableServer": "false"}) as theirs:
+            folder = theirs[1].data / "version-2"
+            folder.mkdir()
+            (folder / f"snapshot.{zxid:x}").write_bytes(data)
+            theirs.start()
+            other = KazooClient(theirs.connect, timeout=10)
+            other.start(timeout=30)
+            seen = all_nodes(other)
+            other.stop()
+            other.close()
+        assert seen == ours, {path for path in seen.keys() | ours.keys() if seen.get(path) != ours.get(path)}
+
+
+def test_while_a_snapshot_is_made_writes_go_on():
+    if ORACLE:
+        return
+    with Alone({"admin.rateLimiterIntervalInMS": 0}) as alone:
+        for i in range(40):
+            alone.client.create(f"/big{i}", os.urandom(900_000))
+        done = []
+        thread = threading.Thread(target=lambda: done.append(download(alone)))
+        thread.start()
+        writes = 0
+        while thread.is_alive():
+            alone.client.set("/big0", b"%d" % writes)
+            writes += 1
+        thread.join()
+        status, headers, data = done[0]
+        assert status == 200 and check_seals(data) == int(headers["last_zxid"], 16), headers
+        assert writes > 0 and alone.client.get("/big0")[1].version == writes
+        # Whoever leaves in the middle costs nothing.
+        with socket.create_connection(("127.0.0.1", alone.admin), timeout=10) as sock:
+            sock.sendall(b"GET /commands/snapshot HTTP/1.1\r\nHost: a\r\nAuthorization: ip\r\n\r\n")
+            assert sock.recv(10)
+        assert download(alone)[0] == 200
+        assert download(alone, "?streaming=false")[0] == 200
+
+
+def test_snapshot_is_for_those_who_may_do_everything():
+    if ORACLE:
+        return
+    with Alone({"admin.rateLimiterIntervalInMS": 60_000_000}) as alone:  # Microseconds, as in ZooKeeper 3.9.
+
+        def refused(headers):
+            status, _, body = download(alone, headers=headers)
+            return status, json.loads(body)["error"]
+
+        assert refused({}) == (401, "Auth info is missing for the command")
+        for given in ("digest", "nonsense bob:pw", "digest  bob:pw", "x509"):
+            assert refused({"Authorization": given}) == (401, "Not authenticated"), given
+        alone.client.set_acls("/", [make_digest_acl("ann", "pw", all=True), make_acl("world", "anyone", read=True)])
+        assert refused(BOB) == (403, "Not authorized")
+        assert download(alone, headers={"Authorization": "digest ann:pw"})[0] == 200
+        assert refused({"Authorization": "digest ann:pw"}) == (429, None)
+        assert refused(BOB) == (403, "Not authorized"), "rights are looked at first"
+    with Alone({"admin.snapshot.enabled": "false"}, client=False) as alone:
+        assert download(alone, headers={})[0] == 401
+        assert download(alone)[0] == 503
 
 
 def test_metrics_for_prometheus():

@@ -28,6 +28,8 @@ struct FakeAdminSource : AdminSource {
   void reset_statistics() override { ++resets; }
   void reset_connection_statistics() override { ++connection_resets; }
   void set_trace_mask(std::int64_t mask) override { now.trace_mask = mask; }
+  Admission admit(const AdminCaller&) override { return Admission::NotAuthenticated; }
+  bool copy_tree(std::shared_ptr<TreeSink>) override { return false; }
 };
 
 }  // namespace quorate::server

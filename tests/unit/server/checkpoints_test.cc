@@ -18,6 +18,17 @@ struct CheckpointFixture {
   Checkpoints make(Zxid current, CheckpointLimits limits = {}) {
     return Checkpoints(limits, current, kStallMs, fake.disk, fake.links);
   }
+  struct Sink : TreeSink {
+    void add(SharedBytes piece) override { size += piece.size(); }
+    void end(const TreeCopied& copied) override { ended.push_back(copied); }
+    bool has_room() const override { return room; }
+    bool abandoned() const override { return left; }
+    std::size_t size = 0;
+    std::vector<TreeCopied> ended;
+    bool room = true, left = false;
+  };
+  std::shared_ptr<Sink> sink = std::make_shared<Sink>();
+
   static SharedBytes bytes(std::size_t count) { return SharedBytes(Bytes(count)); }
 };
 
@@ -143,6 +154,60 @@ TEST_CASE_FIXTURE(CheckpointFixture, "transfer: a link that has ended costs noth
   CHECK(checkpoints.advance(0, Zxid{}).empty());
   CHECK(fake.links.sent.empty());
   CHECK(fake.disk.dropped == std::vector<LinkId>{kLink});
+}
+
+TEST_CASE_FIXTURE(
+    CheckpointFixture,
+    "copy: of the renewed checkpoint, with its digest, and no transfer of consensus") {
+  Checkpoints checkpoints = make(Zxid{3});
+  REQUIRE_FALSE(tree.finish_load(Zxid{8}));
+  checkpoints.copy(sink, Zxid{8}, 0);
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
+  CHECK(fake.disk.reads.empty());
+  checkpoints.renew_if_due(tree, Zxid{0}, 0);
+  checkpoints.on_checkpointed(Zxid{8});
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
+  REQUIRE(fake.disk.reads.size() == 1);
+  const LinkId name = fake.disk.reads[0];
+  CHECK(name < LinkId{0});
+  checkpoints.on_piece(name, Zxid{8}, bytes(10), /*last=*/false, /*ok=*/true);
+  sink->room = false;
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
+  CHECK(fake.disk.reads.size() == 1);
+  sink->room = true;
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
+  checkpoints.on_piece(name, Zxid{8}, bytes(5), /*last=*/true, /*ok=*/true);
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
+  CHECK(sink->size == 15);
+  REQUIRE(sink->ended.size() == 1);
+  CHECK(sink->ended[0].ok);
+  CHECK(sink->ended[0].zxid == Zxid{8});
+  CHECK(sink->ended[0].digest == tree.digest());
+  CHECK(fake.links.sent.empty());
+  CHECK(fake.links.raw.empty());
+}
+
+TEST_CASE_FIXTURE(CheckpointFixture,
+                  "copy: ends when nobody waits, nothing can be read, or the tree is replaced") {
+  Checkpoints checkpoints = make(Zxid{7});
+  checkpoints.copy(sink, Zxid{7}, 0);
+  checkpoints.advance(0, Zxid{});
+  sink->left = true;
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
+  CHECK(fake.disk.dropped == fake.disk.reads);
+  sink->left = false;
+
+  checkpoints.copy(sink, Zxid{7}, 0);
+  checkpoints.advance(0, Zxid{});
+  checkpoints.on_piece(fake.disk.reads.back(), Zxid{7}, {}, false, /*ok=*/false);
+  CHECK(checkpoints.advance(0, Zxid{}).empty());
+
+  checkpoints.copy(sink, Zxid{9}, 0);
+  checkpoints.replaced(Zxid{8});
+  CHECK(checkpoints.advance(kStallMs * 9, Zxid{}).empty());
+  REQUIRE(sink->ended.size() == 3);
+  for (const TreeCopied& copied : sink->ended) CHECK_FALSE(copied.ok);
+  CHECK(fake.disk.reads.size() == 2);
 }
 
 TEST_CASE("a replica renews its checkpoint after snap_count records, beside its work") {
