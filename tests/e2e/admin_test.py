@@ -352,6 +352,31 @@ def test_while_a_snapshot_is_made_writes_go_on():
         assert download(alone, "?streaming=false")[0] == 200
 
 
+def test_a_server_stops_while_a_snapshot_is_read():
+    if ORACLE:
+        return
+    with Alone() as alone:
+        for i in range(20):
+            alone.client.create(f"/big{i}", os.urandom(900_000))
+        with socket.create_connection(("127.0.0.1", alone.admin), timeout=10) as sock:
+            sock.sendall(b"GET /commands/snapshot HTTP/1.1\r\nHost: a\r\nAuthorization: ip\r\n\r\n")
+            start = sock.recv(1000)
+            assert start.startswith(b"HTTP/1.1 200") and b"snapshot_size: 18" in start, start
+            assert alone.get("/healthz")[0] == 200, "whoever reads slowly holds up nobody"
+            alone.client.set("/big0", b"small")
+            alone.client.stop()
+            alone.client.close()
+            alone.client = None
+            assert alone.server.stop() == 0
+            got = len(start)
+            try:
+                while chunk := sock.recv(1 << 20):
+                    got += len(chunk)
+            except ConnectionResetError:
+                pass
+            assert got < 18_000_000
+
+
 def test_snapshot_is_for_those_who_may_do_everything():
     if ORACLE:
         return
@@ -502,6 +527,8 @@ def test_an_ensemble_shows_its_members():
                 assert int(mntr["zk_cnt_follower_sync_time"]) >= 1
                 assert "Global Sessions(" in alone.word("dump")
             assert "membership: \nserver.1=" in alone.word("conf")
+            status, headers, data = download(alone)
+            assert status == 200 and check_seals(data) == int(headers["last_zxid"], 16) and b"/app" in data, headers
 
 
 def test_keys_are_those_of_zookeeper():
