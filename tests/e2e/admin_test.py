@@ -10,6 +10,7 @@ import pathlib
 import re
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -325,6 +326,28 @@ def test_a_snapshot_is_a_file_that_zookeeper_starts_with():
             other.stop()
             other.close()
         assert seen == ours, {path for path in seen.keys() | ours.keys() if seen.get(path) != ours.get(path)}
+        import_a_copy(folder_of(alone, zxid, data), ours)
+
+
+def folder_of(alone, zxid, data):
+    """A folder with nothing but the snapshot, as ZooKeeper keeps it."""
+    folder = alone.server.folder / "copy"
+    (folder / "version-2").mkdir(parents=True)
+    (folder / "version-2" / f"snapshot.{zxid:x}").write_bytes(data)
+    return folder
+
+
+def import_a_copy(folder, wanted):
+    with Ensemble(["quorate"]) as ensemble:
+        done = subprocess.run([support.BIN / "quorate-server", "--import", folder, "--config", ensemble[1].config],
+                              capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stdout + done.stderr
+        ensemble.start()
+        client = KazooClient(ensemble.connect, timeout=10)
+        client.start(timeout=30)
+        assert all_nodes(client) == wanted
+        client.stop()
+        client.close()
 
 
 def test_while_a_snapshot_is_made_writes_go_on():
