@@ -1,5 +1,6 @@
 #include "server/app/app.h"
 
+#include <malloc.h>
 
 #include <unistd.h>
 
@@ -190,6 +191,8 @@ bool App::recover() {
   if (!fault.what.empty()) log::warn("storage " + fault.what);
   // The marker has done its duty: a later start without data must not take it for permission.
   for (const std::string& marker : config_.storage.initialize_markers) files_.remove(marker);
+  // What reading the checkpoint took beside the tree goes back to the system.
+  ::malloc_trim(0);
   log::info("recovered zxid=" + to_string(recovered.durable.checkpoint) +
             " log-records=" + std::to_string(recovered.durable.records.size()) +
             " nodes=" + std::to_string(recovered.tree.node_count()) +
