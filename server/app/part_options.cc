@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "server/storage/real/tree_loading.h"
+
 namespace quorate::server {
 namespace {
 
@@ -67,7 +69,9 @@ StorageOptions storage_options(const Config& config) {
   options.initialize = !config.storage.initialize_markers.empty();
   options.standalone = config.ensemble.standalone;
   options.window_records = static_cast<std::size_t>(config.storage.commit_log_count);
-  options.read_threads = std::max(1U, std::thread::hardware_concurrency());
+  options.load_tree = [](TreeStore& store, znode::CheckpointLoader& loader) {
+    return load_tree(store, loader, std::max(1U, std::thread::hardware_concurrency()));
+  };
   return options;
 }
 

@@ -29,8 +29,8 @@ struct OpenRequest {
   std::int32_t cxid = 0;
   OpCode op = OpCode::Error;
   Passage passage = Passage::Read;
-  bool submitted = false;  ///< Handed to consensus (writes and syncs).
-  bool answered = false;   ///< Syncs: the leader's answer is here.
+  bool submitted = false;        ///< Handed to consensus (writes and syncs).
+  bool answered = false;         ///< Syncs: the leader's answer is here.
   std::uint32_t identities = 0;  ///< How many the connection had proved when it came.
   std::int64_t received_ms = 0;
   std::uint32_t bytes = 0;  ///< Of the whole packet; for the limit on large ones.
@@ -59,7 +59,7 @@ class RequestQueue {
 struct GateLimits {
   std::size_t outstanding_max = 1000;
   std::size_t per_connection_max = 1000;
-  std::size_t large_threshold = SIZE_MAX;  ///< Longer requests are large.
+  std::size_t large_threshold = SIZE_MAX;    ///< Longer requests are large.
   std::size_t large_bytes_max = 100u << 20;  ///< Of all large requests in work.
 };
 
@@ -105,7 +105,8 @@ class RequestGate {
   void clear();
 
   std::size_t outstanding() const { return outstanding_; }
-  /// False: a packet of so many bytes would be a large one too many; its connection is to be closed.
+  /// False: a packet of so many bytes would be a large one too many; its connection is to be
+  /// closed.
   bool admits_size(std::size_t bytes) const {
     return bytes <= limits_.large_threshold || large_bytes_ + bytes <= limits_.large_bytes_max;
   }
@@ -126,7 +127,7 @@ class RequestGate {
 
   GateLimits limits_;
   std::size_t outstanding_ = 0;
-  std::size_t large_bytes_ = 0;  ///< Of all large requests that are queued.
+  std::size_t large_bytes_ = 0;     ///< Of all large requests that are queued.
   std::deque<ConnectionId> syncs_;  ///< Submitted and not complete, in the order of Submit.
   std::unordered_map<SessionId, std::deque<Abandoned>> abandoned_;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,7 +27,8 @@ struct StorageOptions {
   bool initialize = false;
   bool standalone = false;  ///< Decides what damage before the tail means (design.md section 2).
   std::size_t window_records = 500;  ///< Records before the checkpoint to keep for DIFF.
-  std::size_t read_threads = 1;      ///< That read the checkpoint at start.
+  /// Reads the checkpoint at start.
+  std::function<ErrorCode(TreeStore&, znode::CheckpointLoader&)> load_tree = load_in_order;
   /// Drawn anew at each start (from the seed in simulation): segments get nonces that no other has.
   std::uint64_t nonce_seed = 0;
 };

@@ -6,7 +6,6 @@
 #include "server/storage/disk_worker_impl.h"
 #include "server/storage/format.h"
 #include "server/storage/small_file.h"
-#include "server/storage/tree_loading.h"
 
 namespace quorate::server {
 namespace {
@@ -90,6 +89,17 @@ std::string describe(const LogProblem& problem, const std::string& path) {
 }
 
 }  // namespace
+
+ErrorCode load_in_order(TreeStore& store, znode::CheckpointLoader& loader) {
+  std::unique_ptr<TreeStoreView> view = store.view();
+  if (!view) return make_error_code(boost::system::errc::io_error);
+  ErrorCode fault;
+  const ErrorCode error = view->scan({}, {}, [&](ByteView key, ByteView value) {
+    fault = loader.add(key, value);
+    return !fault;
+  });
+  return error ? error : fault;
+}
 
 std::unique_ptr<DiskWorker> DiskWorker::open(Files& files, OpenTreeStore open_tree_store,
                                              StorageOptions options, Recovered& recovered,
@@ -360,7 +370,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::load_store(const std::string& path, Re
   }
   opened = std::move(*store);
   znode::CheckpointLoader loader(recovered.tree);
-  ErrorCode error = quorate::server::load_tree(*opened, loader, options.read_threads);
+  ErrorCode error = options.load_tree(*opened, loader);
   if (!error) error = loader.finish();
   if (error) {
     damage = path + ": the checkpoint cannot be read: " + error.message();

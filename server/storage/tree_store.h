@@ -44,6 +44,10 @@ class TreeStore {
   virtual std::vector<Bytes> cuts() { return {}; }
 };
 
+/// Feeds the whole store into `loader`, in key order. Error: the store's, or the loader's for an
+/// entry.
+ErrorCode load_in_order(TreeStore& store, znode::CheckpointLoader& loader);
+
 /// Opens the store in `directory`, creating it if absent.
 using OpenTreeStore =
     std::function<Result<std::unique_ptr<TreeStore>>(const std::string& directory)>;

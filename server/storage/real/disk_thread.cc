@@ -275,12 +275,14 @@ void DiskThread::Impl::install(InstallJob job) {
       std::lock_guard lock(mutex);
       ++installs_done;
     }
+    // Before the store can be used again: a portion of the tree before must not reach the new one.
+    const bool ended = error ? error != boost::system::errc::operation_canceled : portion.ends;
+    if (ended) checkpoints.install_ended(/*replaced=*/!error);
   }
   install_backlog -= portion.bytes;
   // The rest of one that has failed, or not the last of one that goes on.
   if (error == boost::system::errc::operation_canceled || (!error && !portion.ends)) return;
   checkpoint_pacer().hurry(1);
-  checkpoints.install_ended(/*replaced=*/!error);
   if (error) {
     log::warn(
         "install_failed zxid=" + to_string(portion.zxid) + " error=\"" + error.message() +

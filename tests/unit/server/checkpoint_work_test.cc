@@ -6,6 +6,7 @@
 
 #include "server/storage/real/leveldb_tree_store.h"
 #include "server/storage/real/posix_files.h"
+#include "server/storage/real/tree_loading.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/unit/server/storage_fixture.h"
 
@@ -183,7 +184,9 @@ TEST_CASE("checkpoint: a byte changed anywhere in LevelDB's files is never a dif
   PosixFiles files;
   StorageOptions options = standalone();
   options.data_dir = options.data_log_dir = folder.path();
-  options.read_threads = 2;
+  options.load_tree = [](TreeStore& store, znode::CheckpointLoader& loader) {
+    return load_tree(store, loader, /*readers=*/2);
+  };
   auto start = [&](Opening& into) {
     into.worker =
         DiskWorker::open(files, open_leveldb_tree_store(), options, into.recovered, into.fault);

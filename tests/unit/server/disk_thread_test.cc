@@ -184,7 +184,8 @@ TEST_CASE("disk thread: checkpoints are written and the log before them is purge
   real.disk->stop();
   auto segments = real.files.list(real.folder.path() + "/quorate-1/gen-1/log");
   REQUIRE(segments.has_value());
-  CHECK(segments->size() <= 3);
+  // One of them may be the next, made ahead.
+  CHECK(segments->size() <= 4);
   real.reopen();
   CHECK(real.recovered.durable.checkpoint == Zxid{2900});
   CHECK(holds_tree_as_of(real.recovered.tree, Zxid{2900}));

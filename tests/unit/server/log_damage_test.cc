@@ -93,7 +93,7 @@ void judge(const SmallLog& log, const std::string& path, const Bytes& bytes, std
     CHECK(problem.kind == LogProblem::Kind::Damaged);
     CHECK(problem.file == path);
     CHECK(problem.offset < offset + format::kGroupAlignment);  // Where a group would begin.
-    CHECK(files.contents(path) == bytes);  // Refusing changes nothing.
+    CHECK(files.contents(path) == bytes);                      // Refusing changes nothing.
     return;
   }
   if (found == log.records) {

@@ -1,4 +1,4 @@
-#include "server/storage/tree_loading.h"
+#include "server/storage/real/tree_loading.h"
 
 #include <algorithm>
 #include <boost/system/errc.hpp>
@@ -159,14 +159,7 @@ ErrorCode load_tree(TreeStore& store, znode::CheckpointLoader& loader, std::size
   std::unique_ptr<TreeStoreView> view = store.view();
   if (!view) return make_error_code(boost::system::errc::io_error);
   std::vector<Piece> pieces = pieces_of(store);
-  if (readers < 2 || pieces.size() < 2) {
-    ErrorCode fault;
-    ErrorCode error = view->scan({}, {}, [&](ByteView key, ByteView value) {
-      fault = loader.add(key, value);
-      return !fault;
-    });
-    return error ? error : fault;
-  }
+  if (readers < 2 || pieces.size() < 2) return load_in_order(store, loader);
   ParallelRead reading(*view, std::move(pieces), readers);
   while (true) {
     Result<std::optional<Chunk>> chunk = reading.next();
