@@ -395,6 +395,8 @@ def pipelined_requests_are_answered_in_order():
             made, got, refused = waiting[3 * n:3 * n + 3]
             assert made.get(timeout=30) == f"/p/{n}" and got.get(timeout=30)[0] == b"%d" % n
             raises(BadVersionError, refused.get, timeout=30)
+        # The callbacks run on a thread of kazoo's own, maybe after get() has returned here.
+        wait_for("every callback has run", lambda: len(order) == 600)
         assert order == [(n, name) for n in range(300) for name in ("get", "set")]
         assert c.server_version() >= (3, 5) and c.command(b"ruok") == "imok"
         assert "Mode: follower" in c.command(b"srvr")
