@@ -90,6 +90,17 @@ struct SnapshotInstalled {
   bool ok = false;
 };
 
+/// Standalone, and nothing is in flight: a tree as of `zxid`, beyond all that is logged, is about
+/// to take the place of log and tree. Requests that wait are forgotten, its epoch is kept first.
+struct TreeReplacing {
+  Zxid zxid;
+};
+/// Its answer: the tree and an empty log behind it are durable; ok = false: nothing was changed.
+struct TreeReplaced {
+  Zxid zxid;
+  bool ok = false;
+};
+
 /// Learner: a client reconnects; ask the leader whether its session lives.
 struct AskRevalidate {
   SessionId session;
@@ -104,6 +115,6 @@ struct AnswerRevalidate {
 
 using Input = std::variant<Tick, ElectionMessage, ElectionLink, QuorumMessage, LinkUp, LinkDown,
                            Submit, Propose, LogSynced, TransferDone, SnapshotInstalled,
-                           AskRevalidate, AnswerRevalidate>;
+                           TreeReplacing, TreeReplaced, AskRevalidate, AnswerRevalidate>;
 
 }  // namespace quorate::consensus

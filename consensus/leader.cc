@@ -222,6 +222,28 @@ void Leader::end_of_counter() {
   next_epoch_barrier_ = core_->write(StoreCurrentEpoch{std::max(core_->current, epoch_ + 1)});
 }
 
+/// Epochs come before the tree: alone, no start would see that they are behind it.
+void Leader::on_tree_replacing(Zxid zxid) {
+  ENSURE(tracker_.empty());
+  ENSURE(zxid > core_->log.last());
+  waiting_.clear();
+  syncs_.clear();
+  core_->ready.requests.clear();
+  if (zxid.epoch() > core_->accepted) core_->write(StoreAcceptedEpoch{zxid.epoch()});
+  if (zxid.epoch() > core_->current) core_->write(StoreCurrentEpoch{zxid.epoch()});
+}
+
+/// Zxids run on behind the tree's, so that no client sees one a second time.
+void Leader::on_tree_replaced(Zxid zxid) {
+  ENSURE(tracker_.empty());
+  ENSURE(zxid > core_->log.last());
+  core_->log.reset(zxid);
+  self_acked_ = zxid;
+  epoch_ = zxid.epoch();
+  counter_ = zxid.counter();
+  next_epoch_barrier_.reset();
+}
+
 void Leader::leave() {
   for (const auto& [link, entry] : learners_) core_->close(link);
   core_->log.hold_from(std::nullopt);

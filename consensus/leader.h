@@ -30,6 +30,8 @@ class Leader {
   /// The driver proposes all requests of one Ready before it steps anything else.
   void requests_taken(std::size_t count) { unproposed_ += count; }
   void requests_forgotten() { unproposed_ = 0; }
+  void on_tree_replacing(Zxid zxid);
+  void on_tree_replaced(Zxid zxid);
   void leave();
   void check() const;
 

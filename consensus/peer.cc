@@ -187,6 +187,16 @@ void Peer::Impl::on(const SnapshotInstalled& installed) {
   if (auto* learner = as<Learner>()) learner->on_snapshot_installed(installed);
 }
 
+void Peer::Impl::on(const TreeReplacing& replacing) {
+  ENSURE(core.options.standalone);
+  as<Leader>()->on_tree_replacing(replacing.zxid);
+}
+
+void Peer::Impl::on(const TreeReplaced& replaced) {
+  ENSURE(core.options.standalone);
+  if (replaced.ok) as<Leader>()->on_tree_replaced(replaced.zxid);
+}
+
 void Peer::Impl::on(const AskRevalidate& ask) {
   if (auto* learner = as<Learner>()) learner->on_revalidate(ask);
 }

@@ -35,6 +35,8 @@ struct Peer::Impl {
   void on(const LogSynced& synced);
   void on(const TransferDone& done);
   void on(const SnapshotInstalled& installed);
+  void on(const TreeReplacing& replacing);
+  void on(const TreeReplaced& replaced);
   void on(const AskRevalidate& ask);
   void on(const AnswerRevalidate& answer);
 

@@ -304,4 +304,56 @@ TEST_CASE("standalone: leads at once, zxids run on, the counter's end begins a n
   peer.check_invariants();
 }
 
+TEST_CASE("standalone: behind a tree that takes the place of log and tree zxids run on from it") {
+  PeerOptions options;
+  options.self = {1};
+  options.standalone = true;
+  options.outstanding_max = 1;
+  DurableState state;
+  state.accepted_epoch = state.current_epoch = 1;
+  state.log_base = state.checkpoint = z(1, 7);
+  Peer peer(options, state, Random(1));
+  (void)peer.take_ready();
+  peer.step(Propose{{z(1, 8), bytes_of_text("a")}});
+  peer.step(Submit{});  // Waits for room.
+  Ready ready = peer.take_ready();
+  CHECK(ready.requests.empty());
+  peer.step(LogSynced{ready.first_write});
+  (void)peer.take_ready();
+  peer.step(Submit{});
+
+  SUBCASE("epochs are durable before it, and what waited is forgotten") {
+    peer.step(TreeReplacing{z(5, 9)});
+    ready = peer.take_ready();
+    CHECK(ready.requests.empty());
+    REQUIRE(ready.writes.size() == 2);
+    CHECK(std::get<StoreAcceptedEpoch>(ready.writes[0]).epoch == 5);
+    CHECK(std::get<StoreCurrentEpoch>(ready.writes[1]).epoch == 5);
+    peer.step(LogSynced{ready.first_write + 1});
+    peer.step(TreeReplaced{z(5, 9), true});
+    CHECK(peer.serving());
+    CHECK(peer.applied() == z(5, 9));
+    CHECK(peer.last_logged() == z(5, 9));
+    CHECK(peer.next_zxid() == z(5, 10));
+    peer.step(Propose{{z(5, 10), bytes_of_text("b")}});
+    ready = peer.take_ready();
+    peer.step(LogSynced{ready.first_write});
+    CHECK(peer.take_ready().commits.size() == 1);
+  }
+  SUBCASE("in the same epoch nothing need be written") {
+    peer.step(TreeReplacing{z(1, 9)});
+    CHECK(peer.take_ready().writes.empty());
+    peer.step(TreeReplaced{z(1, 9), true});
+    CHECK(peer.next_zxid() == z(1, 10));
+  }
+  SUBCASE("when it fails everything stays") {
+    peer.step(TreeReplacing{z(1, 9)});
+    peer.step(TreeReplaced{z(1, 9), false});
+    CHECK(peer.applied() == z(1, 8));
+    CHECK(peer.next_zxid() == z(1, 9));
+    peer.step(Propose{{z(1, 9), bytes_of_text("b")}});
+  }
+  peer.check_invariants();
+}
+
 }  // namespace quorate::consensus
