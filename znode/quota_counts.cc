@@ -78,7 +78,8 @@ void DataTree::Impl::load_quotas() {
     todo.pop_back();
     for (const Node* child : node->children()) todo.push_back(child);
     if (node->name() != "zookeeper_limits") continue;
-    if (const auto prefix = limited_by(node->path())) quotas.insert(std::string(*prefix));
+    const std::string path = node->path();  // The prefix is a part of it.
+    if (const auto prefix = limited_by(path)) quotas.insert(std::string(*prefix));
   }
   for (const std::string& prefix : quotas) recount(prefix);
 }
