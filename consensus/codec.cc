@@ -390,6 +390,38 @@ Result<RevalidateAnswer> decode_answer(const QuorumPacket& packet) {
   return answer;
 }
 
+std::optional<std::string_view> reconfig_text(ByteView record) {
+  constexpr std::int32_t kReconfigTxn = 16;
+  constexpr std::size_t kTypeAt = 28;  // Behind client id, cxid, zxid and time.
+  if (record.size() < kTypeAt + 4 ||
+      load_be<std::int32_t>(record.data() + kTypeAt) != kReconfigTxn) {
+    return std::nullopt;
+  }
+  Cursor in(record.subspan(kTypeAt + 4));
+  if (const auto path = in.length(record.size())) in.take(*path);
+  const auto size = in.length(record.size());
+  if (!size) return std::nullopt;
+  const ByteView data = in.take(*size);
+  return in.done() ? std::optional(as_text(data)) : std::nullopt;
+}
+
+SharedBytes encode_designated(ServerId leader, ByteView record) {
+  Bytes out;
+  out.reserve(sizeof leader.value + record.size());
+  put(out, leader.value);
+  append(out, record);
+  return SharedBytes(std::move(out));
+}
+
+Result<Designated> decode_designated(ByteView data) {
+  Cursor in(data);
+  Designated designated;
+  designated.leader = {in.number<std::int64_t>()};
+  if (!in.done()) return make_error_code(CodecError::Malformed);
+  designated.record = data.subspan(in.used());
+  return designated;
+}
+
 SharedBytes encode_touches(const std::vector<SessionTouch>& touches) {
   Bytes out;
   out.reserve(touches.size() * 12);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -79,6 +80,17 @@ QuorumPacket encode_question(const RevalidateQuestion& question);
 QuorumPacket encode_answer(const RevalidateAnswer& answer);
 Result<RevalidateQuestion> decode_question(const QuorumPacket& packet);
 Result<RevalidateAnswer> decode_answer(const QuorumPacket& packet);
+
+/// The one txn the core looks into: the config text of a reconfig record, nothing of another.
+std::optional<std::string_view> reconfig_text(ByteView record);
+/// COMMITANDACTIVATE and INFORMANDACTIVATE: who is to lead, before the record's bytes in the
+/// latter.
+SharedBytes encode_designated(ServerId leader, ByteView record);
+struct Designated {
+  ServerId leader;
+  ByteView record;
+};
+Result<Designated> decode_designated(ByteView data);
 
 /// PING replies: sessions heard of since the last one. Empty is length 0, never null.
 struct SessionTouch {

@@ -3,13 +3,23 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "consensus/codec.h"
+#include "consensus/member_text.h"
 
 namespace quorate::consensus {
 namespace {
 
+/// The newer of the file's config and the tree's: a reconfig may be known by the tree only.
+Ensemble newest_config(const PeerOptions& options, const DurableState& state) {
+  if (!options.reconfig_enabled || state.config.empty()) return options.ensemble;
+  auto known = parse_config_text(state.config);
+  const bool newer = known && known->version() > options.ensemble.version();
+  return newer ? *std::move(known) : options.ensemble;
+}
+
 /// A server alone is an ensemble of one: the same pipeline, the same rule of quorum.
-Ensemble ensemble_of(const PeerOptions& options) {
-  if (!options.standalone) return options.ensemble;
+Ensemble ensemble_of(const PeerOptions& options, const DurableState& state) {
+  if (!options.standalone) return newest_config(options, state);
   Member self;
   self.id = options.self;
   return Ensemble({self});
@@ -19,14 +29,76 @@ Ensemble ensemble_of(const PeerOptions& options) {
 
 Core::Core(PeerOptions given, DurableState state)
     : options(std::move(given)),
-      ensemble(ensemble_of(options)),
-      config_text(options.ensemble.text()),
+      membership(ensemble_of(options, state)),
       log({options.window_records, options.window_bytes}, state.log_base, std::move(state.records),
           state.checkpoint),
       blank(state.blank),
       accepted(state.accepted_epoch),
       current(state.current_epoch) {
   ready.first_write = next_write;
+  for (const LogRecord& record : log.records()) {
+    if (record.zxid > log.applied()) see_config(record);
+  }
+  ready.membership_changed = true;
+}
+
+bool Core::is_observer() const {
+  if (membership.is_voter(options.self)) return false;
+  const Member* self = membership.last_seen().find(options.self);
+  return self != nullptr ? self->observer : options.observer;
+}
+
+void Core::see_config(const LogRecord& record) {
+  const auto text = reconfig_text(record.bytes.view());
+  if (!text) return;
+  auto config = parse_config_text(*text);
+  if (!config) {
+    // Its quorums are unknown here: this server must not decide anything any more.
+    config_unreadable = true;
+    return tell(EventKind::ConfigUnreadable, options.self, record.zxid, config.error().what);
+  }
+  if (config->version() <= membership.current().version()) return;
+  membership.see(*std::move(config));
+  ready.membership_changed = true;
+  tell(EventKind::ConfigProposed, options.self, record.zxid);
+}
+
+void Core::tree_replaced(Zxid zxid, const std::string& config) {
+  log.reset(zxid);
+  if (!options.reconfig_enabled) return;
+  if (membership.changing()) {
+    membership.forget();
+    ready.membership_changed = true;
+  }
+  if (config.empty()) return;
+  if (auto known = parse_config_text(config)) {
+    adopt_config(*std::move(known), /*committed=*/true);
+  } else {
+    config_unreadable = true;
+    tell(EventKind::ConfigUnreadable, options.self, zxid, known.error().what);
+  }
+}
+
+void Core::activate_config(Zxid zxid) {
+  membership.activate();
+  ready.membership_changed = true;
+  tell(EventKind::ConfigActive, options.self, zxid);
+}
+
+bool Core::adopt_config(Ensemble config, bool committed) {
+  if (config.version() <= membership.current().version()) return false;
+  const std::int64_t version = config.version();
+  const std::int64_t own = membership.changing() ? membership.last_seen().version() : 0;
+  // The record that proposes it is in the own log, and perhaps nowhere else.
+  if (own == version && !committed) return false;
+  if (own > version) {
+    membership.replace_current(std::move(config));
+  } else {
+    membership.replace(std::move(config));
+  }
+  ready.membership_changed = true;
+  tell(EventKind::ConfigActive, options.self, Zxid{version});
+  return true;
 }
 
 std::uint64_t Core::write(LogWrite what) {
@@ -59,16 +131,21 @@ void Core::tell(EventKind kind, ServerId peer, Zxid zxid, std::string detail) {
 }
 
 void Core::leave_role(std::string reason, bool penalty) {
-  if (!leave) leave = Leave{std::move(reason), penalty};
+  if (!leave) leave = Leave{std::move(reason), penalty, std::nullopt};
+}
+
+void Core::follow_successor(ServerId successor) {
+  if (!leave) leave = Leave{"a reconfig has named another leader", false, successor};
 }
 
 void Core::send_vote(ServerId to, PeerState state, const Vote& what, std::int64_t with_round) {
-  Notification n{state, what.leader, what.zxid, with_round, what.epoch, 2, config_text};
+  Notification n{state, what.leader, what.zxid, with_round, what.epoch, 2, membership.text()};
   ready.votes.push_back({to, std::move(n)});
 }
 
 void Core::append(LogRecord record) {
   log.append(record);
+  see_config(record);
   write(AppendRecord{std::move(record)});
 }
 
@@ -77,6 +154,11 @@ bool Core::truncate(Zxid after) {
   // A write of a record that has been cut must not count when its sync is reported.
   for (OpenWrite& open : open_writes) {
     if (open.record && *open.record > after) open.record.reset();
+  }
+  // A config is named by the zxid of its reconfig.
+  if (membership.changing() && Zxid{membership.last_seen().version()} > after) {
+    membership.forget();
+    ready.membership_changed = true;
   }
   write(TruncateLog{after});
   return true;
@@ -102,7 +184,12 @@ void Core::synced(std::uint64_t write_number) {
 }
 
 void Core::emit_commits() {
-  for (LogRecord& record : log.take_appliable()) ready.commits.push_back(std::move(record));
+  for (LogRecord& record : log.take_appliable()) {
+    if (membership.changing() && record.zxid.value == membership.last_seen().version()) {
+      activate_config(record.zxid);
+    }
+    ready.commits.push_back(std::move(record));
+  }
 }
 
 }  // namespace quorate::consensus

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "consensus/ensemble.h"
 #include "consensus/log_view.h"
+#include "consensus/membership.h"
 #include "consensus/peer.h"
 #include "consensus/ready.h"
 #include "consensus/vote.h"
@@ -17,10 +17,11 @@
 namespace quorate::consensus {
 
 /// Why a role ends. `penalty`: somebody misbehaved, so do not come back at once (mixed ensembles
-/// must not loop fast).
+/// must not loop fast). `successor`: a reconfig has named the next leader; no election.
 struct Leave {
   std::string reason;
   bool penalty = false;
+  std::optional<ServerId> successor;
 };
 
 class Core {
@@ -34,7 +35,22 @@ class Core {
   void close(LinkId link);
   void tell(EventKind kind, ServerId peer = {-1}, Zxid zxid = {}, std::string detail = {});
   void leave_role(std::string reason, bool penalty = false);
+  void follow_successor(ServerId successor);
   void send_vote(ServerId to, PeerState state, const Vote& what, std::int64_t round);
+
+  // Membership.
+  /// Whether this server votes: by the configs it knows, and only when it could read them.
+  bool votes() const { return membership.is_voter(options.self) && !config_unreadable; }
+  bool is_observer() const;
+  /// The reconfig that stands last in `record` is proposed: both configs count from here on.
+  void see_config(const LogRecord& record);
+  /// Another server says that this config is in force; `committed`: beyond doubt. Later ones that
+  /// are proposed here stay proposed. False: it is not newer than what is known.
+  bool adopt_config(Ensemble config, bool committed);
+  /// A whole tree has taken the place of the log, and of the reconfigs in it.
+  void tree_replaced(Zxid zxid, const std::string& config);
+  /// The reconfig `zxid` is committed.
+  void activate_config(Zxid zxid);
 
   // Log. Appended records are written in the same breath: memory is never ahead of what was asked.
   void append(LogRecord record);
@@ -43,14 +59,14 @@ class Core {
   bool drained() const { return open_writes.empty() && !installing; }
   std::uint64_t last_write() const { return next_write - 1; }
   bool durable(std::uint64_t number) const { return synced_write >= number; }
+  /// Activates reconfigs among them.
   void emit_commits();
 
   Zxid reported_zxid() const { return blank ? kBlankZxid : log.last(); }
   std::int64_t ticks(std::int32_t count) const { return count * options.tick_time_ms; }
 
   PeerOptions options;
-  Ensemble ensemble;
-  std::string config_text;
+  Membership membership;
   LogView log;
   Ready ready;
   std::optional<std::int64_t> started;  ///< Nothing moves before the first Tick.
@@ -62,6 +78,7 @@ class Core {
   std::int64_t round = 0;  ///< Logical clock of the election; in memory only.
   Vote vote;               ///< Final vote while following or leading.
   bool serving = false;
+  bool config_unreadable = false;  ///< A committed config has a form this version does not know.
   Zxid fuzzy_until;
   std::optional<LinkId> installing;  ///< A SNAP has begun; SnapshotInstalled has not come yet.
   std::optional<Leave> leave;

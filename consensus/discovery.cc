@@ -14,7 +14,7 @@ void Discovery::report(ServerId from, std::uint32_t accepted, bool counts) {
   if (epoch_) return;
   highest_ = std::max(highest_, accepted);
   if (counts) reported_.push_back(from);
-  if (ensemble_->is_quorum(reported_)) {
+  if (membership_->is_quorum(reported_)) {
     ENSURE(highest_ < kEpochEnd);
     epoch_ = highest_ + 1;
     if (*epoch_ > self_.accepted + 1) REACHED("epoch jump");
@@ -23,7 +23,7 @@ void Discovery::report(ServerId from, std::uint32_t accepted, bool counts) {
 
 void Discovery::promise_self() {
   promises_.push_back(self_.id);
-  promised_ = ensemble_->is_quorum(promises_);
+  promised_ = membership_->is_quorum(promises_);
 }
 
 Discovery::Promise Discovery::promise(ServerId from, std::int32_t current, Zxid last) {
@@ -34,7 +34,7 @@ Discovery::Promise Discovery::promise(ServerId from, std::int32_t current, Zxid 
     return Promise::MoreRecent;
   }
   promises_.push_back(from);
-  promised_ = ensemble_->is_quorum(promises_);
+  promised_ = membership_->is_quorum(promises_);
   return Promise::Counted;
 }
 

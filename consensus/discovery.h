@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "consensus/ensemble.h"
+#include "consensus/membership.h"
 
 namespace quorate::consensus {
 
@@ -24,8 +24,8 @@ class Discovery {
     std::uint32_t current = 0;
     Zxid last;
   };
-  Discovery(const Ensemble& ensemble, Self self)
-      : ensemble_(&ensemble), self_(self), highest_(self.accepted), reported_{self.id} {}
+  Discovery(const Membership& membership, Self self)
+      : membership_(&membership), self_(self), highest_(self.accepted), reported_{self.id} {}
 
   /// FOLLOWERINFO. A server without data raises no quorum (`counts` false).
   void report(ServerId from, std::uint32_t accepted, bool counts);
@@ -40,7 +40,7 @@ class Discovery {
   bool promised() const { return promised_; }
 
  private:
-  const Ensemble* ensemble_;
+  const Membership* membership_;
   Self self_;
   std::uint32_t highest_;
   std::vector<ServerId> reported_;

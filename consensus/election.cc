@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "consensus/member_text.h"
 
 namespace quorate::consensus {
 
@@ -18,7 +19,6 @@ void Election::on_tick() {
 
 void Election::start_if_ready() {
   if (active_ || !core_->started || !core_->drained() || core_->now < not_before_) return;
-  if (!core_->ensemble.is_voter(core_->options.self)) return;
   active_ = true;
   restart();
   auto held = std::exchange(held_, {});
@@ -35,6 +35,7 @@ void Election::restart() {
 }
 
 Vote Election::initial_vote() const {
+  if (!core_->votes()) return {kNobody, Zxid{kNobody.value}, kNobody.value, core_->round};
   return {core_->options.self, core_->reported_zxid(), core_->current, core_->round};
 }
 
@@ -51,7 +52,7 @@ void Election::adopt(const Vote& vote) {
 
 void Election::send_all() {
   resend_at_ = core_->now + backoff_ms_;
-  for (const ServerId voter : core_->ensemble.voters()) {
+  for (const ServerId voter : core_->membership.voters()) {
     if (voter != core_->options.self) {
       core_->send_vote(voter, PeerState::Looking, vote_, core_->round);
     }
@@ -70,19 +71,25 @@ void Election::on_link(ServerId peer, bool reachable) {
 void Election::on_notification(ServerId from, const Notification& n) {
   if (decision_) return;
   if (active_) return handle(from, n);
-  if (core_->ensemble.is_voter(from)) held_.insert_or_assign(from, n);
+  if (core_->membership.is_voter(from)) held_.insert_or_assign(from, n);
 }
 
 void Election::handle(ServerId from, const Notification& n) {
-  if (!core_->ensemble.is_voter(from)) {
+  if (!core_->membership.is_voter(from)) {
     // Not counted, but told what we know: it may be looking for the ensemble.
-    if (n.state == PeerState::Looking) {
+    // Not each time: two that take one another for strangers would answer answers without end.
+    auto& [told, at] = strangers_[from];
+    if (n.state == PeerState::Looking &&
+        (!told || core_->now - at >= core_->options.min_notification_ms)) {
+      told = true;
+      at = core_->now;
       core_->send_vote(from, PeerState::Looking, vote_, core_->round);
     }
     return;
   }
+  adopt_newer_config(n);
   note_fresh(from, n);
-  if (decision_ || !core_->ensemble.is_voter(n.leader)) return;
+  if (decision_ || !core_->membership.is_voter(n.leader)) return;
   switch (n.state) {
     case PeerState::Looking:
       return on_looking(from, vote_of(n));
@@ -96,17 +103,17 @@ void Election::handle(ServerId from, const Notification& n) {
 
 void Election::on_looking(ServerId from, const Vote& theirs) {
   if (theirs.round < core_->round) {
-    core_->send_vote(from, PeerState::Looking, vote_, core_->round);
+    if (supports()) core_->send_vote(from, PeerState::Looking, vote_, core_->round);
     return;
   }
   // A server without data has forgotten what it acknowledged: it must not count (R45).
-  if (core_->blank || theirs.zxid < Zxid{0}) return;
+  if (!supports() || theirs.zxid < Zxid{0}) return;
   if (theirs.round > core_->round) {
     core_->round = theirs.round;
     received_.clear();
     const Vote own = initial_vote();
-    adopt(beats(theirs, own) ? theirs : own);
-  } else if (beats(theirs, vote_)) {
+    adopt(wins(theirs, own) ? theirs : own);
+  } else if (wins(theirs, vote_)) {
     adopt(theirs);
   }
   if (decision_) return;
@@ -116,8 +123,8 @@ void Election::on_looking(ServerId from, const Vote& theirs) {
 
 void Election::on_established(ServerId from, const Notification& n) {
   const Vote theirs = vote_of(n);
-  if (theirs.leader == core_->options.self && core_->blank) return;
-  if (theirs.round == core_->round) {
+  if (theirs.leader == core_->options.self && !counts()) return;
+  if (counts() && theirs.round == core_->round) {
     received_[from] = {theirs, n.state};
     if (may_join(received_, theirs)) return decide(theirs);
   }
@@ -142,20 +149,20 @@ bool Election::may_join(const Votes& votes, const Vote& theirs) const {
   if (theirs.leader == core_->options.self) {
     if (theirs.round != core_->round) return false;
     same.push_back(core_->options.self);
-    return core_->ensemble.is_quorum(same);
+    return core_->membership.is_quorum(same);
   }
-  if (!core_->ensemble.is_quorum(same)) return false;
+  if (!core_->membership.is_quorum(same)) return false;
   const auto leader = votes.find(theirs.leader);
   return leader != votes.end() && leader->second.state == PeerState::Leading;
 }
 
 void Election::count() {
-  if (core_->blank || decision_) return;
+  if (!counts() || decision_) return;
   std::vector<ServerId> alike;
   for (const auto& [sid, heard] : received_) {
     if (heard.vote == vote_) alike.push_back(sid);
   }
-  if (!core_->ensemble.is_quorum(alike)) {
+  if (!core_->membership.is_quorum(alike)) {
     settle_until_.reset();
     return;
   }
@@ -165,7 +172,7 @@ void Election::count() {
 }
 
 bool Election::all_agree() const {
-  for (const ServerId voter : core_->ensemble.voters()) {
+  for (const ServerId voter : core_->membership.voters()) {
     const auto heard = received_.find(voter);
     if (heard != received_.end() && heard->second.vote == vote_) continue;
     if (voter == core_->options.self || !unreachable_.contains(voter)) return false;
@@ -173,17 +180,34 @@ bool Election::all_agree() const {
   return true;
 }
 
+/// Section 3.2: a server that was away finds by the config of its time perhaps no quorum any more.
+void Election::adopt_newer_config(const Notification& n) {
+  if (!core_->options.reconfig_enabled || n.version < 2) return;
+  if (n.config.empty() || n.config == core_->membership.text()) return;
+  auto config = parse_config_text(n.config);
+  if (!config || config->version() <= core_->membership.current().version()) return;
+  const bool same = config->same_members(core_->membership.current());
+  if (!core_->adopt_config(*std::move(config), /*committed=*/true) || same) return;
+  REACHED("config learned from a vote");
+  out_of_election_.clear();
+  restart();
+}
+
+bool Election::wins(const Vote& a, const Vote& b) const {
+  return core_->membership.weight(a.leader) > 0 && beats(a, b);
+}
+
 /// A fresh ensemble forms only when every voter is there and none has ever been part of anything;
 /// so a replaced disk never helps to forget acknowledged writes.
 void Election::note_fresh(ServerId from, const Notification& n) {
-  if (!core_->blank || !active_) return;
+  if (!core_->blank || !active_ || !core_->votes()) return;
   if (n.state == PeerState::Looking && n.peer_epoch == 0 && n.zxid <= Zxid{0}) {
     fresh_.insert(from);
   } else {
     fresh_.erase(from);
   }
   fresh_.insert(core_->options.self);
-  if (fresh_.size() < core_->ensemble.voter_count() || !core_->log.records().empty() ||
+  if (fresh_.size() < core_->membership.voters().size() || !core_->log.records().empty() ||
       core_->log.base() != Zxid{0}) {
     return;
   }

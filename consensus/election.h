@@ -1,10 +1,12 @@
-// Role Looking: notifications, rounds, settling (zab-protocol sections 3.2 and 4).
+// Role Looking: notifications, rounds, settling (zab-protocol sections 3.2 and 4). A server without
+// a vote only finds out whom to follow.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "consensus/core.h"
 #include "consensus/messages.h"
@@ -43,6 +45,16 @@ class Election {
   void adopt(const Vote& vote);
   void count();
   bool all_agree() const;
+  /// Whether this server's own vote means anything: a voter with data.
+  bool counts() const { return !core_->blank && core_->votes(); }
+  void adopt_newer_config(const Notification& n);
+  /// A server with data tells whom it prefers although it knows no config in which it votes: those
+  /// who ask may know one (a reconfig that has reached only them).
+  bool supports() const {
+    return counts() ||
+           (core_->options.reconfig_enabled && !core_->blank && !core_->config_unreadable);
+  }
+  bool wins(const Vote& a, const Vote& b) const;
   void note_fresh(ServerId from, const Notification& n);
   Vote initial_vote() const;
   void decide(const Vote& vote);
@@ -54,6 +66,7 @@ class Election {
   Votes received_;                         ///< This round.
   Votes out_of_election_;                  ///< From servers that follow or lead.
   std::map<ServerId, Notification> held_;  ///< The newest of each voter while we cannot vote yet.
+  std::map<ServerId, std::pair<bool, std::int64_t>> strangers_;  ///< Non-voters: told, and when.
   std::set<ServerId> unreachable_;
   std::set<ServerId> fresh_;  ///< Voters that have never been part of anything.
   std::int64_t resend_at_ = 0;

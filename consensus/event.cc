@@ -26,6 +26,12 @@ const char* name_of(EventKind kind) {
       return "snapshot-needed";
     case EventKind::PeerMisbehaved:
       return "peer-misbehaved";
+    case EventKind::ConfigProposed:
+      return "config-proposed";
+    case EventKind::ConfigActive:
+      return "config-active";
+    case EventKind::ConfigUnreadable:
+      return "config-unreadable";
     case EventKind::BlankServer:
       return "blank-server";
   }

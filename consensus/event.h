@@ -14,13 +14,16 @@ enum class EventKind {
   EpochAccepted,  ///< epoch is durable as acceptedEpoch.
   Serving,      ///< Leader: established. Learner: UPTODATE. zxid = last committed. The gate opens.
   ServiceLost,  ///< No longer serving: close client connections, drop what is in flight.
-  LearnerSyncing,  ///< Leader: plan chosen for `peer`; detail "DIFF", "TRUNC", "SNAP".
-  LearnerSynced,   ///< Leader: `peer` acknowledged NEWLEADER.
-  LearnerLost,     ///< Leader: link of `peer` ended or was dropped; detail says why.
-  Truncated,       ///< Own log cut back to zxid.
-  SnapshotNeeded,  ///< Own history cannot be joined to the leader's; a whole tree is asked for.
-  PeerMisbehaved,  ///< A packet that cannot be; its link is closed.
-  BlankServer,     ///< No data here: waits for a leader, neither votes nor counts.
+  LearnerSyncing,    ///< Leader: plan chosen for `peer`; detail "DIFF", "TRUNC", "SNAP".
+  LearnerSynced,     ///< Leader: `peer` acknowledged NEWLEADER.
+  LearnerLost,       ///< Leader: link of `peer` ended or was dropped; detail says why.
+  Truncated,         ///< Own log cut back to zxid.
+  SnapshotNeeded,    ///< Own history cannot be joined to the leader's; a whole tree is asked for.
+  PeerMisbehaved,    ///< A packet that cannot be; its link is closed.
+  ConfigProposed,    ///< A reconfig is in the log: zxid is its version.
+  ConfigActive,      ///< A config is in force.
+  ConfigUnreadable,  ///< It has a form this version does not know; detail. No vote from here on.
+  BlankServer,       ///< No data here: waits for a leader, neither votes nor counts.
 };
 const char* name_of(EventKind kind);
 

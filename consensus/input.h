@@ -88,6 +88,7 @@ struct SnapshotInstalled {
   LinkId link;
   Zxid zxid;
   bool ok = false;
+  std::string config{};  ///< Of /zookeeper/config in this tree; may be empty.
 };
 
 /// Standalone, and nothing is in flight: a tree as of `zxid`, beyond all that is logged, is about

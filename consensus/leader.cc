@@ -10,13 +10,15 @@ namespace quorate::consensus {
 namespace {
 
 constexpr std::uint32_t kCounterEnd = 0xffffffff;  // R50: never used.
+constexpr std::int64_t kRetireMs = 100;
 
 }  // namespace
 
 Leader::Leader(Core& core)
     : core_(&core),
-      discovery_(core.ensemble, {core.options.self, core.accepted, core.current, core.log.last()}),
-      tracker_(core.ensemble) {
+      discovery_(core.membership,
+                 {core.options.self, core.accepted, core.current, core.log.last()}),
+      tracker_(core.membership) {
   deadline_ = core.now + core.ticks(core.options.init_limit);
   next_ping_ = core.now;
   next_check_ = core.now + core.options.tick_time_ms;
@@ -35,10 +37,11 @@ void Leader::on_tick() {
   if (!established() && core_->now > deadline_) {
     return core_->leave_role("no quorum within initLimit");
   }
+  if (retired_) return retire();
   watch_learners();
   if (core_->now >= next_ping_) {
     next_ping_ = core_->now + std::max<std::int64_t>(1, core_->options.tick_time_ms / 2);
-    ping();
+    ping_all();
   }
   if (core_->now >= next_check_) {
     next_check_ = core_->now + core_->options.tick_time_ms;
@@ -52,7 +55,7 @@ void Leader::check_quorum() {
   for (const auto& [link, entry] : learners_) {
     if (entry.stage >= Stage::Reported) alive.push_back(entry.sid);
   }
-  if (!core_->ensemble.is_quorum(alive)) core_->leave_role("quorum lost");
+  if (!core_->membership.is_quorum(alive)) core_->leave_role("quorum lost");
 }
 
 void Leader::on_progress() {
@@ -64,6 +67,7 @@ void Leader::on_progress() {
   }
   core_->emit_commits();
   if (!established() || core_->leave) return;
+  finish_round();
   finish_syncs();
   end_of_counter();
   pump_requests();
@@ -75,6 +79,7 @@ void Leader::advance() {
     epoch_ = *discovery_.epoch();
     if (epoch_ >= kEpochEnd) return core_->leave_role("epochs have run out", /*penalty=*/true);
     phase_ = Phase::StoreAccepted;
+    version_config();
     barrier_ = core_->write(StoreAcceptedEpoch{epoch_});
   }
   if (phase_ == Phase::StoreAccepted && core_->durable(barrier_)) {
@@ -99,11 +104,34 @@ void Leader::advance() {
   if (phase_ != Phase::Synchronising) return;
   // Own log was durable to its end before the first vote, and nothing has been added: we count.
   ENSURE(core_->log.synced() == core_->log.last());
+  if (core_->membership.is_quorum(synced_servers())) establish();
+}
+
+std::vector<ServerId> Leader::synced_servers() const {
   std::vector<ServerId> synced{core_->options.self};
   for (const auto& [link, entry] : learners_) {
     if (entry.stage == Stage::Synced) synced.push_back(entry.sid);
   }
-  if (core_->ensemble.is_quorum(synced)) establish();
+  return synced;
+}
+
+bool Leader::quorum_synced(const Ensemble& config) const {
+  std::vector<ServerId> followers{core_->options.self};
+  for (const auto& [link, entry] : learners_) {
+    // An observer will not acknowledge the proposal, also where the new config lets it vote.
+    if (entry.stage == Stage::Synced && !entry.observer) followers.push_back(entry.sid);
+  }
+  return established() && config.is_quorum(followers);
+}
+
+/// The first config of an ensemble has no version; with reconfig it gets one as soon as a quorum
+/// agrees, so that it wins over what a server that joins has in its file (section 7.1, step 6).
+void Leader::version_config() {
+  const Membership& membership = core_->membership;
+  if (!core_->options.reconfig_enabled || membership.changing()) return;
+  const Ensemble& config = membership.current();
+  if (config.version() != 0) return;
+  core_->membership.see(Ensemble(config.members(), Zxid::make(epoch_, 0).value, config.groups()));
 }
 
 /// A quorum has this leader's history and has left all older epochs behind: the history is
@@ -115,6 +143,8 @@ void Leader::establish() {
   self_acked_ = core_->log.last();
   core_->emit_commits();
   ENSURE(core_->log.applied() == core_->log.last());
+  if (core_->membership.changing()) core_->activate_config(core_->log.last());
+  tracker_.membership_changed(core_->membership);
   core_->serving = true;
   core_->snapshot_needed = false;
   core_->vote.epoch = epoch_;
@@ -124,6 +154,10 @@ void Leader::establish() {
     entry.heard = core_->now;  // It answers no PING before UPTODATE.
     core_->send(link, PacketType::UpToDate, kBlankZxid);
   }
+  // The history that is committed now may end with a reconfig that leaves this leader out.
+  if (core_->options.standalone || core_->votes()) return;
+  REACHED("leader removed by its tail");
+  retired_ = Retired{core_->now + kRetireMs, core_->options.self};
 }
 
 bool Leader::counter_left(std::size_t wanted) const {
@@ -131,7 +165,7 @@ bool Leader::counter_left(std::size_t wanted) const {
 }
 
 bool Leader::may_propose() const {
-  return core_->serving && established() && !next_epoch_barrier_ && counter_left(1) &&
+  return core_->serving && established() && !retired_ && !next_epoch_barrier_ && counter_left(1) &&
          tracker_.size() < core_->options.outstanding_max;
 }
 
@@ -140,9 +174,11 @@ void Leader::on_propose(LogRecord record) {
   if (!may_propose()) return;  // Serving ended while it was being prepared.
   ENSURE(record.zxid == next_zxid());
   ++counter_;
+  const bool reconfig = reconfig_text(record.bytes.view()).has_value();
+  broadcast_proposal(record);
+  core_->append(record);
+  if (reconfig) tracker_.membership_changed(core_->membership);  // R: it needs both quorums itself.
   tracker_.add(record.zxid);
-  broadcast(PacketType::Proposal, record.zxid, record.bytes);
-  core_->append(std::move(record));
 }
 
 void Leader::ack_own() {
@@ -154,11 +190,70 @@ void Leader::ack_own() {
 }
 
 void Leader::commit_ready() {
-  while (const auto zxid = tracker_.take_committed()) {
+  while (!retired_) {
+    const auto zxid = tracker_.take_committed();
+    if (!zxid) return;
     if (core_->log.synced() < *zxid) REACHED("commit before own fsync");
     core_->log.commit(*zxid);
-    broadcast(PacketType::Commit, *zxid, std::nullopt);
+    const LogRecord& record = *core_->log.find(*zxid);
+    if (core_->membership.changing() && core_->membership.last_seen().version() == zxid->value) {
+      commit_reconfig(record);
+    } else {
+      broadcast_commit(record);
+    }
   }
+}
+
+/// Section 14.5: who is to lead from here on; this server, if it still votes at the same address.
+void Leader::commit_reconfig(const LogRecord& record) {
+  Membership& membership = core_->membership;
+  const Member* before = membership.current().find(core_->options.self);
+  const Member* after = membership.last_seen().find(core_->options.self);
+  ServerId designated = core_->options.self;
+  const bool stays = after != nullptr && !after->observer &&
+                     (before == nullptr ||
+                      (before->host == after->host && before->quorum_port == after->quorum_port));
+  if (!stays) {
+    std::vector<ServerId> candidates;
+    for (const auto& [link, entry] : learners_) {
+      if (entry.stage == Stage::Synced && membership.last_seen().is_voter(entry.sid) &&
+          membership.weight(entry.sid) > 0) {
+        candidates.push_back(entry.sid);
+      }
+    }
+    if (!candidates.empty()) designated = tracker_.most_advanced(candidates);
+  }
+  for (auto& [link, entry] : learners_) {
+    if (!forwards(entry)) continue;
+    const auto type =
+        entry.observer ? PacketType::InformAndActivate : PacketType::CommitAndActivate;
+    core_->send(link,
+                {type, record.zxid,
+                 encode_designated(designated, entry.observer ? record.bytes.view() : ByteView()),
+                 std::nullopt});
+  }
+  core_->activate_config(record.zxid);
+  tracker_.membership_changed(membership);
+  for (auto& [link, entry] : learners_) {
+    const Member* member = membership.current().find(entry.sid);
+    if (member != nullptr && member->observer != entry.observer) REACHED("reconfig changes a role");
+  }
+  if (stays) return;
+  // It commits nothing more (section 10.1): the successor decides about what is open. The learners
+  // must still be told before the links end.
+  REACHED("leader removed by reconfig");
+  retired_ = Retired{core_->now + kRetireMs, designated};
+}
+
+void Leader::retire() {
+  const bool alone = std::all_of(learners_.begin(), learners_.end(), [](const auto& item) {
+    return item.second.stage < Stage::Synced;
+  });
+  if (!alone && core_->now < retired_->until) return;
+  if (retired_->successor == core_->options.self) {
+    return core_->leave_role("left out by a reconfig");
+  }
+  core_->follow_successor(retired_->successor);
 }
 
 void Leader::on_submit(Request request) {
@@ -185,15 +280,49 @@ void Leader::pump_requests() {
 }
 
 void Leader::start_sync_request(const Request& request) {
-  syncs_.push_back({request.origin, core_->log.last()});
+  // A round under way may have begun before this request: another one has to follow.
+  const bool idle = round_ == round_confirmed_;
+  if (request.origin && syncs_.size() >= core_->options.outstanding_max) {
+    return drop(*request.origin, "too many syncs");
+  }
+  syncs_.push_back({request.origin, core_->log.last(), round_ + 1});
+  if (idle) begin_round();
   finish_syncs();
 }
 
-/// A learner's SYNC goes behind the COMMIT of the last proposal of its time; a sync of our own
-/// clients waits until that is applied here.
+/// Asks all who have a vote whether they still follow: hazard of a leader that has been replaced
+/// without knowing it. Whoever answers a PING had promised nothing to a later leader by then.
+void Leader::begin_round() {
+  ++round_;
+  for (auto& [link, entry] : learners_) {
+    if (entry.stage != Stage::Synced || entry.observer) continue;
+    ping(link, entry);
+    entry.confirms_at = entry.pings;
+  }
+  finish_round();
+}
+
+void Leader::finish_round() {
+  if (round_ == round_confirmed_) return;
+  std::vector<ServerId> confirmed{core_->options.self};
+  for (const auto& [link, entry] : learners_) {
+    if (entry.stage == Stage::Synced && entry.confirms_at > 0 &&
+        entry.pings_answered >= entry.confirms_at) {
+      confirmed.push_back(entry.sid);
+    }
+  }
+  if (!core_->membership.is_quorum(confirmed)) return;
+  round_confirmed_ = round_;
+  if (!syncs_.empty() && syncs_.back().round > round_) begin_round();
+}
+
+/// The answer is linearizable: a quorum has confirmed this leader after the request had come, and
+/// all that was logged by then is committed. A learner's SYNC goes behind the COMMIT of the last
+/// proposal of its time; a sync of our own clients waits until that is applied here.
 void Leader::finish_syncs() {
   while (!syncs_.empty()) {
     const PendingSync& sync = syncs_.front();
+    if (sync.round > round_confirmed_) return;
     const Zxid reached = sync.origin ? core_->log.committed() : core_->log.applied();
     if (reached < sync.behind) return;
     if (!sync.origin) {
@@ -247,12 +376,27 @@ void Leader::on_tree_replaced(Zxid zxid) {
 void Leader::leave() {
   for (const auto& [link, entry] : learners_) core_->close(link);
   core_->log.hold_from(std::nullopt);
+  // A version that was never agreed on.
+  Membership& membership = core_->membership;
+  if (membership.changing() && !core_->log.find(Zxid{membership.last_seen().version()})) {
+    membership.forget();
+  }
 }
 
-std::size_t Leader::synced_followers() const {
-  return static_cast<std::size_t>(std::count_if(
-      learners_.begin(), learners_.end(),
-      [this](const auto& item) { return established() && item.second.stage == Stage::Synced; }));
+Peer::LearnerCounts Leader::learner_counts() const {
+  Peer::LearnerCounts counts;
+  counts.connected = learners_.size();
+  for (const auto& [link, entry] : learners_) {
+    if (!established() || entry.stage != Stage::Synced) continue;
+    if (entry.observer) {
+      ++counts.synced_observers;
+    } else if (core_->membership.is_voter(entry.sid)) {
+      ++counts.synced_followers;
+    } else {
+      ++counts.synced_non_voting;
+    }
+  }
+  return counts;
 }
 
 void Leader::check() const {

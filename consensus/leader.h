@@ -1,5 +1,5 @@
-// Role Leading: learners from their first word to UPTODATE, proposals, heartbeats
-// (zab-protocol sections 6, 7, 10.1, 11).
+// Role Leading: learners from their first word to UPTODATE, proposals, heartbeats, reconfigs
+// (zab-protocol sections 6, 7, 10.1, 11, 13, 14).
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 
 #include "consensus/core.h"
 #include "consensus/discovery.h"
+#include "consensus/peer.h"
 #include "consensus/proposal_tracker.h"
 
 namespace quorate::consensus {
@@ -38,8 +39,8 @@ class Leader {
   Zxid next_zxid() const { return Zxid::make(epoch_, counter_ + 1); }
   bool may_propose() const;
   std::size_t outstanding() const { return tracker_.size(); }
-  std::size_t synced_followers() const;
-  std::size_t learners() const { return learners_.size(); }
+  Peer::LearnerCounts learner_counts() const;
+  bool quorum_synced(const Ensemble& config) const;
 
  private:
   enum class Phase { Discovery, StoreAccepted, Promises, StoreCurrent, Synchronising, Established };
@@ -59,15 +60,21 @@ class Leader {
   struct Entry {
     Stage stage = Stage::Connected;
     ServerId sid{-1};
+    bool observer = false;  ///< Gets INFORM, and proposals only as part of its plan.
     Zxid last;
     Zxid applied_at_transfer;
     std::int64_t heard = 0;
     std::vector<Zxid> early_acks;  ///< Came before the NEWLEADER ACK; count from then on.
     std::deque<Sent> unacked;
+    /// PINGs since UPTODATE, which every learner answers one by one, and the answers.
+    std::uint64_t pings = 0;
+    std::uint64_t pings_answered = 0;
+    std::uint64_t confirms_at = 0;  ///< With this many answers it has confirmed the round.
   };
   struct PendingSync {
     std::optional<LinkId> origin;
     Zxid behind;
+    std::uint64_t round = 0;  ///< Of confirmation: one that began when it was there already.
   };
   using Learners = std::map<LinkId, Entry>;
 
@@ -78,7 +85,13 @@ class Leader {
   void ack_own();
   void pump_requests();
   void start_sync_request(const Request& request);
+  void version_config();
+  void retire();
+  void begin_round();
+  void finish_round();
   void finish_syncs();
+  void commit_reconfig(const LogRecord& record);
+  std::vector<ServerId> synced_servers() const;
   void end_of_counter();
   void check_quorum();
   bool counter_left(std::size_t wanted) const;
@@ -92,12 +105,14 @@ class Leader {
   void inform(LinkId link, Entry& entry);
   void begin_sync(LinkId link, Entry& entry);
   void send_history(LinkId link, Entry& entry, Zxid after);
-  void broadcast(PacketType type, Zxid zxid, const std::optional<SharedBytes>& data);
+  void broadcast_proposal(const LogRecord& record);
+  void broadcast_commit(const LogRecord& record);
   void drop(LinkId link, std::string why, bool misbehaved = false);
   void replace_older(LinkId link, ServerId sid);
   void hold_log();
   void watch_learners();
-  void ping();
+  void ping(LinkId link, Entry& entry);
+  void ping_all();
   Zxid plan_point() const;
   bool established() const { return phase_ == Phase::Established; }
   static bool forwards(const Entry& entry) { return entry.stage >= Stage::Syncing; }
@@ -117,6 +132,14 @@ class Leader {
   Zxid self_acked_;
   std::deque<Request> waiting_;  ///< Arrival order; syncs keep their place in it.
   std::deque<PendingSync> syncs_;
+  std::uint64_t round_ = 0;            ///< The last round of confirmation that has begun.
+  std::uint64_t round_confirmed_ = 0;  ///< A quorum still followed after this one had begun.
+  struct Retired {
+    std::int64_t until = 0;
+    ServerId successor;
+  };
+  /// A reconfig has left this leader out: nothing is committed here any more.
+  std::optional<Retired> retired_;
   std::size_t unproposed_ = 0;  ///< Requests handed out whose Propose may still come.
 };
 

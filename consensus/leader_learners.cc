@@ -52,10 +52,9 @@ void Leader::on_packet(LinkId link, const QuorumPacket& packet) {
   entry.heard = core_->now;
   switch (packet.type) {
     case PacketType::FollowerInfo:
+    case PacketType::ObserverInfo:
       if (entry.stage == Stage::Connected) return on_info(link, entry, packet);
       break;
-    case PacketType::ObserverInfo:
-      return drop(link, "observers are not served", true);
     case PacketType::AckEpoch:
       if (entry.stage == Stage::Informed) return on_ack_epoch(link, entry, packet);
       break;
@@ -76,13 +75,22 @@ void Leader::on_packet(LinkId link, const QuorumPacket& packet) {
 void Leader::on_info(LinkId link, Entry& entry, const QuorumPacket& packet) {
   const auto info = packet.data ? decode_learner_info(packet.data->view())
                                 : Result<LearnerInfo>(make_error_code(CodecError::Malformed));
-  if (info.has_error()) return drop(link, "malformed FOLLOWERINFO", true);
-  const Member* member = core_->ensemble.find(info->sid);
-  if (member == nullptr || info->sid == core_->options.self) {
+  if (info.has_error()) return drop(link, std::string("malformed ") + name_of(packet.type), true);
+  const Membership& membership = core_->membership;
+  // With reconfig a server may come first and be named by a config afterwards: until then it counts
+  // for nothing.
+  const bool welcome = core_->options.reconfig_enabled || membership.is_member(info->sid);
+  if (!welcome || info->sid == core_->options.self || info->sid < ServerId{0}) {
     return drop(link, "not a member: server " + to_string(info->sid), true);
   }
+  const bool observer = packet.type == PacketType::ObserverInfo;
+  if (observer && membership.current().is_voter(info->sid)) {
+    return drop(link, "says that it is an observer, but it votes: server " + to_string(info->sid),
+                true);
+  }
   entry.sid = info->sid;
-  if (info->config_version > core_->ensemble.version()) {
+  entry.observer = observer;
+  if (info->config_version > membership.last_seen().version()) {
     return drop(link, "has a newer config");
   }
   const std::uint32_t accepted = packet.zxid.epoch();
@@ -93,7 +101,7 @@ void Leader::on_info(LinkId link, Entry& entry, const QuorumPacket& packet) {
   entry.stage = Stage::Reported;
   discovery_.report(info->sid, accepted, /*counts=*/!info->blank);
   const auto fixed = discovery_.epoch();
-  if (fixed && accepted > *fixed && core_->ensemble.is_voter(info->sid)) {
+  if (fixed && accepted > *fixed && membership.is_voter(info->sid)) {
     // It could not follow us before there is a greater epoch: begin one.
     REACHED("voter has promised a newer epoch");
     return core_->leave_role("server " + to_string(info->sid) + " has promised a newer epoch");
@@ -170,24 +178,40 @@ void Leader::send_history(LinkId link, Entry& entry, Zxid after) {
   ENSURE(after >= log.base());
   for (std::size_t i = log.index_after(after); i < log.records().size(); ++i) {
     const LogRecord& record = log.records()[i];
+    if (entry.observer && record.zxid > point) break;  // Comes as INFORM.
     core_->send(link, {PacketType::Proposal, record.zxid, record.bytes, std::nullopt});
     if (record.zxid <= point) {
       core_->send(link, PacketType::Commit, record.zxid);
-    } else {
+    } else if (!entry.observer) {
       entry.unacked.push_back({record.zxid, core_->now});
     }
   }
-  const auto text = as_bytes(core_->config_text);
+  // What is not committed yet the learner has in its plan, where COMMITANDACTIVATE finds it.
+  const Membership& membership = core_->membership;
+  const std::string config =
+      established() ? membership.current().text() : membership.last_seen().text();
+  const auto text = as_bytes(config);
   core_->send(link, {PacketType::NewLeader, Zxid::make(epoch_, 0),
                      SharedBytes(Bytes(text.begin(), text.end())), std::nullopt});
   entry.stage = Stage::Syncing;
 }
 
-void Leader::broadcast(PacketType type, Zxid zxid, const std::optional<SharedBytes>& data) {
+void Leader::broadcast_proposal(const LogRecord& record) {
+  for (auto& [link, entry] : learners_) {
+    if (!forwards(entry) || entry.observer) continue;
+    core_->send(link, {PacketType::Proposal, record.zxid, record.bytes, std::nullopt});
+    entry.unacked.push_back({record.zxid, core_->now});
+  }
+}
+
+void Leader::broadcast_commit(const LogRecord& record) {
   for (auto& [link, entry] : learners_) {
     if (!forwards(entry)) continue;
-    core_->send(link, {type, zxid, data, std::nullopt});
-    if (type == PacketType::Proposal) entry.unacked.push_back({zxid, core_->now});
+    if (entry.observer) {
+      core_->send(link, {PacketType::Inform, record.zxid, record.bytes, std::nullopt});
+    } else {
+      core_->send(link, PacketType::Commit, record.zxid);
+    }
   }
 }
 
@@ -217,6 +241,7 @@ void Leader::on_new_leader_ack(LinkId link, Entry& entry) {
 
 void Leader::on_learner_traffic(LinkId link, Entry& entry, const QuorumPacket& packet) {
   if (packet.type == PacketType::Ping) {
+    if (entry.pings_answered < entry.pings) ++entry.pings_answered;
     if (!packet.data) return;
     auto touches = decode_touches(packet.data->view());
     if (touches.has_error()) return drop(link, "malformed PING", true);
@@ -274,9 +299,18 @@ void Leader::watch_learners() {
   for (const auto& [link, why] : gone) drop(link, why);
 }
 
-void Leader::ping() {
-  for (const auto& [link, entry] : learners_) {
-    if (entry.stage == Stage::Synced) core_->send(link, PacketType::Ping, core_->log.last());
+void Leader::ping(LinkId link, Entry& entry) {
+  if (established()) {  // Before UPTODATE it is not answered.
+    ++entry.pings;
+    // It came after the round had begun: its next answer will do.
+    if (round_ != round_confirmed_ && entry.confirms_at == 0) entry.confirms_at = entry.pings;
+  }
+  core_->send(link, PacketType::Ping, core_->log.last());
+}
+
+void Leader::ping_all() {
+  for (auto& [link, entry] : learners_) {
+    if (entry.stage == Stage::Synced) ping(link, entry);
   }
 }
 

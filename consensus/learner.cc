@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 #include "consensus/discovery.h"
+#include "consensus/member_text.h"
 
 namespace quorate::consensus {
 namespace {
@@ -16,7 +17,8 @@ constexpr std::size_t kHeldMax = 10000;
 
 }  // namespace
 
-Learner::Learner(Core& core, ServerId leader) : core_(&core), leader_(leader) {
+Learner::Learner(Core& core, ServerId leader)
+    : core_(&core), leader_(leader), observer_(core.is_observer()) {
   // The elected server may not have decided yet. But when it is gone, a short wait is better than
   // all of initLimit: the next election may be quick.
   const std::int64_t wait = std::max(kConnectMs, core.options.tick_time_ms);
@@ -42,11 +44,12 @@ void Learner::on_link_up(LinkId link, ServerId peer) {
   deadline_ = core_->now + core_->ticks(core_->options.init_limit);
   LearnerInfo info;
   info.sid = core_->options.self;
-  info.config_version = core_->ensemble.version();
+  info.config_version = core_->membership.current().version();
   info.quorate = true;
   info.blank = core_->blank;
-  core_->send(link, {PacketType::FollowerInfo, Zxid::make(core_->accepted, 0),
-                     encode_learner_info(info), std::nullopt});
+  const auto type = observer_ ? PacketType::ObserverInfo : PacketType::FollowerInfo;
+  core_->send(link,
+              {type, Zxid::make(core_->accepted, 0), encode_learner_info(info), std::nullopt});
 }
 
 void Learner::on_link_down(LinkId link) {
@@ -80,8 +83,13 @@ void Learner::handle(QuorumPacket& packet) {
       return on_proposal(packet);
     case PacketType::Commit:
       return on_commit(packet.zxid);
+    case PacketType::Inform:
+      return on_inform(packet);
+    case PacketType::CommitAndActivate:
+    case PacketType::InformAndActivate:
+      return on_activate(packet);
     case PacketType::NewLeader:
-      return on_new_leader(packet.zxid);
+      return on_new_leader(packet);
     case PacketType::UpToDate:
       return on_up_to_date();
     case PacketType::Sync:
@@ -224,7 +232,41 @@ void Learner::on_commit(Zxid zxid) {
   if (up_to_date_) core_->log.commit(zxid);
 }
 
-void Learner::on_new_leader(Zxid zxid) {
+/// An observer is told of what is committed, and only then.
+void Learner::on_inform(QuorumPacket& packet) {
+  if (!observer_) return misbehaved("INFORM for a follower");
+  const Zxid zxid = packet.zxid;
+  on_proposal(packet);
+  if (!core_->leave) on_commit(zxid);
+}
+
+void Learner::on_activate(QuorumPacket& packet) {
+  const auto said = packet.data ? decode_designated(packet.data->view())
+                                : Result<Designated>(make_error_code(CodecError::Malformed));
+  if (said.has_error()) return misbehaved(std::string("malformed ") + name_of(packet.type));
+  designated_ = {packet.zxid, said->leader};
+  if (packet.type == PacketType::CommitAndActivate) return on_commit(packet.zxid);
+  const ByteView record = said->record;
+  packet.data = SharedBytes(Bytes(record.begin(), record.end()));
+  on_inform(packet);
+}
+
+/// After a reconfig: with another leader, or with another role, this one ends (section 14.6-8). A
+/// server that is not named any more stays and follows without a vote.
+void Learner::check_place() {
+  const bool activated = designated_ && designated_->first <= core_->log.applied();
+  if (activated && designated_->second != leader_) {
+    REACHED("designated leader");
+    return core_->follow_successor(designated_->second);
+  }
+  if (activated) designated_.reset();
+  if (!core_->membership.changing() && core_->is_observer() != observer_) {
+    core_->leave_role("a reconfig has changed this server's role");
+  }
+}
+
+void Learner::on_new_leader(const QuorumPacket& packet) {
+  const Zxid zxid = packet.zxid;
   if (stage_ != Stage::Plan || zxid != Zxid::make(epoch_, 0) || core_->current > epoch_) {
     return misbehaved("NEWLEADER of another epoch or out of place");
   }
@@ -233,6 +275,11 @@ void Learner::on_new_leader(Zxid zxid) {
     return misbehaved("plan ends before " + to_string(*diff_to_));
   }
   if (diff_to_ && !plan_records_ && !cut_) REACHED("diff empty");
+  if (core_->options.reconfig_enabled && packet.data && !packet.data->view().empty()) {
+    auto config = parse_config_text(as_text(packet.data->view()));
+    if (!config) return misbehaved("NEWLEADER with an unreadable config: " + config.error().what);
+    config_ = *std::move(config);
+  }
   stage_ = Stage::StorePlan;
   acked_ = marked_;
   // R2: behind all records of the plan in the one queue of writes.
@@ -251,6 +298,7 @@ void Learner::on_up_to_date() {
   marked_ = serve_from_ = core_->log.committed();
   if (snapshot_taken_ && !leader_quorate_) core_->fuzzy_until = core_->log.last();
   core_->vote.epoch = epoch_;
+  if (config_) core_->adopt_config(*std::exchange(config_, std::nullopt), leader_quorate_);
   core_->send(*link_, PacketType::Ack, Zxid::make(epoch_, 0));
 }
 
@@ -295,6 +343,8 @@ void Learner::on_progress() {
   }
   if (stage_ >= Stage::AwaitServing) send_acks();
   core_->emit_commits();
+  if (up_to_date_) check_place();
+  if (core_->leave) return;
   if (up_to_date_ && !core_->serving && core_->log.applied() >= serve_from_) {
     core_->serving = true;  // R10: only now, with all of the plan applied.
     core_->tell(EventKind::Serving, leader_, core_->log.committed());
@@ -310,7 +360,7 @@ void Learner::send_acks() {
     if (next->zxid > core_->log.synced()) break;
     if (next->zxid <= core_->log.committed()) REACHED("ack after commit");
     acked_ = next->zxid;
-    core_->send(*link_, PacketType::Ack, acked_);
+    if (!observer_) core_->send(*link_, PacketType::Ack, acked_);
   }
 }
 

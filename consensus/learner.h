@@ -1,10 +1,11 @@
-// Role Following: finds the leader, is made equal to it, then logs, acknowledges and commits
-// (zab-protocol sections 6, 9, 10.2).
+// Role Following, and Observing without a vote: finds the leader, is made equal to it, then logs,
+// acknowledges and commits (zab-protocol sections 6, 9, 10.2).
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
 
 #include "consensus/core.h"
 
@@ -26,6 +27,7 @@ class Learner {
   void check() const;
 
   ServerId leader() const { return leader_; }
+  bool observing() const { return observer_; }
 
  private:
   enum class Stage {
@@ -50,7 +52,10 @@ class Learner {
   void begin_plan();
   void on_proposal(QuorumPacket& packet);
   void on_commit(Zxid zxid);
-  void on_new_leader(Zxid zxid);
+  void on_inform(QuorumPacket& packet);
+  void on_activate(QuorumPacket& packet);
+  void check_place();
+  void on_new_leader(const QuorumPacket& packet);
   void on_up_to_date();
   void on_sync();
   void on_ping(Zxid zxid);
@@ -62,6 +67,7 @@ class Learner {
 
   Core* core_;
   ServerId leader_;
+  bool observer_;  ///< As this role has introduced itself.
   std::optional<LinkId> link_;
   Stage stage_ = Stage::Connecting;
   std::int64_t connect_until_;
@@ -76,6 +82,8 @@ class Learner {
   bool plan_records_ = false;
   Zxid snapshot_;  ///< Of the SNAP of this sync; records up to it are in the tree.
   bool snapshot_taken_ = false;
+  std::optional<Ensemble> config_;  ///< Of NEWLEADER; in force from UPTODATE on.
+  std::optional<std::pair<Zxid, ServerId>> designated_;  ///< Who leads once this is applied.
   Zxid marked_;  ///< Committed as far as this stream says; effective at UPTODATE.
   Zxid acked_;   ///< Proposals up to here need no ACK of ours any more.
   bool up_to_date_ = false;

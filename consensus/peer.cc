@@ -23,6 +23,8 @@ const char* name_of(Role role) {
       return "following";
     case Role::Leading:
       return "leading";
+    case Role::Observing:
+      return "observing";
   }
   return "?";
 }
@@ -88,7 +90,9 @@ void Peer::Impl::enter_looking() {
                                  std::max(kPenaltyMaxMs, core.options.min_notification_ms));
     wait = core.penalty_ms + random.between(0, core.penalty_ms / 4);
   }
-  become(Election(core, core.now + wait));
+  if (!why.successor) return become(Election(core, core.now + wait));
+  // Section 14.7: no election; until the next one this vote carries round -1.
+  enter_elected({*why.successor, core.log.last(), core.current, -1});
 }
 
 void Peer::Impl::enter_elected(const Vote& vote) {
@@ -120,7 +124,10 @@ void Peer::Impl::on(const ElectionMessage& message) {
     return election->on_notification(message.from, message.notification);
   }
   if (message.notification.state != PeerState::Looking) return;
-  const PeerState own = as<Leader>() ? PeerState::Leading : PeerState::Following;
+  PeerState own = PeerState::Leading;
+  if (const auto* learner = as<Learner>()) {
+    own = learner->observing() ? PeerState::Observing : PeerState::Following;
+  }
   core.send_vote(message.from, own, core.vote, core.vote.round);
 }
 
@@ -183,7 +190,7 @@ void Peer::Impl::on(const SnapshotInstalled& installed) {
   if (core.installing != installed.link) return;
   core.installing.reset();
   // Also when its link is gone: this is what disk and tree hold now (R8).
-  if (installed.ok) core.log.reset(installed.zxid);
+  if (installed.ok) core.tree_replaced(installed.zxid, installed.config);
   if (auto* learner = as<Learner>()) learner->on_snapshot_installed(installed);
 }
 
@@ -221,7 +228,7 @@ bool Peer::has_ready() const {
   return !(r.writes.empty() && r.links.empty() && r.votes.empty() && r.sends.empty() &&
            r.commits.empty() && r.syncs_done == 0 && r.revalidated.empty() &&
            r.revalidations.empty() && r.touches.empty() && r.transfers.empty() &&
-           r.events.empty() && r.requests.empty());
+           r.events.empty() && r.requests.empty() && !r.membership_changed);
 }
 
 Ready Peer::take_ready() {
@@ -234,7 +241,9 @@ Ready Peer::take_ready() {
 
 Role Peer::role() const {
   if (impl_->as<Leader>()) return Role::Leading;
-  return impl_->as<Learner>() ? Role::Following : Role::Looking;
+  const auto* learner = impl_->as<Learner>();
+  if (learner == nullptr) return Role::Looking;
+  return learner->observing() ? Role::Observing : Role::Following;
 }
 
 bool Peer::serving() const {
@@ -280,14 +289,18 @@ std::size_t Peer::outstanding() const {
   return leader ? leader->outstanding() : 0;
 }
 
-std::size_t Peer::synced_followers() const {
+Peer::LearnerCounts Peer::learner_counts() const {
   const auto* leader = impl_->as<Leader>();
-  return leader ? leader->synced_followers() : 0;
+  return leader ? leader->learner_counts() : LearnerCounts{};
 }
 
-std::size_t Peer::learners() const {
+const Membership& Peer::membership() const {
+  return impl_->core.membership;
+}
+
+bool Peer::quorum_synced(const Ensemble& config) const {
   const auto* leader = impl_->as<Leader>();
-  return leader ? leader->learners() : 0;
+  return leader != nullptr && leader->quorum_synced(config);
 }
 
 Zxid Peer::fuzzy_until() const {

@@ -4,12 +4,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
 #include "base/random.h"
-#include "consensus/ensemble.h"
 #include "consensus/input.h"
+#include "consensus/membership.h"
 #include "consensus/ready.h"
 
 namespace quorate::consensus {
@@ -20,6 +21,10 @@ struct PeerOptions {
   /// One server without an ensemble: it leads itself at once, without election or a new epoch, so
   /// that zxids run on as ZooKeeper's standalone server has them. The same pipeline otherwise.
   bool standalone = false;
+  bool observer = false;  ///< peerType, for a server that the config does not name.
+  /// Configs are changed by reconfig txns and by what NEWLEADER says; servers that the config does
+  /// not name may follow, without a vote. Off: what the file says holds.
+  bool reconfig_enabled = false;
   std::int64_t tick_time_ms = 2000;
   std::int32_t init_limit = 10;  ///< Ticks to connect and sync.
   std::int32_t sync_limit = 5;   ///< Ticks a learner may lag or be silent.
@@ -45,9 +50,10 @@ struct DurableState {
   Zxid checkpoint;                 ///< The tree has been rebuilt as of this zxid: "applied".
   Zxid log_base;                   ///< The zxid just before records.front().
   std::vector<LogRecord> records;  ///< Log, in order; those > checkpoint are not applied yet.
+  std::string config{};            ///< Of /zookeeper/config as of the checkpoint; may be empty.
 };
 
-enum class Role { Looking, Following, Leading };
+enum class Role { Looking, Following, Leading, Observing };
 const char* name_of(Role role);
 
 /// ZAB as a state machine: no clock, thread, I/O, log. Same inputs, same outputs.
@@ -68,6 +74,9 @@ class Peer {
   Role role() const;
   bool serving() const;  ///< Between Serving and ServiceLost.
   std::optional<ServerId> leader() const;
+  const Membership& membership() const;
+  /// Leader: whether a quorum of `config` is connected and synced, as a reconfig to it needs.
+  bool quorum_synced(const Ensemble& config) const;
   /// Leader while serving only.
   Zxid next_zxid() const;
   /// Leader: whether a Propose is allowed now; false at the outstanding limit, while not serving
@@ -78,9 +87,15 @@ class Peer {
   Zxid last_logged() const;
   std::uint32_t accepted_epoch() const;
   std::uint32_t current_epoch() const;
-  std::size_t outstanding() const;       ///< Proposals not yet committed.
-  std::size_t synced_followers() const;  ///< Leader.
-  std::size_t learners() const;          ///< Leader.
+  std::size_t outstanding() const;  ///< Proposals not yet committed.
+  /// Leader.
+  struct LearnerCounts {
+    std::size_t connected = 0;
+    std::size_t synced_followers = 0;
+    std::size_t synced_observers = 0;
+    std::size_t synced_non_voting = 0;
+  };
+  LearnerCounts learner_counts() const;
   /// Txns up to this zxid are applied in ReplayMode::Fuzzy: a ZooKeeper leader's SNAP may already
   /// hold their effects. Zxid{0} when none.
   Zxid fuzzy_until() const;

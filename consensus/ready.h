@@ -88,6 +88,8 @@ struct Ready {
   std::vector<Revalidation> revalidations;
   std::vector<LearnerTouches> touches;
   std::vector<Transfer> transfers;
+  /// Peer::membership() differs from the last Ready: the addresses of the others, roles, the file.
+  bool membership_changed = false;
   std::vector<Event> events;  ///< Serving and ServiceLost matter to the driver.
   std::vector<Request>
       requests;  ///< Leader: prepare under next_zxid(), then step(Propose), one by one.

@@ -17,6 +17,9 @@ struct Vote {
   friend bool operator==(const Vote&, const Vote&) = default;
 };
 
+/// Stands in all three places of a vote of a server that does not vote.
+inline constexpr ServerId kNobody{INT64_MIN};
+
 inline Vote vote_of(const Notification& n) {
   return {n.leader, n.zxid, n.peer_epoch, n.round};
 }

@@ -16,7 +16,7 @@
 #include <optional>
 
 #include "server/app/data_tools.h"
-#include "server/config/members.h"
+#include "consensus/member_text.h"
 #include "server/storage/real/data_lock.h"
 #include "server/storage/real/posix_files.h"
 

@@ -11,7 +11,7 @@
 
 #include "server/config/auth_rules.h"
 #include "server/config/config_table.h"
-#include "server/config/members.h"
+#include "consensus/member_text.h"
 #include "server/config/properties.h"
 
 namespace quorate::server {

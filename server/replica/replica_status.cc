@@ -33,9 +33,9 @@ ServerStatus Replica::Impl::status() const {
   out.watch_count = watches.size();
   out.sessions = tree.sessions().size();
   out.outstanding = gate.outstanding();
-  out.learners = peer.learners();
-  out.synced_followers = peer.synced_followers();
-  out.quorum_size = options.peer.ensemble.voter_count();
+  out.learners = peer.learner_counts().connected;
+  out.synced_followers = peer.learner_counts().synced_followers;
+  out.quorum_size = peer.membership().current().voter_count();
   const Statistics& s = statistics;
   out.packets_received = s.packets_received;
   out.packets_sent = connections.packets_sent();

@@ -14,7 +14,7 @@ Ensemble five() {
 }  // namespace
 
 TEST_CASE("the epoch is one above all that a quorum has accepted, and then fixed") {
-  const Ensemble ensemble = five();
+  const Membership ensemble(five());
   Discovery discovery(ensemble, {{5}, 3, 3, Zxid::make(3, 1)});
   discovery.report({1}, 7, true);
   discovery.report({1}, 7, true);
@@ -27,7 +27,7 @@ TEST_CASE("the epoch is one above all that a quorum has accepted, and then fixed
 }
 
 TEST_CASE("promises count once, not from those that promised before or have no data") {
-  const Ensemble ensemble = five();
+  const Membership ensemble(five());
   Discovery discovery(ensemble, {{5}, 3, 3, Zxid::make(3, 1)});
   discovery.promise_self();
   CHECK(discovery.promise({1}, -1, Zxid{0}) == Discovery::Promise::NotCounted);

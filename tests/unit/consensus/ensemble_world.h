@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "base/ensure.h"
+#include "consensus/codec.h"
+#include "consensus/member_text.h"
 #include "consensus/peer.h"
 
 namespace quorate::consensus::world {
@@ -73,6 +75,7 @@ struct Connection {
 
 struct Server {
   Disk disk;
+  std::optional<Ensemble> file;  ///< Instead of the world's.
   std::unique_ptr<Peer> peer;
   History tree;
   std::set<ServerId> opening;
@@ -91,15 +94,30 @@ struct Server {
 
 class World {
  public:
-  World(int servers, bool blank, std::uint64_t seed = 1) : random_(seed) {
-    std::vector<Member> members;
-    for (int i = 1; i <= servers; ++i)
-      members.push_back({{i}, "h" + std::to_string(i), 1, 2, false, ""});
-    ensemble = Ensemble(members);
-    for (int i = 1; i <= servers; ++i) {
-      servers_[{i}].disk.has_current = !blank;
-      start({i});
+  World(int servers, bool blank, std::uint64_t seed = 1)
+      : World(Ensemble(members_of(servers)), blank, false, seed) {}
+
+  World(Ensemble file, bool blank, bool reconfig, std::uint64_t seed)
+      : ensemble(std::move(file)), file_(ensemble), reconfig_enabled(reconfig), random_(seed) {
+    for (const Member& member : ensemble.members()) {
+      servers_[member.id].disk.has_current = !blank;
+      start(member.id);
     }
+  }
+
+  static Member member(int id, bool observer = false) {
+    return {{id}, "h" + std::to_string(id), 1, 2, observer, ""};
+  }
+  static std::vector<Member> members_of(int count) {
+    std::vector<Member> members;
+    for (int i = 1; i <= count; ++i) members.push_back(member(i));
+    return members;
+  }
+
+  /// A server that the config does not name, with a file of its own and no data.
+  void add(ServerId id, Ensemble file) {
+    servers_[id].file = std::move(file);
+    start(id);
   }
 
   Server& at(ServerId id) { return servers_.at(id); }
@@ -112,12 +130,14 @@ class World {
     if (server.peer) return;
     PeerOptions options;
     options.self = id;
-    options.ensemble = ensemble;
+    options.ensemble = server.file ? *server.file : file_;
+    options.reconfig_enabled = reconfig_enabled;
     options.tick_time_ms = 100;
     options.window_records = window_records;
     options.outstanding_max = 50;
-    DurableState state{!server.disk.has_current, server.disk.accepted, server.disk.current,
-                       server.disk.checkpoint,   server.disk.base,     server.disk.log};
+    DurableState state{!server.disk.has_current,   server.disk.accepted, server.disk.current,
+                       server.disk.checkpoint,     server.disk.base,     server.disk.log,
+                       config_of(server.disk.tree)};
     server.tree = server.disk.tree;
     server.peer = std::make_unique<Peer>(options, state, random_.fork());
     pump(id);
@@ -134,8 +154,10 @@ class World {
     }
     Disk disk = std::move(server.disk);
     disk.open.clear();
+    auto file = std::move(server.file);
     server = Server{};
     server.disk = std::move(disk);
+    server.file = std::move(file);
     for (auto& connection : connections_) {
       for (End& end : connection.ends) {
         if (end.server == id) end.closed = true;
@@ -221,7 +243,8 @@ class World {
       server.disk.base = server.disk.checkpoint = install.zxid;
       server.disk.tree = server.tree = *install.tree;
     }
-    step(id, SnapshotInstalled{install.link, install.zxid, ok});
+    step(id, SnapshotInstalled{install.link, install.zxid, ok,
+                               ok ? config_of(*install.tree) : std::string()});
     return true;
   }
 
@@ -282,6 +305,40 @@ class World {
     const LogRecord record{zxid, SharedBytes(Bytes(view.begin(), view.end()))};
     step(id, Propose{record});
     return true;
+  }
+
+  /// Asks the leader for these members. False when it must refuse.
+  bool reconfig(ServerId id, std::vector<Member> members) {
+    if (!up(id) || !peer(id).may_propose() || peer(id).membership().changing()) return false;
+    const Zxid zxid = peer(id).next_zxid();
+    const Ensemble next(std::move(members), zxid.value);
+    if (!peer(id).quorum_synced(next)) return false;
+    step(id, Propose{{zxid, reconfig_record(next.text())}});
+    return true;
+  }
+
+  /// Header of a reconfig txn, path, config text, version.
+  static SharedBytes reconfig_record(const std::string& text) {
+    Bytes out(28);
+    const auto put32 = [&out](std::int32_t value) {
+      out.resize(out.size() + 4);
+      store_be(out.data() + out.size() - 4, value);
+    };
+    put32(16);
+    for (const std::string_view part :
+         {std::string_view("/zookeeper/config"), std::string_view(text)}) {
+      put32(static_cast<std::int32_t>(part.size()));
+      append(out, as_bytes(part));
+    }
+    put32(-1);
+    return SharedBytes(std::move(out));
+  }
+
+  static std::string config_of(const History& history) {
+    for (std::size_t i = history.size(); i > 0; --i) {
+      if (const auto text = reconfig_text(history[i - 1].bytes.view())) return std::string(*text);
+    }
+    return {};
   }
 
   void drop_links(ServerId a, ServerId b) {
@@ -364,13 +421,26 @@ class World {
               std::to_string(server.disk.current) + " last " + to_string(server.disk.last());
       if (server.peer) text += std::string(" ") + name_of(server.peer->role());
       if (server.peer && server.peer->serving()) text += " serving";
+      if (server.peer && reconfig_enabled) {
+        const Membership& membership = server.peer->membership();
+        text += " config " + brief(membership.current());
+        if (membership.changing()) text += " then " + brief(membership.last_seen());
+      }
       text += '\n';
     }
     return text;
   }
 
-  Ensemble ensemble;
-  History chosen;  ///< What has been applied anywhere, in order.
+  static std::string brief(const Ensemble& config) {
+    std::string text = to_string(Zxid{config.version()}) + ":";
+    for (const Member& member : config.members()) {
+      text += ' ' + std::to_string(member.id.value) + (member.observer ? "o" : "");
+    }
+    return text;
+  }
+
+  Ensemble ensemble;  ///< In force, as far as anybody has applied.
+  History chosen;     ///< What has been applied anywhere, in order.
   std::size_t window_records = 4;
   bool faults = true;
   int wipes_left = 0;
@@ -460,6 +530,11 @@ class World {
     }
     ENSURE(ensemble.is_quorum(holders));
     ENSURE(at(id).disk.holds(record));
+    if (const auto text = reconfig_text(record.bytes.view())) {
+      const Ensemble next = *parse_config_text(*text);
+      ENSURE(next.is_quorum(holders));
+      ensemble = next;
+    }
   }
 
   void forget_dead() {
@@ -468,7 +543,10 @@ class World {
   }
 
   void fault(ServerId id);
+  void random_reconfig(ServerId id);
 
+  Ensemble file_;
+  bool reconfig_enabled = false;
   std::set<ServerId> wiped_;
   Random random_;
   std::map<ServerId, Server> servers_;
@@ -508,6 +586,19 @@ inline void World::fault(ServerId id) {
   }
 }
 
+/// Any three or more of all servers vote, some of the others observe.
+inline void World::random_reconfig(ServerId id) {
+  std::vector<Member> members;
+  std::size_t voters = 0;
+  for (const auto& [server, state] : servers_) {
+    const auto lot = random_.below(4);
+    if (lot == 0) continue;
+    members.push_back(member(static_cast<int>(server.value), lot == 1));
+    if (lot != 1) ++voters;
+  }
+  if (voters >= 2) reconfig(id, std::move(members));
+}
+
 inline void World::random_step() {
   const auto any = [&] {
     return ServerId{random_.between(1, static_cast<std::int64_t>(servers_.size()))};
@@ -544,7 +635,11 @@ inline void World::random_step() {
       sync_disk(id, random_.between(1, 4));
       break;
     case 13:
-      propose(id);
+      if (reconfig_enabled && random_.percent(3)) {
+        random_reconfig(id);
+      } else {
+        propose(id);
+      }
       break;
     case 14: {
       Request request;

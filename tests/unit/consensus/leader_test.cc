@@ -95,7 +95,7 @@ TEST_CASE("a learner that knows more than a leader without quorum is refused") {
   one.report(kLink, 1, 1);
   one.sync();
   one.promise(kLink, z(1, 4), 1);
-  CHECK(one.peer.learners() == 0);
+  CHECK(one.peer.learner_counts().connected == 0);
   CHECK(one.happened(EventKind::LearnerLost));
 }
 
@@ -139,14 +139,14 @@ TEST_CASE("observers, strangers, itself, impossible epochs: the link is closed")
     CHECK(one.happened(EventKind::PeerMisbehaved));
     REQUIRE(one.links.size() == 1);
     CHECK(std::get<CloseLink>(one.links[0]).link == kLink);
-    CHECK(one.peer.learners() == 0);
+    CHECK(one.peer.learner_counts().connected == 0);
   }
 }
 
 TEST_CASE("a newer link of the same server replaces the older one (R44)") {
   Established one;
   one.report(kOther, 1, 2);
-  CHECK(one.peer.learners() == 1);
+  CHECK(one.peer.learner_counts().connected == 1);
   CHECK(std::get<CloseLink>(one.links.back()).link == kLink);
   CHECK(one.sent() == Sent{"LEADERINFO 0x200000000"});
   one.packet(PacketType::Ack, z(2, 0));  // Of the closed link: nothing.
@@ -221,19 +221,42 @@ TEST_CASE("requests keep their order, wait at the limit, and syncs stand between
   one.sends.clear();
   one.sync();
   one.packet(PacketType::Ack, zxid);
-  CHECK(one.sent() == Sent{"COMMIT 0x200000001", "SYNC 0x0"});
+  CHECK(one.sent() == Sent{"COMMIT 0x200000001"});
+  one.packet(PacketType::Ping, zxid, SharedBytes());  // It still follows: now the leader knows.
+  CHECK(one.sent() == Sent{"SYNC 0x0"});
   one.step(Submit{sync});
+  CHECK(one.syncs_done == 0);
+  one.packet(PacketType::Ping, zxid, SharedBytes());
   CHECK(one.syncs_done == 1);
+}
+
+TEST_CASE("a sync is answered after a quorum has confirmed the leader, asked after it came") {
+  Established one;
+  Request sync;
+  sync.op = kSyncOp;
+  one.tick(1000);  // The heartbeat's PING.
+  one.sends.clear();
+  one.step(Submit{sync});
+  CHECK(one.sent() == Sent{"PING 0x100000003"});
+  one.step(Submit{sync});  // Too late for that round.
+  CHECK(one.sent().empty());
+  one.packet(PacketType::Ping, z(2, 0), SharedBytes());  // Of the heartbeat.
+  CHECK(one.syncs_done == 0);
+  one.packet(PacketType::Ping, z(2, 0), SharedBytes());
+  CHECK(one.syncs_done == 1);
+  CHECK(one.sent() == Sent{"PING 0x100000003"});
+  one.packet(PacketType::Ping, z(2, 0), SharedBytes());
+  CHECK(one.syncs_done == 2);
 }
 
 TEST_CASE("a request before UPTODATE or malformed traffic costs the learner its link") {
   Established one;
   one.packet(PacketType::Ping, z(2, 0), bytes_of_text("odd"));
-  CHECK(one.peer.learners() == 0);
+  CHECK(one.peer.learner_counts().connected == 0);
   Elected early;
   early.report(kLink, 1, 1);
   early.packet(PacketType::Request, kBlankZxid, encode_request({}).data);
-  CHECK(early.peer.learners() == 0);
+  CHECK(early.peer.learner_counts().connected == 0);
 }
 
 TEST_CASE("REVALIDATE is asked of the driver and answered on the learner's link") {
@@ -258,7 +281,7 @@ TEST_CASE("silence, missing ACKs and a lost quorum end within syncLimit ticks (R
     slow.tick(1000);
     slow.packet(PacketType::Ping, z(2, 1), SharedBytes());
   }
-  CHECK(slow.peer.learners() == 0);
+  CHECK(slow.peer.learner_counts().connected == 0);
 
   Established gone;
   gone.step(LinkDown{kLink});

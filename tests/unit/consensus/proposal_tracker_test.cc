@@ -18,7 +18,7 @@ constexpr Zxid z(std::uint32_t counter) {
 }  // namespace
 
 TEST_CASE("a zxid is committed with a quorum of voters, each counted once") {
-  ProposalTracker tracker(three_and_an_observer());
+  ProposalTracker tracker{Membership(three_and_an_observer())};
   tracker.add(z(1));
   tracker.ack(z(1), {1});
   tracker.ack(z(1), {1});
@@ -31,7 +31,7 @@ TEST_CASE("a zxid is committed with a quorum of voters, each counted once") {
 }
 
 TEST_CASE("commits come strictly in order; an ACK counts for exactly its zxid") {
-  ProposalTracker tracker(three_and_an_observer());
+  ProposalTracker tracker{Membership(three_and_an_observer())};
   for (std::uint32_t i = 1; i <= 3; ++i) tracker.add(z(i));
   for (const std::uint32_t i : {3u, 2u}) {
     tracker.ack(z(i), {1});
@@ -47,7 +47,7 @@ TEST_CASE("commits come strictly in order; an ACK counts for exactly its zxid") 
 }
 
 TEST_CASE("unknown and already committed zxids are tolerated (R5)") {
-  ProposalTracker tracker(three_and_an_observer());
+  ProposalTracker tracker{Membership(three_and_an_observer())};
   tracker.ack(z(1), {1});
   tracker.add(z(1));
   tracker.ack(z(2), {1});

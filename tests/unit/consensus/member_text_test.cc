@@ -1,8 +1,8 @@
-#include "server/config/members.h"
+#include "consensus/member_text.h"
 
 #include <doctest/doctest.h>
 
-namespace quorate::server {
+namespace quorate::consensus {
 
 TEST_CASE("members: host, both ports, role and client part") {
   const auto member = parse_member(ServerId{3}, "zoo3:2888:3888:Observer;10.0.0.3:2181");
@@ -51,4 +51,4 @@ TEST_CASE("members: a wrong line says what would be right") {
   }
 }
 
-}  // namespace quorate::server
+}  // namespace quorate::consensus
