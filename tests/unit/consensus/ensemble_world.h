@@ -635,7 +635,7 @@ inline void World::random_step() {
       sync_disk(id, random_.between(1, 4));
       break;
     case 13:
-      if (reconfig_enabled && random_.percent(3)) {
+      if (reconfig_enabled && random_.percent(15)) {
         random_reconfig(id);
       } else {
         propose(id);
