@@ -59,10 +59,11 @@ Node* NodeIndex::find(std::string_view path) const {
   return nullptr;
 }
 
-Node& NodeIndex::create(Node* parent, std::string_view path, std::optional<std::string_view> data) {
+Node& NodeIndex::create(Node* parent, std::string_view path, std::optional<std::string_view> data,
+                        const StoredStat& stat, AclKey acl) {
   const std::uint32_t hash = path_hash(path);
   const std::string_view name = parent == nullptr ? std::string_view() : last_name(path);
-  Node& node = Node::make(*pool_, parent, name, hash, data);
+  Node& node = Node::make(*pool_, parent, name, hash, data, stat, acl);
   make_room(hash);
   place(table_of(hash), node.ref(), hash);
   ++size_;

@@ -27,7 +27,8 @@ class NodeIndex {
   Node* find(std::string_view path) const;
 
   /// Makes the node of `path`, which has none yet. The parent does not list it so far.
-  Node& create(Node* parent, std::string_view path, std::optional<std::string_view> data);
+  Node& create(Node* parent, std::string_view path, std::optional<std::string_view> data,
+               const StoredStat& stat = {}, AclKey acl = kOpenAcl);
   void destroy(Node& node);
   void clear();
 
