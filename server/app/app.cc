@@ -13,6 +13,7 @@
 #include "consensus/input.h"
 #include "server/admin/version.h"
 #include "server/app/part_options.h"
+#include "server/app/received_snapshot.h"
 #include "server/app/snapshot_file.h"
 #include "server/log/log.h"
 #include "server/storage/real/leveldb_tree_store.h"
@@ -234,7 +235,11 @@ void App::start_http() {
       [this](std::function<void(AdminSource&)> job) {
         asio::post(io_, [this, job = std::move(job)] { job(*this); });
       },
-      [this](bool keep) { return open_snapshot_file(files_, config_.storage.data_dir, keep); });
+      [this](bool keep) { return open_snapshot_file(files_, config_.storage.data_dir, keep); },
+      [this] {
+        return open_received_snapshot(files_, config_.storage.data_dir,
+                                      replica_options(config_).peer.max_field);
+      });
   http_->start();
 }
 
@@ -399,6 +404,7 @@ AdminFacts App::facts(unsigned wants) {
     metrics->startup = startup_;
     metrics->connections_rejected = clients_->rejected() - rejected_before_;
     metrics->fsync_us = disk_->sync_summary();
+    metrics->commands = command_counts_;
     out.metrics = std::move(metrics);
     out.quotas = znode::quota_usage(replica_->tree());
   }
@@ -416,6 +422,7 @@ void App::reset_statistics() {
   replica_->reset_statistics();
   disk_->reset_sync_times();
   startup_ = {};
+  command_counts_ = {};
   rejected_before_ = clients_->rejected();
 }
 void App::reset_connection_statistics() {
@@ -429,6 +436,11 @@ bool App::copy_tree(std::shared_ptr<TreeSink> sink) {
   const bool begun = replica_->copy_tree(std::move(sink));
   if (begun) pump();
   return begun;
+}
+
+void App::restore(TreeToRestore given) {
+  replica_->restore(std::move(given));
+  pump();
 }
 
 std::int64_t App::now_ms() const {

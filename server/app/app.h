@@ -84,6 +84,8 @@ class App : private Inbox, private AdminSource, private Clock {
   void set_trace_mask(std::int64_t mask) override { trace_mask_ = mask; }
   Admission admit(const AdminCaller& caller) override;
   bool copy_tree(std::shared_ptr<TreeSink> sink) override;
+  void restore(TreeToRestore given) override;
+  CommandCounts& command_counts() override { return command_counts_; }
 
   // ---- Clock -----------------------------------------------------------------------------------
   std::int64_t now_ms() const override;
@@ -102,6 +104,7 @@ class App : private Inbox, private AdminSource, private Clock {
   std::int64_t next_sweep_ms_ = 0;
   std::int64_t trace_mask_ = kDefaultTraceMask;
   StartupTimes startup_;
+  CommandCounts command_counts_;
   std::uint64_t rejected_before_ = 0;  ///< srst.
   bool telling_ = false;               ///< A turn for Replica::pump_more() is on its way.
   Mailbox mailbox_;

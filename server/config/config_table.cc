@@ -163,7 +163,7 @@ const std::array kRows = {
     ConfigRow{"admin.restore.enabled", flag([](Config& c) -> bool& { return c.admin.restore_enabled; }), "true", 0, 0,
               "Whether the command restore is answered."},
     ConfigRow{"admin.rateLimiterIntervalInMS", number([](Config& c) -> std::int64_t& { return c.admin.rate_limit_ms; }), "300000", 0, kInt,
-              "Shortest time between two snapshots asked for over HTTP, in microseconds: so ZooKeeper 3.9 counts it."},
+              "Shortest time between two snapshots asked for over HTTP, in microseconds, and between two restores, in milliseconds: so ZooKeeper 3.9 counts it."},
     ConfigRow{"metricsProvider.className", text([](Config& c) -> std::string& { return c.metrics.provider; }), "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider", 0, 0,
               "DefaultMetricsProvider, or PrometheusMetricsProvider for a port of /metrics of its own."},
     ConfigRow{"metricsProvider.httpHost", text([](Config& c) -> std::string& { return c.metrics.address; }), "0.0.0.0", 0, 0,

@@ -65,6 +65,7 @@ void Replica::Impl::pump() {
       propose_waiting();
     }
     start_install();
+    start_restore();
     for (const consensus::TransferDone& done : checkpoints.advance(last_tick_ms, fuzzy_until())) {
       peer.step(done);
     }
@@ -97,7 +98,10 @@ void Replica::Impl::carry_out(consensus::Ready ready) {
     Connection* connection = connections.find(id);
     return connection == nullptr ? nullptr : &connection->queue;
   };
-  for (ConnectionId id : gate.syncs_done(ready.syncs_done, queue_of)) drain(id);
+  // Nobody has asked any more while a tree is being restored.
+  if (serving) {
+    for (ConnectionId id : gate.syncs_done(ready.syncs_done, queue_of)) drain(id);
+  }
   for (const consensus::RevalidateAnswer& answer : ready.revalidated) {
     Connection* connection = connections.of_session(answer.session);
     if (connection == nullptr || connection->stage != Stage::Revalidating) continue;
@@ -376,6 +380,7 @@ bool Replica::Impl::tree_in_slices() const {
 
 void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
   if (!installing || installing->link != link) return;
+  if (ends_restore(link, zxid, ok)) return;
   Install install = *std::exchange(installing, std::nullopt);
   // Also when the link has ended meanwhile: the disk holds this tree and no log now, and memory
   // must not differ from it (hazard R8).

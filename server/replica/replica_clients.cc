@@ -156,6 +156,7 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
     return;
   }
   if (!gate.admits_size(frame.size())) {
+    ++metrics.large_requests_refused;
     ports.observer.note('W', "large request refused session=" + to_string(connection.session) +
                                  " bytes=" + std::to_string(frame.size()) +
                                  " limit=largeRequestMaxBytes");

@@ -16,6 +16,7 @@
 #include "server/replica/reader.h"
 #include "server/replica/replica.h"
 #include "server/replica/request_gate.h"
+#include "server/replica/restore.h"
 #include "server/replica/sessions.h"
 #include "znode/watch_table.h"
 
@@ -81,6 +82,9 @@ struct Replica::Impl {
   void continue_install();
   bool tree_in_slices() const;
   void on_installed(LinkId link, Zxid zxid, bool ok);
+  void start_restore();
+  /// Whether the install was of a tree to restore.
+  bool ends_restore(LinkId link, Zxid zxid, bool ok);
   void flush();
   Zxid fuzzy_until() const { return std::max(recovered_fuzzy_until, peer.fuzzy_until()); }
   void count_commits(const std::vector<consensus::LogRecord>& commits);
@@ -133,6 +137,7 @@ struct Replica::Impl {
   std::map<LinkId, Link> links;
   std::vector<LinkId> links_to_close;  ///< Malformed bytes; closed by the pump.
   std::optional<Install> installing;
+  std::optional<TreeToRestore> restoring;  ///< Until its answer; nobody is served.
   std::vector<ConnectionId> throttled;
   std::vector<ConnectionId> reported;  ///< Learner: those with Connection::reported.
   struct Arrival {
