@@ -7,10 +7,11 @@ namespace quorate::server {
 namespace {
 
 // LevelDB's log format (its doc/log_format.md): blocks of fragments, each behind a header of
-// checksum, length and type; a record begins with a fragment of type 1 or 2.
+// checksum, length and type; a record goes on with fragments of type 3 and 4, and begins with
+// others.
 constexpr std::size_t kBlockBytes = 32768;
 constexpr std::size_t kHeaderBytes = 7;
-constexpr unsigned kWhole = 1, kFirst = 2;
+constexpr unsigned kMiddle = 3, kLast = 4;
 
 unsigned byte_at(const std::string& content, std::size_t at) {
   return static_cast<unsigned char>(content[at]);
@@ -29,7 +30,8 @@ std::size_t last_record_of(const std::string& content) {
     const std::size_t length = byte_at(content, at + 4) + 256 * byte_at(content, at + 5);
     const unsigned type = byte_at(content, at + 6);
     if (length == 0 && type == 0) break;  // Never written.
-    if (type == kWhole || type == kFirst) last = at;
+    // Anything else is a beginning: of a torn header the type may be missing.
+    if (type != kMiddle && type != kLast) last = at;
     at += kHeaderBytes + std::min(length, left - kHeaderBytes);
   }
   return last;

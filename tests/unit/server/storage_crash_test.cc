@@ -207,3 +207,133 @@ TEST_CASE("storage: the power may fail at any operation on log or checkpoint: no
   CHECK(crashed > 2 * operations);
   CHECK(refused == 0);
 }
+
+TEST_CASE("storage: any operation on log or checkpoint may fail: refused or done later, not lost") {
+  FatalThrows fatal_throws;
+  const std::uint64_t operations = operations_of_a_life();
+  std::size_t ended = 0, went_on = 0;
+  for (std::uint64_t at = 1; at <= operations; ++at) {
+    for (int code : {ENOSPC, EIO}) {
+      CAPTURE(at);
+      CAPTURE(code);
+      CrashDisk disk(at);
+      Life life(disk);
+      REQUIRE(life.start());
+      disk.wait_idle();
+      disk.disk.fail_at(at, {code, boost::system::system_category()});
+      Promises promises;
+      try {
+        live(life, promises, /*tolerant=*/true);
+        ++went_on;
+      } catch (const Fatal& fatal) {
+        ++ended;
+        CHECK(fatal.what.find("action=") != std::string::npos);
+      }
+      life.stop();
+      disk.crash(at % 2 == 0 ? Loss::None : Loss::Seeded);
+      REQUIRE_MESSAGE(life.start(), life.opening.fault.what);
+      CHECK(holds_all(life.opening.recovered, promises));
+      lives_on(life);
+    }
+  }
+  CHECK(ended > 20);
+  CHECK(went_on > 20);
+}
+
+TEST_CASE("storage: a start with an operation that fails refuses with the place, or is whole") {
+  FatalThrows fatal_throws;
+  std::size_t refused = 0;
+  for (std::uint64_t at = 1; at <= 60; ++at) {
+    CAPTURE(at);
+    CrashDisk disk(at);
+    Life life(disk);
+    REQUIRE(life.start());
+    Promises promises;
+    live(life, promises, /*tolerant=*/false);
+    life.stop();
+    disk.crash(Loss::Seeded);
+    disk.disk.fail_at(at, {ENOSPC, boost::system::system_category()});
+    if (life.start()) {
+      CHECK(holds_all(life.opening.recovered, promises));
+      if (disk.disk.failures() == 0) break;
+    } else {
+      ++refused;
+      CHECK(life.opening.fault.exit_code == kStorageExitCode);
+      CHECK(life.opening.fault.what.find("/data") != std::string::npos);
+    }
+    life.stop();
+    disk.crash(Loss::None);
+    REQUIRE_MESSAGE(life.start(), life.opening.fault.what);
+    CHECK(holds_all(life.opening.recovered, promises));
+  }
+  CHECK(refused > 3);
+}
+
+namespace {
+
+using Contents = std::map<std::string, Bytes>;
+
+Contents contents_of(const SimFiles& files) {
+  Contents contents;
+  for (const char* folder : {"/data", "/datalog"}) {
+    for (const auto& path : files.files_below(folder)) contents[path] = files.contents(path);
+  }
+  return contents;
+}
+
+void put(SimFiles& files, const Contents& contents) {
+  for (const auto& [path, bytes] : contents) {
+    REQUIRE(!files.make_directories(path.substr(0, path.rfind('/'))));
+    REQUIRE(files.open(path, OpenMode::Create).has_value());
+    files.set_contents(path, bytes);
+  }
+}
+
+/// After a life and a stop, a kill or a power cut.
+Contents contents_of_a_life(Promises& promises, Loss loss, bool second_start) {
+  CrashDisk disk(9);
+  Life life(disk);
+  REQUIRE(life.start());
+  live(life, promises, /*tolerant=*/false);
+  life.stop();
+  disk.crash(loss);
+  if (second_start) {  // What was in LevelDB's log is in a table then.
+    REQUIRE(life.start());
+    life.stop();
+    disk.crash(Loss::None);
+  }
+  return contents_of(disk.disk);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "storage: a bit changed anywhere in log, checkpoint or the files beside: refused or whole") {
+  std::size_t refused = 0, whole = 0;
+  for (bool second_start : {false, true}) {
+    Promises promises;
+    const Contents contents = contents_of_a_life(promises, Loss::None, second_start);
+    for (const auto& [path, bytes] : contents) {
+      const std::size_t stride = 1 + bytes.size() / 250;
+      for (std::size_t at = 0; at < bytes.size(); at += stride) {
+        CAPTURE(path);
+        CAPTURE(at);
+        CrashDisk disk(1);
+        put(disk.disk, contents);
+        disk.disk.flip(path, at, static_cast<std::uint8_t>(1u << at % 8));
+        Life life(disk);
+        if (life.start()) {
+          ++whole;
+          CHECK(holds_all(life.opening.recovered, promises));
+        } else {
+          ++refused;
+          CHECK(life.opening.fault.exit_code == kStorageExitCode);
+          CHECK(life.opening.fault.what.find("/data") != std::string::npos);
+        }
+        life.stop();
+      }
+    }
+  }
+  CHECK(refused > 500);
+  CHECK(whole > 500);
+}
