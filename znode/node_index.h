@@ -39,7 +39,7 @@ class NodeIndex {
   struct Table {
     unsigned depth = 0;  ///< How many first bits of the hash all of its nodes share.
     std::size_t used = 0;
-    std::vector<PoolRef> slots;  ///< A power of two many.
+    std::vector<PoolRef> slots;  ///< 0: free.
   };
 
   Node& node_at(PoolRef ref) const { return *static_cast<Node*>(pool_->small_at(ref)); }

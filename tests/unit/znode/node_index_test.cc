@@ -134,6 +134,24 @@ TEST_CASE("children: in byte order whatever the order of their coming") {
   }
 }
 
+TEST_CASE("index: hashes that do not part are found, too") {
+  Forest forest;
+  std::vector<std::string> paths;
+  for (int i = 0; paths.size() < 4000; ++i) {
+    std::string path = "/h" + std::to_string(i);
+    if (path_hash(path) >> 26 == 5) paths.push_back(std::move(path));
+  }
+  for (const std::string& path : paths) forest.add(path, path);
+  for (const std::string& path : paths) {
+    REQUIRE(forest.index.find(path) != nullptr);
+    CHECK(forest.index.find(path)->data() == path);
+  }
+  for (std::size_t i = 0; i < paths.size(); i += 2) forest.remove(paths[i]);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    CHECK((forest.index.find(paths[i]) != nullptr) == (i % 2 == 1));
+  }
+}
+
 TEST_CASE("index: clear forgets everything and can be filled again") {
   Forest forest;
   for (int i = 0; i < 5000; ++i) forest.add("/n" + std::to_string(i), "data");
