@@ -130,11 +130,24 @@ bool App::bind_ports() {
   return bind_server_ports();
 }
 
+bool App::load_quorum_tls() {
+  if (!config_.ensemble.uses_tls()) return true;
+  peer_tls_ = std::make_unique<PeerTls>(
+      peer_tls_options(config_),
+      [this](char severity, const std::string& text) { note(severity, text); });
+  std::string fault;
+  if (peer_tls_->load(fault)) return true;
+  fail(kExitUsage, "config " + config_.file + ": " + fault);
+  return false;
+}
+
 bool App::bind_server_ports() {
+  if (!load_quorum_tls()) return false;
   PeerLinkOptions quorum = peer_link_options(config_);
   ElectionLinkOptions election = election_link_options(config_);
   const std::string quorum_address = address_of(quorum.listen_address, quorum.listen_port);
   const std::string election_address = address_of(election.listen_address, election.listen_port);
+  quorum.tls = election.tls = peer_tls_.get();
   Inbox& inbox = *this;
   peer_links_ = std::make_unique<PeerLinks>(io_, std::move(quorum), inbox);
   election_links_ =
@@ -222,7 +235,10 @@ void App::start() {
   std::string ports = "listening client=" + address_of(config_.client.address, clients_->port());
   if (peer_links_) {
     ports += " quorum=" + std::to_string(peer_links_->port()) +
-             " election=" + std::to_string(election_links_->port());
+             " election=" + std::to_string(election_links_->port()) +
+             (!peer_tls_                          ? ""
+              : config_.ensemble.port_unification ? " tls=accepted"
+                                                  : " tls=only");
   }
   log::info(ports + " id=" + to_string(config_.ensemble.self) +
             " dataDir=" + config_.storage.data_dir);
@@ -271,6 +287,7 @@ void App::arm_tick() {
     if (now >= next_sweep_ms_) {
       next_sweep_ms_ = now + kSweepMs;
       clients_->sweep(now);
+      if (peer_tls_) peer_tls_->sweep();
       if (peer_links_) peer_links_->sweep(now);
       if (election_links_) election_links_->sweep(now);
     }
@@ -304,6 +321,7 @@ void App::await_hangup() {
     if (error) return;
     log::info("reloading signal=SIGHUP");
     clients_->reload_tls();
+    if (peer_tls_) peer_tls_->reload();
     await_hangup();
   });
 }

@@ -21,6 +21,7 @@
 #include "server/net/clients.h"
 #include "server/net/inbox.h"
 #include "server/net/links.h"
+#include "server/net/peer_tls.h"
 #include "server/replica/replica.h"
 #include "server/storage/real/data_lock.h"
 #include "server/storage/real/disk_thread.h"
@@ -50,6 +51,7 @@ class App : private Inbox, private AdminSource, private Clock {
   bool lock_data();
   bool bind_ports();
   bool bind_server_ports();
+  bool load_quorum_tls();
   bool recover();
   void start();
   void start_http();
@@ -110,6 +112,7 @@ class App : private Inbox, private AdminSource, private Clock {
   Mailbox mailbox_;
   // In the order of building; destroyed in reverse. The replica's ports outlive it.
   std::unique_ptr<SocketClients> clients_;
+  std::unique_ptr<PeerTls> peer_tls_;              ///< Only when servers speak TLS.
   std::unique_ptr<PeerLinks> peer_links_;          ///< Not when standalone.
   std::unique_ptr<ElectionLinks> election_links_;  ///< Not when standalone.
   std::unique_ptr<Links> links_;

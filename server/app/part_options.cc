@@ -116,4 +116,13 @@ ElectionLinkOptions election_link_options(const Config& config) {
   return options;
 }
 
+PeerTlsOptions peer_tls_options(const Config& config) {
+  PeerTlsOptions options;
+  options.config = config.quorum_tls;
+  options.connects = config.ensemble.ssl_quorum;
+  options.plain_too = config.ensemble.port_unification;
+  options.ensemble = ensemble_of(config);
+  return options;
+}
+
 }  // namespace quorate::server
