@@ -155,8 +155,10 @@ class LevelDbView : public TreeStoreView {
     bool from_is_later = slice(from).compare(slice(prefix)) > 0;
     for (at->Seek(slice(from_is_later ? from : prefix));
          at->Valid() && at->key().starts_with(slice(prefix)); at->Next()) {
-      if (!visit(view_of(at->key()), view_of(at->value()))) return {};
+      if (!visit(view_of(at->key()), view_of(at->value()))) break;
     }
+    // Over a block that cannot be read LevelDB steps in silence: whoever stops here must hear of
+    // it, too.
     return to_error(at->status(), path_);
   }
 
