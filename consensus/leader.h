@@ -94,6 +94,7 @@ class Leader {
   void send_history(LinkId link, Entry& entry, Zxid after);
   void broadcast(PacketType type, Zxid zxid, const std::optional<SharedBytes>& data);
   void drop(LinkId link, std::string why, bool misbehaved = false);
+  bool lives(ServerId sid) const;
   void replace_older(LinkId link, ServerId sid);
   void hold_log();
   void watch_learners();
