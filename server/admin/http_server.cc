@@ -529,8 +529,10 @@ void HttpSession::receive_tree() {
   if (!into) return on_restored(http::status::internal_server_error, into.error().message(), {});
   core_->restoring = true;
   RestoreUpload::Ends ends{core_->io, stream_, buffer_, core_->ask};
+  // Until it is let go of below or in close(): a read under way needs stream and buffer to its end.
   upload_ = std::make_shared<RestoreUpload>(
-      core_, std::move(ends), std::move(*into), std::chrono::milliseconds(admin.idle_timeout_ms),
+      shared_from_this(), std::move(ends), std::move(*into),
+      std::chrono::milliseconds(admin.idle_timeout_ms),
       [self = shared_from_this()](http::status status, const std::string& error, Zxid zxid) {
         self->core_->restoring = false;
         self->upload_ = nullptr;
