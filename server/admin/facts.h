@@ -63,7 +63,8 @@ struct AdminFacts {
   znode::WatchSummary watch_summary;  ///< Data watches only, as ZooKeeper's wchs.
   std::vector<SessionPaths> watches;  ///< Likewise.
   std::vector<DigestStatus> digests;
-  std::vector<znode::QuotaRow> quotas;  ///< With kMetrics.
+  std::vector<znode::QuotaRow> quotas;                  ///< With kMetrics.
+  std::map<std::string, std::uint64_t> quota_refusals;  ///< Likewise.
 };
 
 /// The server as the commands see it. Called on the event loop only.

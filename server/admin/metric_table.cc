@@ -81,7 +81,7 @@ const MetricRow kRows[] = {
     gauge("synced_followers", kLeader, [](Facts f) -> MetricValue { return whole(f.status.synced_followers); }, "Followers up to date."),
     gauge("synced_non_voting_followers", kLeader, [](Facts) -> MetricValue { return whole(0); }, "Non-voting followers up to date."),
     gauge("synced_observers", kLeader, [](Facts) -> MetricValue { return whole(0); }, "Observers up to date."),
-    gauge("pending_syncs", kLeader, [](Facts) -> MetricValue { return whole(0); }, "Sync requests in work."),
+    gauge("pending_syncs", kLeader, [](Facts f) -> MetricValue { return whole(f.status.pending_syncs); }, "Sync requests in work."),
     gauge("learners", kLeader, [](Facts f) -> MetricValue { return whole(f.status.learners); }, "Servers connected to the leader."),
     gauge("followers", kLeader, [](Facts f) -> MetricValue { return whole(f.status.learners); }, "As learners: the name of 3.4 and 3.5, which old tools read (pitfalls 85)."),
     gauge("leader_uptime", kLeader, [](Facts f) -> MetricValue { return f.status.leader_uptime_ms; }, "Since this server leads, in ms."),
@@ -100,7 +100,7 @@ const MetricRow kRows[] = {
     counter("response_packet_cache_hits", kZero, kNoStage),
     counter("bytes_received_count", [](Metrics m) -> std::uint64_t { return m.replica.bytes_received; }, "Bytes of requests."),
     counter("add_dead_watcher_stall_time", kZero, kNoStage),
-    counter("request_throttle_wait_count", kZero, kNoStage),
+    counter("request_throttle_wait_count", [](Metrics m) -> std::uint64_t { return m.replica.throttled; }, "How often a connection was not read for a while, at a limit."),
     counter("requests_not_forwarded_to_commit_processor", kZero, kNoStage),
     counter("response_packet_cache_misses", kZero, kNoStage),
     counter("prep_processor_request_queued", [](Metrics m) -> std::uint64_t { return m.replica.prepared; }, "Requests turned into txns by this server."),
@@ -241,6 +241,9 @@ void add_quotas(Lines& out, Facts facts) {
     out.push_back({start + "bytes_limit_per_namespace", quota.bytes_limit});
     out.push_back({start + "count_usage_per_namespace", quota.count});
     out.push_back({start + "bytes_usage_per_namespace", quota.bytes});
+  }
+  for (const auto& [name, count] : facts.quota_refusals) {
+    out.push_back({name + "_quota_exceeded_error_per_namespace", whole(count)});
   }
 }
 

@@ -16,6 +16,7 @@
 #include "server/app/received_snapshot.h"
 #include "server/app/snapshot_file.h"
 #include "server/log/log.h"
+#include "server/replica/audit.h"
 #include "server/storage/real/leveldb_tree_store.h"
 
 namespace quorate::server {
@@ -72,8 +73,14 @@ App::~App() = default;
 
 int App::fail(int exit_code, const std::string& text) {
   log::error(text);
+  audit("serverStart", "failure");
   exit_code_ = exit_code;
   return exit_code;
+}
+
+void App::audit(const char* operation, const char* result) {
+  if (!config_.audit) return;
+  log::audit(audit::server_line(user_of_this_process(), operation, result));
 }
 
 int App::run() {
@@ -243,6 +250,7 @@ void App::start() {
   log::info(ports + " id=" + to_string(config_.ensemble.self) +
             " dataDir=" + config_.storage.data_dir);
   start_http();
+  audit("serverStart", "success");
 }
 
 void App::start_http() {
@@ -329,6 +337,7 @@ void App::await_hangup() {
 /// Takes no more requests, and gives those under way a moment to be answered.
 void App::begin_stop(int signal) {
   log::info("stopping signal=" + std::to_string(signal));
+  audit("serverStop", "invoked");
   // A second signal, or the alarm, ends the process at once.
   signals_.clear();
   ::alarm(kStopLimitSeconds);
@@ -425,6 +434,7 @@ AdminFacts App::facts(unsigned wants) {
     metrics->commands = command_counts_;
     out.metrics = std::move(metrics);
     out.quotas = znode::quota_usage(replica_->tree());
+    out.quota_refusals = replica_->quota_refusals();
   }
   if ((wants & kConnections) != 0) out.connections = replica_->connection_list();
   if ((wants & kSessions) != 0) {

@@ -65,6 +65,7 @@ class App : private Inbox, private AdminSource, private Clock {
   void await_answers(std::int64_t until_ms);
   void stop();
   int fail(int exit_code, const std::string& text);
+  void audit(const char* operation, const char* result);
 
   // ---- Inbox -----------------------------------------------------------------------------------
   std::optional<std::string> on_four_letter_word(std::string_view word) override;

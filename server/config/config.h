@@ -175,6 +175,7 @@ struct Config {
   AuthConfig auth;
   ContainerConfig containers;
   bool skip_acl = false;
+  bool audit = false;
   bool enforce_quota = false;
   bool extended_types_enabled = false;
   std::vector<ConfigNotice> notices;

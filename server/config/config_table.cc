@@ -212,6 +212,8 @@ const std::array kRows = {
               "Port for /metrics, with the Prometheus provider."},
     ConfigRow{"skipACL", flag([](Config& c) -> bool& { return c.skip_acl; }), "no", 0, 0,
               "Whether ACLs are not checked at all."},
+    ConfigRow{"audit.enable", flag([](Config& c) -> bool& { return c.audit; }), "false", 0, 0,
+              "Whether who changed what is written to the log, under the word audit."},
     ConfigRow{"DigestAuthenticationProvider.enabled", flag([](Config& c) -> bool& { return c.auth.digest_enabled; }), "true", 0, 0,
               "Whether clients may log in by user and password."},
     ConfigRow{"DigestAuthenticationProvider.digestAlg", text([](Config& c) -> std::string& { return c.auth.digest_algorithm; }), "SHA1", 0, 0,

@@ -170,6 +170,11 @@ void Replica::Impl::apply(const consensus::LogRecord& record) {
     diverged = true;
   }
   track_session(outcome);
+  // What a start applies again has been told before.
+  if (serving && !options.audit_user.empty() && outcome.header.type == OpCode::CloseSession) {
+    audit::tell_ephemerals(options.audit_user, outcome,
+                           [this](const std::string& line) { ports.observer.audit(line); });
+  }
   answer_txn(outcome);
 }
 

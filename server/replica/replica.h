@@ -56,6 +56,8 @@ struct ReplicaOptions {
   znode::PortionLimit install_slice{4u << 20, 20000};
   std::int64_t sessionless_timeout_ms = 10000;  ///< A connection that sends no handshake.
   FanOutLimits fan_out;
+  /// Who the server's own changes are put down to in the audit log; empty: none is kept.
+  std::string audit_user;
 };
 
 /// What recovery hands over: the tree as of the checkpoint, and what consensus needs to know.

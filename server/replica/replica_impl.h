@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/replica/applier.h"
+#include "server/replica/audit.h"
 #include "server/replica/checkpoints.h"
 #include "server/replica/connections.h"
 #include "server/replica/link_stream.h"
@@ -52,6 +53,9 @@ struct Replica::Impl {
                     std::int64_t latency_ms);
   void close(Connection& connection);
   void close_all_clients();
+  bool audits(OpCode op) const { return !options.audit_user.empty() && audit::concerns(op); }
+  void audit_request(const Connection& connection, const OpenRequest& request,
+                     const znode::Outcome& outcome);
   void throttle(Connection& connection);
   void resume_throttled();
   /// Requests pile up behind a disk that does not keep up: nothing more is read of those who wait.

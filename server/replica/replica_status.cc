@@ -33,6 +33,7 @@ ServerStatus Replica::Impl::status() const {
   out.watch_count = watches.size();
   out.sessions = tree.sessions().size();
   out.outstanding = gate.outstanding();
+  out.pending_syncs = gate.pending_syncs();
   out.learners = peer.learners();
   out.synced_followers = peer.synced_followers();
   out.quorum_size = options.peer.ensemble.voter_count();

@@ -24,7 +24,8 @@ struct ServerStatus {
   std::uint32_t accepted_epoch = 0, current_epoch = 0;
   std::size_t node_count = 0, ephemeral_count = 0, watch_count = 0, sessions = 0;
   std::int64_t approximate_data_size = 0;
-  std::size_t outstanding = 0;  ///< Requests of clients not yet answered.
+  std::size_t outstanding = 0;    ///< Requests of clients not yet answered.
+  std::size_t pending_syncs = 0;  ///< Of this server's clients.
   std::size_t learners = 0, synced_followers = 0, quorum_size = 0;
   std::uint64_t packets_received = 0, packets_sent = 0;
   std::int64_t min_latency_ms = 0, max_latency_ms = 0;

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import pathlib
+import pwd
 import re
 import socket
 import struct
@@ -20,6 +21,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import ensemble as support  # noqa: E402
 from ensemble import Ensemble, four_letter, free_ports, run_tests, wait_for  # noqa: E402
 from kazoo.client import KazooClient  # noqa: E402
+from kazoo.exceptions import ConnectionClosedError, ConnectionLoss, NotEmptyError  # noqa: E402
+from kazoo.exceptions import SessionExpiredError  # noqa: E402
 from kazoo.security import make_acl, make_digest_acl  # noqa: E402
 
 ORACLE = bool(os.environ.get("QUORATE_ORACLE"))
@@ -584,7 +587,7 @@ def test_a_server_that_dies_while_it_restores_has_the_old_tree_or_the_new_one():
                     pass
             thread = threading.Thread(target=ask)
             thread.start()
-            time.sleep(share * whole)
+            threading.Event().wait(share * whole)  # A moment of its work, not of its answer.
             alone.server.kill()
             thread.join()
             alone.ensemble.start()
@@ -592,6 +595,83 @@ def test_a_server_that_dies_while_it_restores_has_the_old_tree_or_the_new_one():
             seen = alone.client.retry(alone.client.get, "/app")[0]
             assert seen in ((b"0",) if answer == [200] else (b"0", b"1")), (seen, answer)
             assert len(alone.client.get_children("/app")) == 60
+
+
+def test_refusals_are_counted():
+    if ORACLE:
+        return
+    with Alone({"largeRequestThreshold": 1000, "largeRequestMaxBytes": 5000,
+                "admin.rateLimiterIntervalInMS": 60_000_000}) as alone:
+        assert download(alone)[0] == 200 and download(alone)[0] == 429
+        try:
+            alone.client.create("/q", b"x" * 9000)
+            raise AssertionError("a large request was taken")
+        except (ConnectionLoss, ConnectionClosedError, SessionExpiredError):
+            pass
+        mntr = alone.mntr()
+        assert mntr["zk_snapshot_rate_limited_count"] == "1" and mntr["zk_large_requests_rejected"] == "1", mntr
+        alone.word("srst")
+        assert alone.mntr()["zk_large_requests_rejected"] == "0"
+
+
+def audit_lines(server):
+    return [line.split(" audit ", 1)[1] for line in server.log.read_text().splitlines() if " audit " in line]
+
+
+def test_the_audit_log_tells_who_changed_what():
+    if ORACLE:
+        return
+    with Alone({"audit.enable": "true"}) as alone:
+        client = alone.client
+        client.add_auth("digest", "bob:secret")
+        client.create("/a", b"x")
+        client.create("/a/e", b"", ephemeral=True)
+        client.set("/a", b"y")
+        try:
+            client.delete("/a")
+            raise AssertionError("it has a child")
+        except NotEmptyError:
+            pass
+        client.set_acls("/a", [make_digest_acl("bob", "secret", all=True)])
+        client.get("/a")
+        multi = client.transaction()
+        multi.create("/m", b"")
+        multi.delete("/m")
+        assert multi.commit() == ["/m", True]
+        multi = client.transaction()
+        multi.delete("/none")
+        multi.commit()
+        session = f"session={client.client_id[0] & (2 ** 64 - 1):#x}\t"
+        client.stop()
+        client.close()
+        alone.client = None
+        assert alone.server.stop() == 0
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        who = session + "user=127.0.0.1,bob\tip=127.0.0.1\toperation="
+        acl = make_digest_acl("bob", "secret", all=True).id.id
+        assert audit_lines(alone.server) == [
+            f"user={user}\toperation=serverStart\tresult=success",
+            who + "create\tznode=/a\tznode_type=persistent\tresult=success",
+            who + "create\tznode=/a/e\tznode_type=ephemeral\tresult=success",
+            who + "setData\tznode=/a\tresult=success",
+            who + "delete\tznode=/a\tresult=failure",
+            who + f"setAcl\tznode=/a\tacl=digest:{acl}:cdrwa\tresult=success",
+            who + "create\tznode=/m\tznode_type=persistent\tresult=success",
+            who + "delete\tznode=/m\tresult=success",
+            who + "multiOperation\tresult=failure",
+            session + f"user={user}\toperation=ephemeralZNodeDeletionOnSessionCloseOrExpire\tznode=/a/e\tresult=success",
+            f"user={user}\toperation=serverStop\tresult=invoked"], audit_lines(alone.server)
+        alone.ensemble.start()
+        with_many = fresh(alone)
+        for i in range(100):
+            with_many.create(f"/n{i}")
+        with_many.stop()
+        with_many.close()
+        again = audit_lines(alone.server)[11:]
+        assert len(again) == 101 and again[0].endswith("serverStart\tresult=success"), "nothing twice, nothing left out"
+    with Alone() as quiet:
+        quiet.client.create("/a")
+        assert not audit_lines(quiet.server)
 
 
 def test_metrics_for_prometheus():
