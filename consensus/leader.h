@@ -108,6 +108,7 @@ class Leader {
   void broadcast_proposal(const LogRecord& record);
   void broadcast_commit(const LogRecord& record);
   void drop(LinkId link, std::string why, bool misbehaved = false);
+  bool lives(ServerId sid) const;
   void replace_older(LinkId link, ServerId sid);
   void hold_log();
   void watch_learners();

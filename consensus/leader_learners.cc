@@ -11,6 +11,7 @@ namespace quorate::consensus {
 namespace {
 
 constexpr std::size_t kUnnamedMax = 64;  // Links that have not said who they are.
+constexpr std::int32_t kProtocolMajor = 1;
 
 }  // namespace
 
@@ -88,6 +89,15 @@ void Leader::on_info(LinkId link, Entry& entry, const QuorumPacket& packet) {
     return drop(link, "says that it is an observer, but it votes: server " + to_string(info->sid),
                 true);
   }
+  if (info->protocol_version >> 16 != kProtocolMajor) {
+    return drop(link,
+                "speaks version " + std::to_string(info->protocol_version) + " of the protocol",
+                true);
+  }
+  if (lives(info->sid)) {
+    return drop(link, "server " + to_string(info->sid) +
+                          " is connected already; do two servers have this id?");
+  }
   entry.sid = info->sid;
   entry.observer = observer;
   if (info->config_version > membership.last_seen().version()) {
@@ -107,6 +117,17 @@ void Leader::on_info(LinkId link, Entry& entry, const QuorumPacket& packet) {
     return core_->leave_role("server " + to_string(info->sid) + " has promised a newer epoch");
   }
   if (phase_ >= Phase::Promises) inform(link, entry);
+}
+
+/// A synced learner answers a PING twice in a tick. Who comes under its id meanwhile is another
+/// server: let in, the two would replace each other for ever, and an ACK of one would count for the
+/// other's disk. A server whose old link is only half closed waits a tick.
+bool Leader::lives(ServerId sid) const {
+  return std::any_of(learners_.begin(), learners_.end(), [&](const auto& item) {
+    const Entry& entry = item.second;
+    return entry.sid == sid && entry.stage == Stage::Synced &&
+           core_->now - entry.heard <= core_->ticks(1);
+  });
 }
 
 /// R44: never two channels of one server; the newer one is the living one.

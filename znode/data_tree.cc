@@ -9,12 +9,12 @@
 namespace quorate::znode {
 namespace {
 
-Node& as_node(NodeState& state) {
-  return static_cast<Node&>(state);
+std::int64_t data_bytes(const Node& node) {
+  return std::max(node.data_length(), 0);
 }
 
-std::int64_t bytes_of(std::string_view path, const NodeState& node) {
-  return static_cast<std::int64_t>(path.size()) + std::max(node.data_length, 0);
+std::int64_t bytes_of(std::string_view path, const Node& node) {
+  return static_cast<std::int64_t>(path.size()) + data_bytes(node);
 }
 
 }  // namespace
@@ -28,72 +28,90 @@ DataTree::Impl::Impl() {
   }
   // As if by a setACL with version -1: everybody may read the ensemble's configuration, and only
   // reconfig writes it.
-  Node& config = *node_at("/zookeeper/config");
+  Node& node = *node_at("/zookeeper/config");
+  NodeEdit config = edit_of(node);
   set_acl(config, {{perm::kRead, {"world", "anyone"}}});
   config.stat.aversion = -1;
+  node.store_stat(config.stat);
+}
+
+NodeEdit DataTree::Impl::edit_of(Node& node) {
+  NodeEdit edit{node.state(), {node.content_crc, 0, node.is_digested()}, &node, nullptr};
+  if (edit.digest.counted) edit.digest.value = node_digest(node.content_crc, edit.stat);
+  return edit;
+}
+
+std::optional<NodeEdit> DataTree::Impl::edit(std::string_view path) {
+  Node* node = node_at(path);
+  if (node == nullptr) return std::nullopt;
+  dirty.before_change(*node);
+  return edit_of(*node);
 }
 
 Node& DataTree::Impl::link(Node* parent, const std::string& path,
                            std::optional<std::string_view> data, AclKey acl,
                            const StoredStat& stat) {
-  Node& node = index.create(parent, path, data);
-  node.stat = stat;
-  node.acl = acl;
-  node.digested = is_digested(path);
+  Node& node = index.create(parent, path, data, stat, acl);
   node.content_crc = content_crc(path, data);
+  if (is_digested(path)) {
+    digest_ += node_digest(node.content_crc, stat);
+  } else {
+    node.leave_out_of_digest();
+  }
   if (parent == nullptr) {
     root = &node;
   } else {
     parent->add_child(node);
   }
   if (is_session_owner(stat.ephemeral_owner)) {
-    add_ephemeral(node);
+    add_ephemeral(SessionId{stat.ephemeral_owner}, node);
   } else if (stat.ephemeral_owner != 0) {
     reaped_nodes(stat.ephemeral_owner).insert(path);
   }
   data_size += bytes_of(path, node);
-  redigest(node);
   dirty.mark_created(node, path);
   return node;
 }
 
-NodeState& DataTree::Impl::insert(NodeState& parent, const std::string& path,
-                                  std::optional<std::string_view> data, const AclList& acl,
-                                  const StoredStat& stat) {
+NodeState DataTree::Impl::insert(NodeEdit& parent, const std::string& path,
+                                 std::optional<std::string_view> data, const AclList& acl,
+                                 const StoredStat& stat) {
   const AclKey key = acls.acquire(acl);
   if (key != kOpenAcl) dirty.mark_acl(key);
-  Node& node = link(&as_node(parent), path, data, key, stat);
-  if (!quotas.empty() || is_below_quota(path)) quota_created(path, std::max(node.data_length, 0));
-  return node;
+  Node& node = link(parent.node, path, data, key, stat);
+  ++parent.num_children;
+  if (!quotas.empty() || is_below_quota(path)) quota_created(path, data_bytes(node));
+  return node.state();
 }
 
-void DataTree::Impl::erase(NodeState& parent, NodeState& state, const std::string& path) {
-  ENSURE(state.num_children == 0);
-  Node& node = as_node(state);
-  undigest(node);
+void DataTree::Impl::erase(NodeEdit& parent, NodeEdit& edit, const std::string& path) {
+  Node& node = *edit.node;
+  ENSURE(node.num_children() == 0);
+  undigest(edit.digest);
   data_size -= bytes_of(path, node);
-  dirty.before_change(node.acl, acls);
-  if (acls.release(node.acl)) dirty.mark_acl(node.acl);
-  if (is_session_owner(node.stat.ephemeral_owner)) {
-    drop_ephemeral(node);
-  } else if (node.stat.ephemeral_owner != 0) {
-    reaped_nodes(node.stat.ephemeral_owner).erase(path);
+  dirty.before_change(edit.acl, acls);
+  if (acls.release(edit.acl)) dirty.mark_acl(edit.acl);
+  if (is_session_owner(edit.stat.ephemeral_owner)) {
+    drop_ephemeral(SessionId{edit.stat.ephemeral_owner}, node);
+  } else if (edit.stat.ephemeral_owner != 0) {
+    reaped_nodes(edit.stat.ephemeral_owner).erase(path);
   }
-  const std::int64_t bytes = std::max(node.data_length, 0);
+  const std::int64_t bytes = data_bytes(node);
   dirty.mark_deleted(node, path);
-  as_node(parent).remove_child(node);
+  parent.node->remove_child(node);
+  --parent.num_children;
   index.destroy(node);
   if (!quotas.empty()) quota_deleted(path, bytes);
 }
 
-void DataTree::Impl::add_ephemeral(const Node& node) {
-  std::vector<PoolRef>& owned = ephemerals[SessionId{node.stat.ephemeral_owner}];
+void DataTree::Impl::add_ephemeral(SessionId owner, const Node& node) {
+  std::vector<PoolRef>& owned = ephemerals[owner];
   owned.insert(std::lower_bound(owned.begin(), owned.end(), node.ref()), node.ref());
   ++ephemeral_count;
 }
 
-void DataTree::Impl::drop_ephemeral(const Node& node) {
-  auto at = ephemerals.find(SessionId{node.stat.ephemeral_owner});
+void DataTree::Impl::drop_ephemeral(SessionId owner, const Node& node) {
+  auto at = ephemerals.find(owner);
   ENSURE(at != ephemerals.end());
   std::vector<PoolRef>& owned = at->second;
   const auto place = std::lower_bound(owned.begin(), owned.end(), node.ref());
@@ -104,29 +122,31 @@ void DataTree::Impl::drop_ephemeral(const Node& node) {
   --ephemeral_count;
 }
 
-void DataTree::Impl::set_data(NodeState& node, const std::string& path,
+void DataTree::Impl::set_data(NodeEdit& edit, const std::string& path,
                               std::optional<std::string_view> data) {
-  dirty.before_change(as_node(node));
-  const std::int64_t before = std::max(node.data_length, 0);
-  as_node(node).store_data(data);
-  const std::int64_t more = std::max(node.data_length, 0) - before;
+  Node& node = *edit.node;
+  const std::int64_t before = data_bytes(node);
+  node.store_data(data);
+  const std::int64_t more = data_bytes(node) - before;
   data_size += more;
   if (!quotas.empty()) quota_resized(stored_path(path), more);
-  node.content_crc = quorate::znode::content_crc(stored_path(path), data);
+  edit.data_length = node.data_length();
+  node.content_crc = edit.digest.content_crc = content_crc(stored_path(path), data);
 }
 
-void DataTree::Impl::set_acl(NodeState& node, const AclList& acl) {
-  dirty.before_change(as_node(node));
-  const AclKey before = node.acl;
-  node.acl = acls.acquire(acl);
-  if (node.acl != kOpenAcl) dirty.mark_acl(node.acl);
+void DataTree::Impl::set_acl(NodeEdit& edit, const AclList& acl) {
+  const AclKey before = edit.acl;
+  edit.acl = acls.acquire(acl);
+  edit.node->store_acl(edit.acl);
+  if (edit.acl != kOpenAcl) dirty.mark_acl(edit.acl);
   dirty.before_change(before, acls);
   if (acls.release(before)) dirty.mark_acl(before);
 }
 
-void DataTree::Impl::changed(NodeState& node) {
-  redigest(node);
-  dirty.mark(as_node(node));
+void DataTree::Impl::changed(NodeEdit& edit) {
+  edit.node->store_stat(edit.stat);
+  redigest(edit.digest, edit.stat);
+  dirty.mark(*edit.node);
 }
 
 std::vector<std::string> DataTree::Impl::children_of(const std::string& path) const {

@@ -31,7 +31,7 @@ void erase(CheckpointBatch& batch, Bytes key) {
 void put_node(CheckpointBatch& batch, const Node& node) {
   Bytes value;
   value.reserve(kStoredStatBytes + sizeof(AclKey) + sizeof(std::int32_t) +
-                static_cast<std::size_t>(std::max(node.data_length, 0)));
+                static_cast<std::size_t>(std::max(node.data_length(), 0)));
   JuteWriter out(value);
   encode_stored(out, node);
   put(batch, node_key(node.path()), std::move(value));
@@ -49,7 +49,7 @@ void DirtySet::list(Node& node) {
   ENSURE(nodes_.size() < kSideBit - 1);
   node.dirty_slot = static_cast<std::uint32_t>(nodes_.size()) | live_bit_;
   nodes_.push_back(&node);
-  bytes_ += kEntryBytes + static_cast<std::size_t>(std::max(node.data_length, 0));
+  bytes_ += kEntryBytes + static_cast<std::size_t>(std::max(node.data_length(), 0));
 }
 
 void DirtySet::mark(Node& node) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 #include "base/ensure.h"
 
@@ -40,46 +41,60 @@ std::uint32_t path_hash(std::string_view path) {
   return static_cast<std::uint32_t>((hash * 0x9e3779b97f4a7c15ULL) >> 32);
 }
 
+namespace {
+
+constexpr std::size_t kShortName = 511, kShortData = 65534;
+
+template <class T>
+void copy_out(const char*& from, T& to, std::size_t bytes = sizeof(T)) {
+  std::memcpy(&to, from, bytes);
+  from += bytes;
+}
+
+template <class T>
+void copy_in(char*& to, const T& from, std::size_t bytes = sizeof(T)) {
+  std::memcpy(to, &from, bytes);
+  to += bytes;
+}
+
+std::int32_t length_of(std::optional<std::string_view> data) {
+  if (!data) return -1;
+  ENSURE(data->size() <= static_cast<std::size_t>(INT32_MAX));
+  return static_cast<std::int32_t>(data->size());
+}
+
+}  // namespace
+
 Node& Node::make(NodePool& pool, Node* parent, std::string_view name, std::uint32_t path_hash,
-                 std::optional<std::string_view> data) {
+                 std::optional<std::string_view> data, const StoredStat& stat, AclKey acl) {
   static_assert(std::is_trivially_destructible_v<Node>);
   ENSURE(name.size() < (std::size_t{1} << 30));  // A frame is shorter.
   Node& node = *new (pool.small_at(pool.allocate(sizeof(Node)))) Node();
   node.parent_ = parent == nullptr ? 0 : parent->ref();
   node.path_hash_ = path_hash;
-  node.name_length = static_cast<std::uint32_t>(name.size());
-  node.content_ = pool.allocate(node.content_size());
-  name.copy(node.text(), name.size());
-  node.store_data(data);
+  node.czxid_ = stat.czxid;
+  node.ctime_ = stat.ctime;
+  const Parts parts{nullptr, changes_of(stat), stat.ephemeral_owner, acl};
+  const Lengths lengths{static_cast<std::uint32_t>(name.size()), length_of(data)};
+  const unsigned mask = with_lengths(node.mask_of(parts), lengths);
+  node.fill(pool.allocate(size_of(mask, lengths)), mask, parts, name, data);
   return node;
 }
 
 void Node::destroy() {
-  if (num_children > 0) delete child_set();
+  if (parts_ & kChildren) delete child_set();
   NodePool& pool = this->pool();
   pool.release(content_, content_size());
   pool.release(ref(), sizeof(Node));
 }
 
-std::size_t Node::content_size(bool with_children, std::int32_t length) const {
-  const std::size_t size = (with_children ? sizeof(ChildSet*) : 0) + name_length +
-                           static_cast<std::size_t>(std::max(length, 0));
-  return std::max(size, std::size_t{1});
-}
-
-ChildSet* Node::child_set() const {
-  ChildSet* set = nullptr;
-  std::memcpy(&set, content(), sizeof set);
-  return set;
-}
-
-Node* Node::parent() const {
-  return parent_ == 0 ? nullptr : static_cast<Node*>(pool().small_at(parent_));
-}
+// ---- What it holds ------------------------------------------------------------------------------
 
 std::optional<std::string_view> Node::data() const {
-  if (data_length < 0) return std::nullopt;
-  return std::string_view(text() + name_length, static_cast<std::size_t>(data_length));
+  const Lengths own = lengths();
+  if (own.data < 0) return std::nullopt;
+  return std::string_view(content() + head_size(parts_) + own.name,
+                          static_cast<std::size_t>(own.data));
 }
 
 Buffer Node::data_copy() const {
@@ -87,15 +102,47 @@ Buffer Node::data_copy() const {
   return view ? Buffer(*view) : Buffer();
 }
 
+StoredStat Node::stat() const {
+  const Parts parts = this->parts();
+  StoredStat stat;
+  stat.czxid = czxid_;
+  stat.mzxid = parts.changes.mzxid;
+  stat.pzxid = parts.changes.pzxid;
+  stat.ctime = ctime_;
+  stat.mtime = parts.changes.mtime;
+  stat.ephemeral_owner = parts.owner;
+  stat.version = parts.changes.version;
+  stat.cversion = parts.changes.cversion;
+  stat.aversion = parts.changes.aversion;
+  return stat;
+}
+
+AclKey Node::acl() const {
+  return parts_ & kAcl ? parts().acl : kOpenAcl;
+}
+
+std::int32_t Node::num_children() const {
+  return parts_ & kChildren ? static_cast<std::int32_t>(child_set()->size()) : 0;
+}
+
+NodeState Node::state() const {
+  return {stat(), data_length(), num_children(), acl(), nullptr};
+}
+
+Node* Node::parent() const {
+  return parent_ == 0 ? nullptr : static_cast<Node*>(pool().small_at(parent_));
+}
+
 std::string Node::path() const {
   std::size_t length = 0;
   for (const Node* node = this; node->parent_ != 0; node = node->parent()) {
-    length += 1 + node->name_length;
+    length += 1 + node->name().size();
   }
   std::string path(length, '/');
   for (const Node* node = this; node->parent_ != 0; node = node->parent()) {
-    length -= node->name_length;
-    node->name().copy(path.data() + length, node->name_length);
+    const std::string_view own = node->name();
+    length -= own.size();
+    own.copy(path.data() + length, own.size());
     --length;
   }
   return path;
@@ -113,60 +160,160 @@ bool Node::is_at(std::string_view path) const {
   return path.empty();
 }
 
+// ---- Changes ------------------------------------------------------------------------------------
+
 void Node::store_data(std::optional<std::string_view> data) {
-  const std::size_t size = data ? data->size() : 0;
-  ENSURE(size <= static_cast<std::size_t>(INT32_MAX));
-  const std::int32_t length = data ? static_cast<std::int32_t>(size) : -1;
-  if (!NodePool::same_room(content_size(), content_size(num_children > 0, length))) {
-    move_content(num_children > 0, length);
+  Lengths lengths = this->lengths();
+  lengths.data = length_of(data);
+  const unsigned mask = with_lengths(parts_, lengths);
+  if (mask != parts_ || !NodePool::same_room(content_size(), size_of(mask, lengths))) {
+    return move(mask, parts(), data);
   }
-  data_length = length;
-  if (data) data->copy(text() + name_length, size);
+  char* head = content();
+  store_lengths(head, lengths);
+  if (!data || data->empty()) return;
+  std::memmove(head + head_size(mask) + lengths.name, data->data(), data->size());
 }
 
-/// A new second piece with room for `length` bytes of data, and with what fits of the old one.
-void Node::move_content(bool with_children, std::int32_t length) {
-  NodePool& pool = this->pool();
-  const std::size_t size = content_size(with_children, length);
-  const PoolRef moved = pool.allocate(size);
-  const std::size_t head = with_children ? sizeof(ChildSet*) : 0;
-  char* to = static_cast<char*>(pool.at(moved, size));
-  const std::size_t old_text = content_size() - (num_children > 0 ? sizeof(ChildSet*) : 0);
-  if (with_children && num_children > 0) std::memcpy(to, content(), head);
-  std::memcpy(to + head, text(), std::min(old_text, size - head));
-  pool.release(content_, content_size());
-  content_ = moved;
+void Node::store_stat(const StoredStat& stat) {
+  Parts parts = this->parts();
+  parts.changes = changes_of(stat);
+  parts.owner = stat.ephemeral_owner;
+  czxid_ = stat.czxid;
+  ctime_ = stat.ctime;
+  store_parts(parts);
+}
+
+void Node::store_acl(AclKey acl) {
+  Parts parts = this->parts();
+  parts.acl = acl;
+  store_parts(parts);
 }
 
 ChildRange Node::children() const {
-  if (num_children == 0) return {};
+  if (!(parts_ & kChildren)) return {};
   return {pool(), *child_set()};
 }
 
 void Node::add_child(Node& child) {
   ENSURE(child.parent() == this);
-  if (num_children == 0) {
-    move_content(/*with_children=*/true, data_length);
-    num_children = 1;
-    ChildSet* set = std::make_unique<ChildSet>().release();
-    std::memcpy(content(), &set, sizeof set);
+  if (!(parts_ & kChildren)) {
+    Parts parts = this->parts();
+    parts.children = std::make_unique<ChildSet>().release();
+    store_parts(parts);
   }
-  ChildSet& set = *child_set();
-  set.insert(pool(), child.ref());
-  num_children = static_cast<std::int32_t>(set.size());
+  child_set()->insert(pool(), child.ref());
 }
 
 void Node::remove_child(Node& child) {
-  ENSURE(num_children > 0);
-  ChildSet& set = *child_set();
-  set.erase(pool(), child.ref());
-  if (set.size() > 0) {
-    num_children = static_cast<std::int32_t>(set.size());
-    return;
+  ENSURE((parts_ & kChildren) != 0);
+  Parts parts = this->parts();
+  parts.children->erase(pool(), child.ref());
+  if (parts.children->size() > 0) return;
+  delete std::exchange(parts.children, nullptr);
+  store_parts(parts);
+}
+
+// ---- The second piece ---------------------------------------------------------------------------
+
+Node::Changes Node::changes_of(const StoredStat& stat) {
+  return {stat.mzxid, stat.pzxid, stat.mtime, stat.version, stat.cversion, stat.aversion};
+}
+
+std::size_t Node::size_of(unsigned mask, Lengths lengths) {
+  const std::size_t size =
+      head_size(mask) + lengths.name + static_cast<std::size_t>(std::max(lengths.data, 0));
+  return std::max(size, std::size_t{1});
+}
+
+std::size_t Node::content_size() const {
+  return size_of(parts_, lengths());
+}
+
+unsigned Node::with_lengths(unsigned mask, Lengths lengths) {
+  const bool shorter =
+      lengths.name <= kShortName && lengths.data <= static_cast<std::int32_t>(kShortData);
+  return shorter ? mask & ~unsigned{kLengths} : mask | kLengths;
+}
+
+Node::Lengths Node::stored_lengths(const char* head) {
+  Lengths lengths;
+  std::memcpy(&lengths, head, sizeof lengths);
+  return lengths;
+}
+
+void Node::store_lengths(char* head, Lengths lengths) {
+  if (parts_ & kLengths) {
+    std::memcpy(head, &lengths, sizeof lengths);
+  } else {
+    short_name_ = lengths.name & kShortName;
+    short_data_ = static_cast<std::uint32_t>(lengths.data + 1) & 0xffff;
   }
-  delete &set;
-  move_content(/*with_children=*/false, data_length);
-  num_children = 0;
+}
+
+ChildSet* Node::child_set() const {
+  ChildSet* set = nullptr;
+  std::memcpy(&set, content() + head_size(parts_ & kLengths), sizeof set);
+  return set;
+}
+
+Node::Parts Node::parts() const {
+  Parts parts{nullptr, no_changes(), 0, kOpenAcl};
+  if ((parts_ & ~unsigned{kLengths}) == 0) return parts;
+  const char* from = content() + head_size(parts_ & kLengths);
+  if (parts_ & kChildren) copy_out(from, parts.children);
+  if (parts_ & kChanges) copy_out(from, parts.changes, kChangesBytes);
+  if (parts_ & kOwner) copy_out(from, parts.owner);
+  if (parts_ & kAcl) copy_out(from, parts.acl);
+  return parts;
+}
+
+/// kLengths stays as it is: no part changes a length.
+unsigned Node::mask_of(const Parts& parts) const {
+  unsigned mask = parts_ & kLengths;
+  if (parts.children != nullptr) mask |= kChildren;
+  if (parts.changes != no_changes()) mask |= kChanges;
+  if (parts.owner != 0) mask |= kOwner;
+  if (parts.acl != kOpenAcl) mask |= kAcl;
+  return mask;
+}
+
+void Node::write_parts(char* head, unsigned mask, const Parts& parts) {
+  char* to = head + head_size(mask & kLengths);
+  if (mask & kChildren) copy_in(to, parts.children);
+  if (mask & kChanges) copy_in(to, parts.changes, kChangesBytes);
+  if (mask & kOwner) copy_in(to, parts.owner);
+  if (mask & kAcl) copy_in(to, parts.acl);
+}
+
+void Node::store_parts(const Parts& parts) {
+  const unsigned mask = mask_of(parts);
+  if (mask != parts_) return move(mask, parts, data());
+  write_parts(content(), mask, parts);
+}
+
+void Node::fill(PoolRef piece, unsigned mask, const Parts& parts, std::string_view name,
+                std::optional<std::string_view> data) {
+  const Lengths lengths{static_cast<std::uint32_t>(name.size()), length_of(data)};
+  content_ = piece;
+  parts_ = mask & 0x1f;
+  large_ = size_of(mask, lengths) > NodePool::kLargest;
+  char* head = content();
+  store_lengths(head, lengths);
+  write_parts(head, mask, parts);
+  char* text = head + head_size(mask);
+  name.copy(text, name.size());
+  if (data) data->copy(text + name.size(), data->size());
+}
+
+void Node::move(unsigned mask, const Parts& parts, std::optional<std::string_view> data) {
+  NodePool& pool = this->pool();
+  const std::string_view name = this->name();
+  const PoolRef old = content_;
+  const std::size_t old_size = content_size();
+  const Lengths lengths{static_cast<std::uint32_t>(name.size()), length_of(data)};
+  fill(pool.allocate(size_of(mask, lengths)), mask, parts, name, data);
+  pool.release(old, old_size);
 }
 
 }  // namespace quorate::znode

@@ -8,16 +8,17 @@ void encode_stored(JuteWriter& out, const Node& node) {
   } else {
     out.buffer(Buffer());
   }
-  out.i64(node.acl);
-  out.i64(node.stat.czxid);
-  out.i64(node.stat.mzxid);
-  out.i64(node.stat.ctime);
-  out.i64(node.stat.mtime);
-  out.i32(node.stat.version);
-  out.i32(node.stat.cversion);
-  out.i32(node.stat.aversion);
-  out.i64(node.stat.ephemeral_owner);
-  out.i64(node.stat.pzxid);
+  const StoredStat stat = node.stat();
+  out.i64(node.acl());
+  out.i64(stat.czxid);
+  out.i64(stat.mzxid);
+  out.i64(stat.ctime);
+  out.i64(stat.mtime);
+  out.i32(stat.version);
+  out.i32(stat.cversion);
+  out.i32(stat.aversion);
+  out.i64(stat.ephemeral_owner);
+  out.i64(stat.pzxid);
 }
 
 void decode_stored(JuteReader& in, NodeRecord& record) {

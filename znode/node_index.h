@@ -27,7 +27,8 @@ class NodeIndex {
   Node* find(std::string_view path) const;
 
   /// Makes the node of `path`, which has none yet. The parent does not list it so far.
-  Node& create(Node* parent, std::string_view path, std::optional<std::string_view> data);
+  Node& create(Node* parent, std::string_view path, std::optional<std::string_view> data,
+               const StoredStat& stat = {}, AclKey acl = kOpenAcl);
   void destroy(Node& node);
   void clear();
 
@@ -38,7 +39,7 @@ class NodeIndex {
   struct Table {
     unsigned depth = 0;  ///< How many first bits of the hash all of its nodes share.
     std::size_t used = 0;
-    std::vector<PoolRef> slots;  ///< A power of two many.
+    std::vector<PoolRef> slots;  ///< 0: free.
   };
 
   Node& node_at(PoolRef ref) const { return *static_cast<Node*>(pool_->small_at(ref)); }

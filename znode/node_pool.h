@@ -29,8 +29,9 @@ class NodePool {
   PoolRef allocate(std::size_t size);
   void release(PoolRef ref, std::size_t size);
   void* at(PoolRef ref, std::size_t size) const {
-    return size > kLargest ? large_[ref] : small_at(ref);
+    return size > kLargest ? large_at(ref) : small_at(ref);
   }
+  void* large_at(PoolRef ref) const { return large_[ref]; }
   /// For a piece of at most kLargest bytes.
   void* small_at(PoolRef ref) const {
     return reinterpret_cast<std::byte*>(pages_[ref >> kUnitBits]) + (ref & kUnitMask) * kUnit;

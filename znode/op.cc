@@ -112,7 +112,7 @@ const AclList* event_acl(const DataTree& tree, const Fire& fire) {
   if (list == nullptr) {
     const Node* node = tree.find(fire.path);
     if (node == nullptr) return nullptr;
-    list = &tree.acls().list(node->acl);
+    list = &tree.acls().list(node->acl());
   }
   return permits(*list, {}, perm::kRead) ? nullptr : list;
 }

@@ -21,21 +21,22 @@ struct PendingView::Impl final : TreeState {
     digest_ = tree.digest();
   }
 
-  const NodeState* find(std::string_view path) const override;
-  NodeState* edit(std::string_view path) override;
+  std::optional<NodeState> find(std::string_view path) const override;
+  std::optional<NodeEdit> edit(std::string_view path) override;
   const AclList& acl_of(const NodeState& node) const override;
-  NodeState& insert(NodeState& parent, const std::string& path,
-                    std::optional<std::string_view> data, const AclList& acl,
-                    const StoredStat& stat) override;
-  void erase(NodeState& parent, NodeState& node, const std::string& path) override;
-  void set_data(NodeState& node, const std::string& path,
+  NodeState insert(NodeEdit& parent, const std::string& path, std::optional<std::string_view> data,
+                   const AclList& acl, const StoredStat& stat) override;
+  void erase(NodeEdit& parent, NodeEdit& node, const std::string& path) override;
+  void set_data(NodeEdit& node, const std::string& path,
                 std::optional<std::string_view> data) override;
-  void set_acl(NodeState& node, const AclList& acl) override;
+  void set_acl(NodeEdit& node, const AclList& acl) override;
+  void changed(NodeEdit& node) override;
   std::vector<std::string> children_of(const std::string& path) const override;
   std::vector<std::string> ephemerals_of(SessionId session) const override;
   void open_session(SessionId session, std::int32_t timeout_ms) override;
   void close_session(SessionId session) override;
 
+  bool exists(std::string_view path) const;
   bool session_alive(SessionId session) const;
 
   // ---- Quotas (pending_quota.cc): limits and use as they will be
@@ -57,10 +58,20 @@ struct PendingView::Impl final : TreeState {
   void landed(Zxid zxid);
 
   /// A node as it will be. Only what prepare() asks for: no data, no list of children.
-  struct PendingNode : NodeState {
+  struct PendingNode {
+    StoredStat stat;
+    std::int32_t data_length = -1;
+    std::int32_t num_children = 0;
+    AclKey acl = kOpenAcl;
+    NodeDigest digest;
     bool exists = true;
     std::optional<AclList> own_acl;  ///< A list that the tree may not know yet; never the open one.
     Zxid last;                       ///< The newest txn in flight that changed it.
+
+    /// Valid as long as the entry.
+    NodeState state() const {
+      return {stat, data_length, num_children, acl, own_acl ? &*own_acl : nullptr};
+    }
   };
   struct PendingSession {
     bool alive = false;
@@ -92,12 +103,13 @@ struct PendingView::Impl final : TreeState {
     }
   };
 
-  /// The overlay's entry for `path`, made from the tree's node when there is none. Notes the change
-  /// for landed() and undo().
-  PendingNode& entry(std::string_view path);
+  using NodeMap = std::unordered_map<std::string, PendingNode, PathHash, std::equal_to<>>;
+  /// The overlay's entry for the path `key`, which `at` found or did not find: made then from the
+  /// tree's node, if there is one. Notes the change for landed() and undo().
+  PendingNode& entry(std::string_view key, NodeMap::iterator at, Node* origin);
 
   const DataTree::Impl& tree;
-  std::unordered_map<std::string, PendingNode, PathHash, std::equal_to<>> nodes;
+  NodeMap nodes;
   std::deque<Landing> landings;
   std::map<SessionId, PendingSession> sessions;
   /// Paths at which an ephemeral of the session came or went in flight, with the last such txn.
@@ -114,14 +126,16 @@ struct PendingView::Impl final : TreeState {
   bool remembering = false;
 
  private:
+  static PendingNode& entry_of(NodeEdit& edit) { return *static_cast<PendingNode*>(edit.pending); }
   void store_acl(PendingNode& node, const AclList& acl) const;
   void add_use(std::string_view path, QuotaUse change);
   std::optional<std::string_view> quota_of(std::string_view path) const;
   PendingQuota quota(std::string_view prefix) const;
   PendingQuota& quota_entry(std::string_view prefix);
   QuotaUse use_of(std::string_view prefix) const;
-  void store(NodeState& node, const std::string& path, std::optional<std::string_view> data);
-  void note_ephemeral(const NodeState& node, const std::string& path);
+  static void store(PendingNode& node, const std::string& path,
+                    std::optional<std::string_view> data);
+  void note_ephemeral(std::int64_t owner, const std::string& path);
 };
 
 }  // namespace quorate::znode

@@ -120,7 +120,7 @@ QuotaUse PendingView::Impl::use_of(std::string_view prefix) const {
     if (!is_at_or_below(path, prefix)) continue;
     const Node* before = tree.node_at(path);
     if (node.exists) use.bytes += std::max(node.data_length, 0);
-    if (before != nullptr) use.bytes -= std::max(before->data_length, 0);
+    if (before != nullptr) use.bytes -= std::max(before->data_length(), 0);
     use.count += (node.exists ? 1 : 0) - (before != nullptr ? 1 : 0);
   }
   return use;

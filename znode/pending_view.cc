@@ -12,89 +12,113 @@ namespace quorate::znode {
 // ---- The overlay as a TreeState
 // ------------------------------------------------------------------
 
-const NodeState* PendingView::Impl::find(std::string_view path) const {
+std::optional<NodeState> PendingView::Impl::find(std::string_view path) const {
   auto at = nodes.find(stored_path(path));
   if (at == nodes.end()) return tree.find(path);
-  return at->second.exists ? &at->second : nullptr;
+  return at->second.exists ? std::optional(at->second.state()) : std::nullopt;
 }
 
-NodeState* PendingView::Impl::edit(std::string_view path) {
-  return find(path) == nullptr ? nullptr : &entry(path);
+bool PendingView::Impl::exists(std::string_view path) const {
+  auto at = nodes.find(stored_path(path));
+  return at == nodes.end() ? tree.node_at(path) != nullptr : at->second.exists;
 }
 
-PendingView::Impl::PendingNode& PendingView::Impl::entry(std::string_view path) {
+std::optional<NodeEdit> PendingView::Impl::edit(std::string_view path) {
   const std::string_view key = stored_path(path);
-  auto at = nodes.find(key);
+  const auto at = nodes.find(key);
+  Node* const origin = at == nodes.end() ? tree.node_at(key) : nullptr;
+  if (at == nodes.end() ? origin == nullptr : !at->second.exists) return std::nullopt;
+  PendingNode& node = entry(key, at, origin);
+  return NodeEdit{node.state(), node.digest, nullptr, &node};
+}
+
+PendingView::Impl::PendingNode& PendingView::Impl::entry(std::string_view key, NodeMap::iterator at,
+                                                         Node* origin) {
   const bool added = at == nodes.end();
   if (remembering) {
     undo_log.push_back({std::string(key), added ? std::nullopt : std::optional(at->second)});
   }
   if (added) {
     at = nodes.try_emplace(std::string(key)).first;
-    if (const NodeState* node = tree.find(key)) {
-      static_cast<NodeState&>(at->second) = *node;
+    PendingNode& fresh = at->second;
+    if (origin != nullptr) {
+      const NodeEdit now = DataTree::Impl::edit_of(*origin);
+      fresh.stat = now.stat;
+      fresh.data_length = now.data_length;
+      fresh.num_children = now.num_children;
+      fresh.acl = now.acl;
+      fresh.digest = now.digest;
     } else {
-      at->second.exists = false;
+      fresh.exists = false;
     }
   }
   if (added || at->second.last != zxid) landings.push_back({zxid, &at->first});
-  at->second.pending = true;
   at->second.last = zxid;
   return at->second;
 }
 
 const AclList& PendingView::Impl::acl_of(const NodeState& node) const {
-  if (node.pending) {
-    const auto& pending = static_cast<const PendingNode&>(node);
-    if (pending.own_acl) return *pending.own_acl;
-  }
+  if (node.own_acl != nullptr) return *node.own_acl;
   // The key still holds: its last user in the tree lets go of it by a txn of this overlay only.
   return tree.acls.list(node.acl);
 }
 
-NodeState& PendingView::Impl::insert(NodeState& parent, const std::string& path,
-                                     std::optional<std::string_view> data, const AclList& acl,
-                                     const StoredStat& stat) {
-  PendingNode& node = entry(path);
-  static_cast<NodeState&>(node) = NodeState{};
-  node.pending = true;
+NodeState PendingView::Impl::insert(NodeEdit& parent, const std::string& path,
+                                    std::optional<std::string_view> data, const AclList& acl,
+                                    const StoredStat& stat) {
+  const std::string_view key = stored_path(path);
+  PendingNode& node = entry(key, nodes.find(key), nullptr);
   node.exists = true;
   store_acl(node, acl);
   node.stat = stat;
-  node.digested = is_digested(path);
+  node.num_children = 0;
+  node.digest = NodeDigest();
+  node.digest.counted = is_digested(path);
   store(node, path, data);
-  ++parent.num_children;
-  note_ephemeral(node, path);
-  redigest(node);
+  parent.num_children = ++entry_of(parent).num_children;
+  note_ephemeral(stat.ephemeral_owner, path);
+  redigest(node.digest, stat);
   if (has_quotas() || is_below_quota(path)) quota_created(path, data);
-  return node;
+  return node.state();
 }
 
-void PendingView::Impl::erase(NodeState& parent, NodeState& node, const std::string& path) {
+void PendingView::Impl::erase(NodeEdit& parent, NodeEdit& edit, const std::string& path) {
+  PendingNode& node = entry_of(edit);
   ENSURE(node.num_children == 0);
-  undigest(node);
-  note_ephemeral(node, path);
-  static_cast<PendingNode&>(node).exists = false;
-  --parent.num_children;
+  undigest(node.digest);
+  note_ephemeral(node.stat.ephemeral_owner, path);
+  node.exists = false;
+  parent.num_children = --entry_of(parent).num_children;
   if (has_quotas()) quota_deleted(path, std::max(node.data_length, 0));
 }
 
-void PendingView::Impl::set_data(NodeState& node, const std::string& path,
+void PendingView::Impl::set_data(NodeEdit& edit, const std::string& path,
                                  std::optional<std::string_view> data) {
+  PendingNode& node = entry_of(edit);
   const std::int64_t before = std::max(node.data_length, 0);
   store(node, path, data);
+  edit.data_length = node.data_length;
   const bool quota = has_quotas() || is_below_quota(path);
   if (quota) quota_changed(stored_path(path), data, std::max(node.data_length, 0) - before);
 }
 
-void PendingView::Impl::store(NodeState& node, const std::string& path,
+void PendingView::Impl::store(PendingNode& node, const std::string& path,
                               std::optional<std::string_view> data) {
   node.data_length = data ? static_cast<std::int32_t>(data->size()) : -1;
-  node.content_crc = quorate::znode::content_crc(stored_path(path), data);
+  node.digest.content_crc = content_crc(stored_path(path), data);
 }
 
-void PendingView::Impl::set_acl(NodeState& node, const AclList& acl) {
-  store_acl(static_cast<PendingNode&>(node), acl);
+void PendingView::Impl::set_acl(NodeEdit& edit, const AclList& acl) {
+  PendingNode& node = entry_of(edit);
+  store_acl(node, acl);
+  edit.acl = node.acl;
+  edit.own_acl = node.own_acl ? &*node.own_acl : nullptr;
+}
+
+void PendingView::Impl::changed(NodeEdit& edit) {
+  PendingNode& node = entry_of(edit);
+  node.stat = edit.stat;
+  redigest(node.digest, node.stat);
 }
 
 void PendingView::Impl::store_acl(PendingNode& node, const AclList& acl) const {
@@ -104,17 +128,17 @@ void PendingView::Impl::store_acl(PendingNode& node, const AclList& acl) const {
   if (acl != tree.acls.list(kOpenAcl)) node.own_acl = acl;
 }
 
-void PendingView::Impl::note_ephemeral(const NodeState& node, const std::string& path) {
-  if (!is_session_owner(node.stat.ephemeral_owner)) return;
-  ephemerals_in_flight[SessionId{node.stat.ephemeral_owner}][path] = zxid;
-  session_landings.push_back({zxid, SessionId{node.stat.ephemeral_owner}});
+void PendingView::Impl::note_ephemeral(std::int64_t owner, const std::string& path) {
+  if (!is_session_owner(owner)) return;
+  ephemerals_in_flight[SessionId{owner}][path] = zxid;
+  session_landings.push_back({zxid, SessionId{owner}});
 }
 
 std::vector<std::string> PendingView::Impl::children_of(const std::string& path) const {
   // Slow, and only for a replay behind a fuzzy snapshot.
   std::set<std::string> found;
   for (std::string& child : tree.children_of(path)) {
-    if (find(child) != nullptr) found.insert(std::move(child));
+    if (exists(child)) found.insert(std::move(child));
   }
   for (const auto& [candidate, node] : nodes) {
     if (node.exists && !candidate.empty() && parent_path(candidate) == stored_path(path)) {
@@ -132,8 +156,8 @@ std::vector<std::string> PendingView::Impl::ephemerals_of(SessionId session) con
   }
   std::vector<std::string> owned;
   for (const std::string& path : candidates) {
-    const NodeState* node = find(path);
-    if (node != nullptr && node->stat.ephemeral_owner == session.value) owned.push_back(path);
+    const std::optional<NodeState> node = find(path);
+    if (node && node->stat.ephemeral_owner == session.value) owned.push_back(path);
   }
   return owned;
 }

@@ -50,9 +50,9 @@ void DataTree::Impl::recount(std::string_view prefix) {
 void DataTree::Impl::store_stats(Node& node, const std::string& text) {
   if (node.data() == std::optional<std::string_view>(text)) return;
   dirty.before_change(node);
-  data_size -= std::max(node.data_length, 0);
+  data_size -= std::max(node.data_length(), 0);
   node.store_data(text);
-  data_size += std::max(node.data_length, 0);
+  data_size += std::max(node.data_length(), 0);
   dirty.mark(node);
 }
 
@@ -64,7 +64,7 @@ QuotaUse DataTree::Impl::use_of(std::string_view prefix) const {
     const Node* node = todo.back();
     todo.pop_back();
     ++use.count;
-    use.bytes += std::max(node->data_length, 0);
+    use.bytes += std::max(node->data_length(), 0);
     for (const Node* child : node->children()) todo.push_back(child);
   }
   return use;

@@ -25,7 +25,7 @@ void ReapScan::step(const DataTree& tree, std::size_t count, std::int64_t wall_m
     auto at = paths.upper_bound(last_);
     for (; at != paths.end() && count > 0; ++at, --count) {
       last_ = *at;
-      if (is_reapable(*tree.find(*at), wall_ms, rules)) due.push_back(*at);
+      if (is_reapable(tree.find(*at)->state(), wall_ms, rules)) due.push_back(*at);
     }
     if (at != paths.end()) return;
     last_.clear();
@@ -35,8 +35,8 @@ void ReapScan::step(const DataTree& tree, std::size_t count, std::int64_t wall_m
 
 std::optional<Bytes> prepare_reap(PendingView& pending, const ReapRules& rules,
                                   const std::string& path, Zxid zxid, std::int64_t wall_ms) {
-  const NodeState* node = pending.impl().find(path);
-  if (node == nullptr || !is_reapable(*node, wall_ms, rules)) return std::nullopt;
+  const std::optional<NodeState> node = pending.impl().find(path);
+  if (!node || !is_reapable(*node, wall_ms, rules)) return std::nullopt;
   pending.impl().begin(zxid);
   // Of no session and no request, as ZooKeeper's own.
   const TxnHeader header{SessionId{}, 0, zxid, wall_ms, OpCode::DeleteContainer};

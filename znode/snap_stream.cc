@@ -137,6 +137,7 @@ struct SnapStreamReader::Impl {
   Part part = Part::SessionCount;
   std::int32_t left = 0;  ///< Entries of the current table still to come.
   Bytes partial;          ///< The beginning of an item whose end has not arrived.
+  std::int64_t highest = 0;
 };
 
 Result<std::size_t> SnapStreamReader::Impl::item_length(ByteView bytes) const {
@@ -227,6 +228,8 @@ ErrorCode SnapStreamReader::Impl::take_node(JuteReader& in) {
   }
   decode_stored(in, record);
   if (ErrorCode fault = in.finish()) return fault;
+  const StoredStat& stat = record.stat;
+  highest = std::max({highest, stat.czxid, stat.mzxid, stat.pzxid});
   return tree.load_node(std::move(record));
 }
 
@@ -253,6 +256,10 @@ ErrorCode SnapStreamReader::feed(ByteView& input) {
 
 bool SnapStreamReader::done() const {
   return impl_->part == Impl::Part::Done;
+}
+
+Zxid SnapStreamReader::highest() const {
+  return Zxid{impl_->highest};
 }
 
 Result<DataTree> SnapStreamReader::take(Zxid zxid) {

@@ -66,6 +66,11 @@ void begin_checkpoint(DataTree& tree, Zxid fuzzy_until, bool from_scratch) {
   impl.dirty.begin(impl.last_applied, encode_meta(meta_of(impl, fuzzy_until)), from_scratch);
 }
 
+void restate(DataTree& tree, Zxid zxid) {
+  ENSURE(!checkpoint_under_way(tree));
+  tree.impl().last_applied = zxid;
+}
+
 bool checkpoint_under_way(const DataTree& tree) {
   return tree.impl().dirty.under_way();
 }

@@ -45,6 +45,10 @@ struct PortionLimit {
   std::size_t nodes = SIZE_MAX;
 };
 
+/// The tree counts as of `zxid` from now on; for one that takes the place of another. ENSURE: no
+/// checkpoint is under way.
+void restate(DataTree& tree, Zxid zxid);
+
 /// Begins a checkpoint as of now of all that has changed since the last one began; `from_scratch`:
 /// of everything. `fuzzy_until` is kept in the meta entry. It is exact as of this moment, however
 /// the tree changes before its last portion. ENSURE: none is under way.
@@ -110,6 +114,8 @@ class SnapStreamReader {
   /// Error: MarshallingError when the bytes cannot be a snapshot.
   ErrorCode feed(ByteView& input);
   bool done() const;
+  /// The greatest zxid that a node of the stream so far bears.
+  Zxid highest() const;
   /// After done(): the tree, exact or fuzzy as the sender is, as of `zxid`.
   Result<DataTree> take(Zxid zxid);
 

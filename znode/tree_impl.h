@@ -20,21 +20,19 @@ namespace quorate::znode {
 struct DataTree::Impl final : TreeState {
   Impl();
 
-  const NodeState* find(std::string_view path) const override { return node_at(path); }
-  NodeState* edit(std::string_view path) override {
-    Node* node = node_at(path);
-    if (node != nullptr) dirty.before_change(*node);
-    return node;
+  std::optional<NodeState> find(std::string_view path) const override {
+    const Node* node = node_at(path);
+    return node == nullptr ? std::nullopt : std::optional(node->state());
   }
+  std::optional<NodeEdit> edit(std::string_view path) override;
   const AclList& acl_of(const NodeState& node) const override { return acls.list(node.acl); }
-  NodeState& insert(NodeState& parent, const std::string& path,
-                    std::optional<std::string_view> data, const AclList& acl,
-                    const StoredStat& stat) override;
-  void erase(NodeState& parent, NodeState& node, const std::string& path) override;
-  void set_data(NodeState& node, const std::string& path,
+  NodeState insert(NodeEdit& parent, const std::string& path, std::optional<std::string_view> data,
+                   const AclList& acl, const StoredStat& stat) override;
+  void erase(NodeEdit& parent, NodeEdit& node, const std::string& path) override;
+  void set_data(NodeEdit& node, const std::string& path,
                 std::optional<std::string_view> data) override;
-  void set_acl(NodeState& node, const AclList& acl) override;
-  void changed(NodeState& node) override;
+  void set_acl(NodeEdit& node, const AclList& acl) override;
+  void changed(NodeEdit& node) override;
   std::vector<std::string> children_of(const std::string& path) const override;
   std::vector<std::string> ephemerals_of(SessionId session) const override;
   void open_session(SessionId session, std::int32_t timeout_ms) override;
@@ -48,6 +46,7 @@ struct DataTree::Impl final : TreeState {
   /// Puts a node into index, parent, digest and counts. `acl` has been acquired for it.
   Node& link(Node* parent, const std::string& path, std::optional<std::string_view> data,
              AclKey acl, const StoredStat& stat);
+  static NodeEdit edit_of(Node& node);
   // ---- Quotas (quota_counts.cc): what a change means for the counts below /zookeeper/quota
   // -------
   void quota_created(const std::string& path, std::int64_t bytes);
@@ -63,8 +62,8 @@ struct DataTree::Impl final : TreeState {
   ErrorCode load_node(const NodeRecord& record);
   ErrorCode finish_load(Zxid zxid);
   void clear();
-  void add_ephemeral(const Node& node);
-  void drop_ephemeral(const Node& node);
+  void add_ephemeral(SessionId owner, const Node& node);
+  void drop_ephemeral(SessionId owner, const Node& node);
 
   NodeIndex index;
   Node* root = nullptr;

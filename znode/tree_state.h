@@ -13,31 +13,46 @@
 
 namespace quorate::znode {
 
+/// A node's share of the tree's digest.
+struct NodeDigest {
+  std::uint32_t content_crc = 0;  ///< CRC-32 over path and data.
+  std::uint32_t value = 0;        ///< 0 for a node that is left out.
+  bool counted = true;
+};
+
+/// A node taken out to be changed, by TreeState's functions and in its Stat. Of no use any more
+/// once the node is erased, or taken out again.
+struct NodeEdit : NodeState {
+  NodeDigest digest;        ///< As of the state that the tree's digest counts.
+  Node* node = nullptr;     ///< Where it comes from: of the tree,
+  void* pending = nullptr;  ///< or of a PendingView.
+};
+
 /// The one interface that the apply half of every operation works on, so that the leader foresees
 /// a txn by the very code that carries it out. Paths may spell the root "/" or "".
 class TreeState {
  public:
   virtual ~TreeState() = default;
 
-  /// nullptr when there is no such node.
-  virtual const NodeState* find(std::string_view path) const = 0;
-  /// As find(), to be changed. After a change of its Stat, changed() must be told. Valid until the
-  /// node is erased.
-  virtual NodeState* edit(std::string_view path) = 0;
+  /// Nothing when there is no such node.
+  virtual std::optional<NodeState> find(std::string_view path) const = 0;
+  /// As find(), to be changed. A new Stat is stored by changed(), which must follow set_data() and
+  /// set_acl() as well.
+  virtual std::optional<NodeEdit> edit(std::string_view path) = 0;
   virtual const AclList& acl_of(const NodeState& node) const = 0;
 
   /// `parent` comes from edit(); `path` does not exist. Counts the child in; the parent's Stat is
   /// the caller's.
-  virtual NodeState& insert(NodeState& parent, const std::string& path,
-                            std::optional<std::string_view> data, const AclList& acl,
-                            const StoredStat& stat) = 0;
+  virtual NodeState insert(NodeEdit& parent, const std::string& path,
+                           std::optional<std::string_view> data, const AclList& acl,
+                           const StoredStat& stat) = 0;
   /// Both come from edit(). The node has no children.
-  virtual void erase(NodeState& parent, NodeState& node, const std::string& path) = 0;
-  virtual void set_data(NodeState& node, const std::string& path,
+  virtual void erase(NodeEdit& parent, NodeEdit& node, const std::string& path) = 0;
+  virtual void set_data(NodeEdit& node, const std::string& path,
                         std::optional<std::string_view> data) = 0;
-  virtual void set_acl(NodeState& node, const AclList& acl) = 0;
-  /// The node's Stat or data is new: renews the digest.
-  virtual void changed(NodeState& node) { redigest(node); }
+  virtual void set_acl(NodeEdit& node, const AclList& acl) = 0;
+  /// The node's Stat, data or ACL is new: stores the Stat and renews the digest.
+  virtual void changed(NodeEdit& node) = 0;
 
   /// Full paths, sorted.
   virtual std::vector<std::string> children_of(const std::string& path) const = 0;
@@ -53,15 +68,15 @@ class TreeState {
   TreeState(const TreeState&) = default;
   TreeState& operator=(const TreeState&) = default;
 
-  void redigest(NodeState& node) {
-    if (!node.digested) return;
-    digest_ -= node.digest;
-    node.digest = node_digest(node.content_crc, node.stat);
-    digest_ += node.digest;
+  void redigest(NodeDigest& digest, const StoredStat& stat) {
+    if (!digest.counted) return;
+    digest_ -= digest.value;
+    digest.value = node_digest(digest.content_crc, stat);
+    digest_ += digest.value;
   }
-  void undigest(NodeState& node) {
-    digest_ -= node.digest;
-    node.digest = 0;
+  void undigest(NodeDigest& digest) {
+    digest_ -= digest.value;
+    digest.value = 0;
   }
 
   std::uint64_t digest_ = 0;  ///< Sum of the nodes' digests, modulo 2^64.

@@ -80,7 +80,7 @@ const CommandRow kRows[] = {
     {.word = "mntr", .name = "monitor", .aliases = {"mntr"}, .wants = kMetrics, .text = text::mntr, .json = json::monitor, .help = "All metrics."},
     {.name = "observer_connection_stat_reset", .aliases = {"orst"}, .json = nothing_more, .help = "Resets the statistics of observers' connections."},
     {.name = "observers", .aliases = {"obsr"}, .json = json::observers, .help = "Observers connected to this server."},
-    {.name = "restore", .aliases = {"rest"}, .method = CommandMethod::Post, .rights = CommandRights::Root, .help = "Replaces the tree by a snapshot."},
+    {.name = "restore", .aliases = {"rest"}, .method = CommandMethod::Post, .rights = CommandRights::Root, .page = CommandPage::Restore, .help = "Replaces the tree by a snapshot."},
     {.word = "ruok", .name = "ruok", .while_not_serving = true, .text = imok, .json = nothing_more, .help = "Whether the process is alive."},
     {.word = "srvr", .name = "server_stats", .aliases = {"srvr"}, .wants = kMetrics, .text = text::srvr, .json = json::server_stats, .help = "Figures of the server."},
     {.word = "stmk", .name = "set_trace_mask", .aliases = {"stmk"}, .while_not_serving = true, .text = mask_text, .json = json::trace_mask, .act = set_mask, .fault = mask_fault, .help = "Sets the trace mask (?traceMask=n), which has no effect."},
@@ -129,6 +129,14 @@ std::string command_json(const CommandRow& row, const CommandContext& context) {
   row.json(context, out);
   out["command"] = row.name;
   if (!out.contains("error")) out["error"] = nullptr;
+  return json_text(out);
+}
+
+std::string restored_json(std::string_view name, Zxid zxid) {
+  Json out = Json::object();
+  out["last_zxid"] = zxid.value;
+  out["command"] = name;
+  out["error"] = nullptr;
   return json_text(out);
 }
 

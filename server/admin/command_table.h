@@ -30,6 +30,7 @@ enum class CommandRights {
 enum class CommandPage {
   Json,      ///< `json`; nullptr: not available.
   Snapshot,  ///< The tree as a file.
+  Restore,   ///< The other way round.
 };
 
 struct CommandRow {
@@ -59,6 +60,8 @@ const CommandRow* find_command(std::string_view name);
 
 /// The JSON of a command: its keys, then `command` and `error`.
 std::string command_json(const CommandRow& row, const CommandContext& context);
+/// Of a tree restored: `last_zxid`, decimal.
+std::string restored_json(std::string_view name, Zxid zxid);
 /// Of a command that could not be carried out.
 std::string command_error_json(std::string_view name, std::string_view error);
 

@@ -237,7 +237,8 @@ std::string conf(const CommandContext& context) {
   const Config& config = context.config;
   const ClientPortConfig& client = config.client;
   const EnsembleConfig& ensemble = config.ensemble;
-  std::string out = "clientPort=" + number(client.port) + "\nsecureClientPort=-1";
+  std::string out = "clientPort=" + number(client.port) + "\nsecureClientPort=";
+  out += client.secure_port == 0 ? "-1" : number(client.secure_port);
   out += "\ndataDir=" + config.storage.data_dir;
   out += "\ndataDirSize=" + std::to_string(bytes_below(config.storage.data_dir));
   out += "\ndataLogDir=" + config.storage.data_log_dir;
@@ -260,7 +261,7 @@ std::string envi(const CommandContext&) {
 std::string dump(const CommandContext& context) {
   const AdminFacts& facts = context.facts;
   std::string out = "SessionTracker dump:\n";
-  out += facts.status.mode == "follower" ? global_sessions(facts) : session_sets(facts);
+  out += facts.status.mode == "follower" || facts.status.mode == "observer" ? global_sessions(facts) : session_sets(facts);
   out += "ephemeral nodes dump:\nSessions with Ephemerals (" +
          std::to_string(facts.ephemerals.size()) + "):\n";
   for (const SessionPaths& one : facts.ephemerals) {

@@ -11,6 +11,7 @@
 
 #include "server/admin/rights.h"
 #include "server/replica/metrics.h"
+#include "server/replica/restore.h"
 #include "server/replica/status.h"
 #include "server/replica/tree_sink.h"
 #include "znode/quota.h"
@@ -34,6 +35,13 @@ struct StartupTimes {
   Summary ms, txns;
 };
 
+/// Of the commands snapshot and restore.
+struct CommandCounts {
+  std::uint64_t snapshot_errors = 0, snapshots_limited = 0;
+  std::uint64_t restore_errors = 0, restores_limited = 0;
+  Summary restore_ms;  ///< From the last byte received to the tree's being served.
+};
+
 /// ReplicaMetrics and what the other parts count.
 struct ServerMetrics {
   ReplicaMetrics replica;
@@ -41,6 +49,7 @@ struct ServerMetrics {
   /// Times measured in microseconds.
   Summary fsync_us;
   StartupTimes startup;
+  CommandCounts commands;
 };
 
 struct AdminFacts {
@@ -54,7 +63,8 @@ struct AdminFacts {
   znode::WatchSummary watch_summary;  ///< Data watches only, as ZooKeeper's wchs.
   std::vector<SessionPaths> watches;  ///< Likewise.
   std::vector<DigestStatus> digests;
-  std::vector<znode::QuotaRow> quotas;  ///< With kMetrics.
+  std::vector<znode::QuotaRow> quotas;                  ///< With kMetrics.
+  std::map<std::string, std::uint64_t> quota_refusals;  ///< Likewise.
 };
 
 /// The server as the commands see it. Called on the event loop only.
@@ -68,6 +78,9 @@ class AdminSource {
   virtual Admission admit(const AdminCaller& caller) = 0;
   /// Replica::copy_tree().
   virtual bool copy_tree(std::shared_ptr<TreeSink> sink) = 0;
+  /// Replica::restore().
+  virtual void restore(TreeToRestore given) = 0;
+  virtual CommandCounts& command_counts() = 0;
 };
 
 /// ZooKeeper's default; kept and shown, without effect.

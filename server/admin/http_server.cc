@@ -41,6 +41,7 @@ constexpr std::chrono::seconds kLoopPatience{2};
 /// For a copy of the tree; on a disk that is full the wait for one may have no end.
 constexpr std::chrono::minutes kCopyPatience{10};
 constexpr std::size_t kSentAtOnce = 256u << 10;
+constexpr std::chrono::seconds kLinger{2};
 /// Out of descriptors or memory: a pause instead of a spin.
 constexpr std::chrono::milliseconds kAcceptPause{500};
 
@@ -66,10 +67,12 @@ struct Port {
 /// What sessions share. Held by each of them, because a job on the event loop may be the last to
 /// let go of one.
 struct HttpServer::Core : std::enable_shared_from_this<HttpServer::Core> {
-  Core(const Config& given, AskLoop ask_loop, OpenSnapshotFile open_file)
+  Core(const Config& given, AskLoop ask_loop, OpenSnapshotFile open_file,
+       OpenReceivedSnapshot open_received)
       : config(given),
         ask(std::move(ask_loop)),
         open_snapshot_file(std::move(open_file)),
+        open_received_snapshot(std::move(open_received)),
         config_text(read_config_text(given.file)) {}
 
   std::unique_ptr<Port> open(const std::string& address, std::int64_t number,
@@ -83,9 +86,11 @@ struct HttpServer::Core : std::enable_shared_from_this<HttpServer::Core> {
   const Config& config;
   const AskLoop ask;
   const OpenSnapshotFile open_snapshot_file;
+  const OpenReceivedSnapshot open_received_snapshot;
   const std::string config_text;
-  bool copying = false;  ///< One copy of the tree at a time.
-  std::optional<std::chrono::steady_clock::time_point> last_copy;
+  bool copying = false;    ///< One copy of the tree at a time.
+  bool restoring = false;  ///< Likewise.
+  std::optional<std::chrono::steady_clock::time_point> last_copy, last_restore;
   asio::io_context io{1};
   std::unique_ptr<Port> admin, metrics;
   std::set<std::shared_ptr<HttpSession>> sessions;  ///< The admin thread's.
@@ -105,7 +110,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void read();
   void close();
   /// The longer a request is on its way, the sooner its connection makes room for another.
-  std::chrono::steady_clock::time_point reading_since() const { return reading_since_; }
+  std::chrono::steady_clock::time_point reading_since() const {
+    return upload_ ? upload_->moved() : reading_since_;
+  }
 
  private:
   using Response = http::response<http::string_body>;
@@ -119,6 +126,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void answer(http::status status, const char* type, std::string body);
   void answer_command(const CommandRow& row, const AdminFacts& facts);
   void write();
+  void linger();
+  void discard();
+  void count(void (*what)(CommandCounts& counts));
 
   // ---- The command snapshot --------------------------------------------------------------------
   void ask_admission();
@@ -130,6 +140,10 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void answer_snapshot();
   void send_snapshot();
   void refuse(http::status status, std::string_view error);
+
+  // ---- The command restore ---------------------------------------------------------------------
+  void receive_tree();
+  void on_restored(http::status status, const std::string& error, Zxid zxid);
 
   std::shared_ptr<HttpServer::Core> core_;
   beast::tcp_stream stream_;
@@ -148,7 +162,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   std::vector<std::byte> piece_;
   std::uint64_t sent_ = 0;
   std::uint64_t question_ = 0;  ///< An answer to an older one comes too late.
+  std::shared_ptr<RestoreUpload> upload_;
   bool keep_alive_ = false;
+  bool has_body_ = false;  ///< Of which nothing need have been read.
 };
 
 /// As Java reads a flag: anything else is false.
@@ -163,8 +179,9 @@ void HttpSession::read() {
   response_.reset();
   parser_.emplace();
   parser_->header_limit(kHeaderBytesMax);
-  // Bodies are not taken: a request that has one is answered and its connection closed.
-  parser_->skip(true);
+  // Bodies are not taken, but the one of restore: a request that has one is answered and its
+  // connection closed.
+  parser_->body_limit(boost::none);
   reading_since_ = std::chrono::steady_clock::now();
   stream_.expires_after(std::chrono::milliseconds(core_->config.admin.idle_timeout_ms));
   http::async_read_header(
@@ -183,6 +200,10 @@ void HttpSession::read() {
 void HttpSession::close() {
   beast::error_code ignored;
   end_copy();
+  if (upload_) {
+    core_->restoring = false;
+    std::exchange(upload_, nullptr)->abandon();
+  }
   patience_.cancel();
   stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
   stream_.close();
@@ -192,8 +213,8 @@ void HttpSession::close() {
 void HttpSession::on_header() {
   stream_.expires_never();
   const auto& request = parser_->get();
-  const bool has_body = request.has_content_length() || request.chunked();
-  keep_alive_ = request.keep_alive() && !has_body;
+  has_body_ = request.has_content_length() || request.chunked();
+  keep_alive_ = request.keep_alive() && !has_body_;
   route_ = route_of(request.method_string(), request.target(), core_->config.admin, metrics_only_);
   switch (route_.page) {
     case Page::CommandList:
@@ -219,13 +240,7 @@ void HttpSession::on_header() {
     case Page::Command:
       break;
   }
-  if (route_.command->page == CommandPage::Snapshot) return ask_admission();
-  if (route_.command->json == nullptr) {
-    return answer(http::status::service_unavailable, kJson,
-                  command_error_json(route_.command->name,
-                                     "not available over HTTP in this version; stop the server and "
-                                     "use quorate-server --export or --import"));
-  }
+  if (route_.command->page != CommandPage::Json) return ask_admission();
   if (route_.command->fault != nullptr) {
     const std::string_view fault = route_.command->fault(route_.parameters);
     if (!fault.empty()) {
@@ -311,9 +326,26 @@ void HttpSession::write() {
   stream_.expires_after(std::chrono::milliseconds(core_->config.admin.idle_timeout_ms));
   http::async_write(stream_, *response_,
                     [self = shared_from_this()](beast::error_code error, std::size_t) {
-                      if (error || !self->keep_alive_) return self->close();
-                      self->read();
+                      if (error || (!self->keep_alive_ && !self->has_body_)) return self->close();
+                      self->keep_alive_ ? self->read() : self->linger();
                     });
+}
+
+/// Whoever still sends a body would lose the answer if the connection were closed on it.
+void HttpSession::linger() {
+  beast::error_code ignored;
+  stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  stream_.expires_after(kLinger);
+  piece_.resize(kSentAtOnce);
+  discard();
+}
+
+void HttpSession::discard() {
+  stream_.async_read_some(asio::buffer(piece_),
+                          [self = shared_from_this()](beast::error_code error, std::size_t) {
+                            if (error) return self->close();
+                            self->discard();
+                          });
 }
 
 // ---- The command snapshot ---------------------------------------------------------------------
@@ -361,10 +393,14 @@ void HttpSession::on_admission(std::uint64_t question, bool serving, Admission a
     case Admission::Allowed:
       break;
   }
+  if (route_.command->page == CommandPage::Restore) return receive_tree();
   if (!core_->config.admin.snapshot_enabled) {
     return refuse(http::status::service_unavailable, "admin.snapshot.enabled is false");
   }
-  if (too_soon() || core_->copying) return refuse(http::status::too_many_requests, "");
+  if (too_soon() || core_->copying) {
+    count([](CommandCounts& counts) { ++counts.snapshots_limited; });
+    return refuse(http::status::too_many_requests, "");
+  }
   core_->last_copy = std::chrono::steady_clock::now();
   copy_tree();
 }
@@ -405,6 +441,7 @@ void HttpSession::on_copied(ErrorCode fault) {
     return answer_snapshot();
   }
   end_copy();
+  count([](CommandCounts& counts) { ++counts.snapshot_errors; });
   log::warn("snapshot-command-failed error=\"" + fault.message() + '"');
   refuse(http::status::internal_server_error, "the snapshot could not be made: " + fault.message());
 }
@@ -413,6 +450,10 @@ void HttpSession::end_copy() {
   if (!copy_) return;
   if (!copied_) core_->copying = false;
   std::exchange(copy_, nullptr)->abandon();
+}
+
+void HttpSession::count(void (*what)(CommandCounts& counts)) {
+  core_->ask([what](AdminSource& source) { what(source.command_counts()); });
 }
 
 void HttpSession::answer_snapshot() {
@@ -462,6 +503,55 @@ void HttpSession::send_snapshot() {
                       self->piece_.clear();
                       self->send_snapshot();
                     });
+}
+
+// ---- The command restore ----------------------------------------------------------------------
+
+void HttpSession::receive_tree() {
+  const AdminConfig& admin = core_->config.admin;
+  if (!admin.restore_enabled) {
+    return refuse(http::status::service_unavailable, "admin.restore.enabled is false");
+  }
+  if (!core_->config.ensemble.standalone) {
+    return refuse(http::status::service_unavailable,
+                  "a member of an ensemble does not replace its tree alone, the others would keep "
+                  "theirs; stop all servers, give each an empty dataDir and the same snapshot by "
+                  "quorate-server --import, and start them");
+  }
+  const std::chrono::milliseconds interval(admin.rate_limit_ms);
+  const auto now = std::chrono::steady_clock::now();
+  if (core_->restoring || (core_->last_restore && now - *core_->last_restore < interval)) {
+    count([](CommandCounts& counts) { ++counts.restores_limited; });
+    return refuse(http::status::too_many_requests, "");
+  }
+  core_->last_restore = now;
+  auto into = core_->open_received_snapshot();
+  if (!into) return on_restored(http::status::internal_server_error, into.error().message(), {});
+  core_->restoring = true;
+  RestoreUpload::Ends ends{core_->io, stream_, buffer_, core_->ask};
+  // Until it is let go of below or in close(): a read under way needs stream and buffer to its end.
+  upload_ = std::make_shared<RestoreUpload>(
+      shared_from_this(), std::move(ends), std::move(*into),
+      std::chrono::milliseconds(admin.idle_timeout_ms),
+      [self = shared_from_this()](http::status status, const std::string& error, Zxid zxid) {
+        self->core_->restoring = false;
+        self->upload_ = nullptr;
+        self->on_restored(status, error, zxid);
+      });
+  const auto upload = upload_;  // It may end at once.
+  upload->start(std::move(*parser_));
+}
+
+void HttpSession::on_restored(http::status status, const std::string& error, Zxid zxid) {
+  parser_.reset();
+  stream_.expires_never();
+  if (status == http::status::ok) {
+    has_body_ = false;  // All of it has been read.
+    return answer(status, kJson, restored_json(route_.command->name, zxid));
+  }
+  count([](CommandCounts& counts) { ++counts.restore_errors; });
+  log::warn("restore-command-failed error=\"" + error + '"');
+  refuse(status, error);
 }
 
 std::uint16_t port_of(const std::unique_ptr<Port>& port) {
@@ -547,8 +637,10 @@ void HttpServer::Core::end_all() {
 
 // ---- The face ---------------------------------------------------------------------------------
 
-HttpServer::HttpServer(const Config& config, AskLoop ask, OpenSnapshotFile open_file)
-    : core_(std::make_shared<Core>(config, std::move(ask), std::move(open_file))) {}
+HttpServer::HttpServer(const Config& config, AskLoop ask, OpenSnapshotFile open_file,
+                       OpenReceivedSnapshot open_received)
+    : core_(std::make_shared<Core>(config, std::move(ask), std::move(open_file),
+                                   std::move(open_received))) {}
 
 HttpServer::~HttpServer() {
   stop();

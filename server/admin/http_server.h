@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "server/admin/facts.h"
+#include "server/admin/restore_upload.h"
 #include "server/admin/tree_spool.h"
 #include "server/config/config.h"
 
@@ -22,7 +23,8 @@ using AskLoop = std::function<void(std::function<void(AdminSource&)> job)>;
 class HttpServer {
  public:
   /// `config` outlives the server.
-  HttpServer(const Config& config, AskLoop ask, OpenSnapshotFile open_file);
+  HttpServer(const Config& config, AskLoop ask, OpenSnapshotFile open_file,
+             OpenReceivedSnapshot open_received);
   ~HttpServer();  ///< stop()
 
   /// Opens the ports that the configuration asks for: the admin port, and one for /metrics alone

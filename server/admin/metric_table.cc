@@ -79,9 +79,9 @@ const MetricRow kRows[] = {
     // The name of 3.5, which old tools read.
     gauge("fsync_threshold_exceed_count", kAlways, [](Facts f) -> MetricValue { return whole(f.status.slow_syncs); }, "Syncs of the log above fsync.warningthresholdms."),
     gauge("synced_followers", kLeader, [](Facts f) -> MetricValue { return whole(f.status.synced_followers); }, "Followers up to date."),
-    gauge("synced_non_voting_followers", kLeader, [](Facts) -> MetricValue { return whole(0); }, "Non-voting followers up to date."),
-    gauge("synced_observers", kLeader, [](Facts) -> MetricValue { return whole(0); }, "Observers up to date."),
-    gauge("pending_syncs", kLeader, [](Facts) -> MetricValue { return whole(0); }, "Sync requests in work."),
+    gauge("synced_non_voting_followers", kLeader, [](Facts f) -> MetricValue { return whole(f.status.synced_non_voting); }, "Non-voting followers up to date."),
+    gauge("synced_observers", kLeader, [](Facts f) -> MetricValue { return whole(f.status.synced_observers); }, "Observers up to date."),
+    gauge("pending_syncs", kLeader, [](Facts f) -> MetricValue { return whole(f.status.pending_syncs); }, "Sync requests in work."),
     gauge("learners", kLeader, [](Facts f) -> MetricValue { return whole(f.status.learners); }, "Servers connected to the leader."),
     gauge("followers", kLeader, [](Facts f) -> MetricValue { return whole(f.status.learners); }, "As learners: the name of 3.4 and 3.5, which old tools read (pitfalls 85)."),
     gauge("leader_uptime", kLeader, [](Facts f) -> MetricValue { return f.status.leader_uptime_ms; }, "Since this server leads, in ms."),
@@ -100,7 +100,7 @@ const MetricRow kRows[] = {
     counter("response_packet_cache_hits", kZero, kNoStage),
     counter("bytes_received_count", [](Metrics m) -> std::uint64_t { return m.replica.bytes_received; }, "Bytes of requests."),
     counter("add_dead_watcher_stall_time", kZero, kNoStage),
-    counter("request_throttle_wait_count", kZero, kNoStage),
+    counter("request_throttle_wait_count", [](Metrics m) -> std::uint64_t { return m.replica.throttled; }, "How often a connection was not read for a while, at a limit."),
     counter("requests_not_forwarded_to_commit_processor", kZero, kNoStage),
     counter("response_packet_cache_misses", kZero, kNoStage),
     counter("prep_processor_request_queued", [](Metrics m) -> std::uint64_t { return m.replica.prepared; }, "Requests turned into txns by this server."),
@@ -118,23 +118,23 @@ const MetricRow kRows[] = {
     counter("ensemble_auth_skip", kZero, kNoStage),
     counter("skip_learner_request_to_next_processor_count", kZero, kNoStage),
     counter("proposal_count", [](Metrics m) -> std::uint64_t { return m.replica.proposals; }, "Proposals of this leader."),
-    counter("large_requests_rejected", kZero, "Requests refused for their size."),
+    counter("large_requests_rejected", [](Metrics m) -> std::uint64_t { return m.replica.large_requests_refused; }, "Requests refused for their size."),
     counter("outstanding_changes_removed", [](Metrics m) -> std::uint64_t { return m.replica.prepared; }, "Changes whose commit has come."),
-    counter("restore_error_count", kZero, kNoStage),
+    counter("restore_error_count", [](Metrics m) -> std::uint64_t { return m.commands.restore_errors; }, "Commands restore that failed."),
     counter("cnxn_closed_without_zk_server_running", kZero, kNoStage),
     counter("looking_count", [](Metrics m) -> std::uint64_t { return m.replica.elections; }, "Elections taken part in."),
-    counter("snapshot_rate_limited_count", kZero, kNoStage),
+    counter("snapshot_rate_limited_count", [](Metrics m) -> std::uint64_t { return m.commands.snapshots_limited; }, "Commands snapshot refused because they came too soon."),
     counter("learner_proposal_received_count", [](Metrics m) -> std::uint64_t { return m.replica.learner_proposals; }, "Proposals received from a leader."),
     counter("digest_mismatches_count", [](Metrics m) -> std::uint64_t { return m.replica.digest_mismatches; }, "Txns after which the tree differed from the leader's."),
     counter("dead_watchers_cleared", kZero, kNoStage),
     counter("ensemble_auth_success", kZero, kNoStage),
     counter("learner_commit_received_count", [](Metrics m) -> std::uint64_t { return m.replica.learner_commits; }, "Commits received from a leader."),
-    counter("snapshot_error_count", kZero, kNoStage),
+    counter("snapshot_error_count", [](Metrics m) -> std::uint64_t { return m.commands.snapshot_errors; }, "Commands snapshot that failed."),
     counter("connection_request_count", [](Metrics m) -> std::uint64_t { return m.replica.connection_requests; }, "Handshakes of clients."),
     counter("response_packet_get_children_cache_misses", kZero, kNoStage),
     counter("snap_count", [](Metrics m) -> std::uint64_t { return m.replica.snaps_sent; }, "Learners synced by a whole tree."),
     counter("stale_sessions_expired", [](Metrics m) -> std::uint64_t { return m.replica.sessions_expired; }, "Sessions expired by this server."),
-    counter("restore_rate_limited_count", kZero, kNoStage),
+    counter("restore_rate_limited_count", [](Metrics m) -> std::uint64_t { return m.commands.restores_limited; }, "Commands restore refused because they came too soon."),
     counter("response_packet_get_children_cache_hits", kZero, kNoStage),
     counter("sync_processor_request_queued", [](Metrics m) -> std::uint64_t { return m.replica.logged; }, "Records given to the log."),
     counter("tls_handshake_exceeded", kZero, kNoStage),
@@ -155,7 +155,7 @@ const MetricRow kRows[] = {
     summary("fsynctime", kBasic, [](Metrics m) { return &m.fsync_us; }, "ms a group of records took to reach the disk.", 1000),
     summary("inflight_snap_count", kBasic, nullptr, kNoStage),
     summary("reads_issued_from_session_queue", kBasic, nullptr, kNoStage),
-    summary("restore_time", kBasic, nullptr, kNoStage),
+    summary("restore_time", kBasic, [](Metrics m) { return &m.commands.restore_ms; }, "ms a restored tree took to be checked and written."),
     summary("learner_request_processor_queue_size", kBasic, nullptr, kNoStage),
     summary("snapshottime", kBasic, [](Metrics m) { return &m.replica.snapshot_time; }, "ms the checkpoint took to be renewed."),
     summary("unavailable_time", kBasic, [](Metrics m) { return &m.replica.unavailable_time; }, "ms from losing service to serving."),
@@ -241,6 +241,9 @@ void add_quotas(Lines& out, Facts facts) {
     out.push_back({start + "bytes_limit_per_namespace", quota.bytes_limit});
     out.push_back({start + "count_usage_per_namespace", quota.count});
     out.push_back({start + "bytes_usage_per_namespace", quota.bytes});
+  }
+  for (const auto& [name, count] : facts.quota_refusals) {
+    out.push_back({name + "_quota_exceeded_error_per_namespace", whole(count)});
   }
 }
 

@@ -112,6 +112,12 @@ void append_quotas(std::string& out, const AdminFacts& facts) {
     }
     append_family(out, name, "gauge", help, samples);
   }
+  Samples refusals;
+  const std::string family = "quota_exceeded_error_per_namespace";
+  for (const auto& [name, count] : facts.quota_refusals) {
+    refusals.push_back({family + "{key=\"" + label_text(name) + "\"}", static_cast<double>(count)});
+  }
+  append_family(out, family.c_str(), "counter", "Writes refused by a quota.", refusals);
 }
 
 void append_process(std::string& out) {

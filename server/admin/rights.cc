@@ -43,7 +43,7 @@ Admission admission_of(const AdminCaller& caller, const znode::AuthOptions& opti
                        const znode::DataTree& tree) {
   const auto identities = identities_of(caller, options);
   if (!identities) return Admission::NotAuthenticated;
-  const AclList& list = tree.acls().list(tree.find("/")->acl);
+  const AclList& list = tree.acls().list(tree.find("/")->acl());
   return skip_acl || may_do_all(list, *identities) ? Admission::Allowed : Admission::NotAuthorized;
 }
 

@@ -13,8 +13,10 @@
 #include "consensus/input.h"
 #include "server/admin/version.h"
 #include "server/app/part_options.h"
+#include "server/app/received_snapshot.h"
 #include "server/app/snapshot_file.h"
 #include "server/log/log.h"
+#include "server/replica/audit.h"
 #include "server/storage/real/leveldb_tree_store.h"
 
 namespace quorate::server {
@@ -71,8 +73,14 @@ App::~App() = default;
 
 int App::fail(int exit_code, const std::string& text) {
   log::error(text);
+  audit("serverStart", "failure");
   exit_code_ = exit_code;
   return exit_code;
+}
+
+void App::audit(const char* operation, const char* result) {
+  if (!config_.audit) return;
+  log::audit(audit::server_line(user_of_this_process(), operation, result));
 }
 
 int App::run() {
@@ -129,11 +137,24 @@ bool App::bind_ports() {
   return bind_server_ports();
 }
 
+bool App::load_quorum_tls() {
+  if (!config_.ensemble.uses_tls()) return true;
+  peer_tls_ = std::make_unique<PeerTls>(
+      peer_tls_options(config_),
+      [this](char severity, const std::string& text) { note(severity, text); });
+  std::string fault;
+  if (peer_tls_->load(fault)) return true;
+  fail(kExitUsage, "config " + config_.file + ": " + fault);
+  return false;
+}
+
 bool App::bind_server_ports() {
+  if (!load_quorum_tls()) return false;
   PeerLinkOptions quorum = peer_link_options(config_);
   ElectionLinkOptions election = election_link_options(config_);
   const std::string quorum_address = address_of(quorum.listen_address, quorum.listen_port);
   const std::string election_address = address_of(election.listen_address, election.listen_port);
+  quorum.tls = election.tls = peer_tls_.get();
   Inbox& inbox = *this;
   peer_links_ = std::make_unique<PeerLinks>(io_, std::move(quorum), inbox);
   election_links_ =
@@ -221,11 +242,15 @@ void App::start() {
   std::string ports = "listening client=" + address_of(config_.client.address, clients_->port());
   if (peer_links_) {
     ports += " quorum=" + std::to_string(peer_links_->port()) +
-             " election=" + std::to_string(election_links_->port());
+             " election=" + std::to_string(election_links_->port()) +
+             (!peer_tls_                          ? ""
+              : config_.ensemble.port_unification ? " tls=accepted"
+                                                  : " tls=only");
   }
   log::info(ports + " id=" + to_string(config_.ensemble.self) +
             " dataDir=" + config_.storage.data_dir);
   start_http();
+  audit("serverStart", "success");
 }
 
 void App::start_http() {
@@ -234,7 +259,11 @@ void App::start_http() {
       [this](std::function<void(AdminSource&)> job) {
         asio::post(io_, [this, job = std::move(job)] { job(*this); });
       },
-      [this](bool keep) { return open_snapshot_file(files_, config_.storage.data_dir, keep); });
+      [this](bool keep) { return open_snapshot_file(files_, config_.storage.data_dir, keep); },
+      [this] {
+        return open_received_snapshot(files_, config_.storage.data_dir,
+                                      replica_options(config_).peer.max_field);
+      });
   http_->start();
 }
 
@@ -266,6 +295,7 @@ void App::arm_tick() {
     if (now >= next_sweep_ms_) {
       next_sweep_ms_ = now + kSweepMs;
       clients_->sweep(now);
+      if (peer_tls_) peer_tls_->sweep();
       if (peer_links_) peer_links_->sweep(now);
       if (election_links_) election_links_->sweep(now);
     }
@@ -299,6 +329,7 @@ void App::await_hangup() {
     if (error) return;
     log::info("reloading signal=SIGHUP");
     clients_->reload_tls();
+    if (peer_tls_) peer_tls_->reload();
     await_hangup();
   });
 }
@@ -306,6 +337,7 @@ void App::await_hangup() {
 /// Takes no more requests, and gives those under way a moment to be answered.
 void App::begin_stop(int signal) {
   log::info("stopping signal=" + std::to_string(signal));
+  audit("serverStop", "invoked");
   // A second signal, or the alarm, ends the process at once.
   signals_.clear();
   ::alarm(kStopLimitSeconds);
@@ -399,8 +431,10 @@ AdminFacts App::facts(unsigned wants) {
     metrics->startup = startup_;
     metrics->connections_rejected = clients_->rejected() - rejected_before_;
     metrics->fsync_us = disk_->sync_summary();
+    metrics->commands = command_counts_;
     out.metrics = std::move(metrics);
     out.quotas = znode::quota_usage(replica_->tree());
+    out.quota_refusals = replica_->quota_refusals();
   }
   if ((wants & kConnections) != 0) out.connections = replica_->connection_list();
   if ((wants & kSessions) != 0) {
@@ -416,6 +450,7 @@ void App::reset_statistics() {
   replica_->reset_statistics();
   disk_->reset_sync_times();
   startup_ = {};
+  command_counts_ = {};
   rejected_before_ = clients_->rejected();
 }
 void App::reset_connection_statistics() {
@@ -429,6 +464,11 @@ bool App::copy_tree(std::shared_ptr<TreeSink> sink) {
   const bool begun = replica_->copy_tree(std::move(sink));
   if (begun) pump();
   return begun;
+}
+
+void App::restore(TreeToRestore given) {
+  replica_->restore(std::move(given));
+  pump();
 }
 
 std::int64_t App::now_ms() const {

@@ -21,6 +21,7 @@
 #include "server/net/clients.h"
 #include "server/net/inbox.h"
 #include "server/net/links.h"
+#include "server/net/peer_tls.h"
 #include "server/replica/replica.h"
 #include "server/storage/real/data_lock.h"
 #include "server/storage/real/disk_thread.h"
@@ -50,6 +51,7 @@ class App : private Inbox, private AdminSource, private Clock {
   bool lock_data();
   bool bind_ports();
   bool bind_server_ports();
+  bool load_quorum_tls();
   bool recover();
   void start();
   void start_http();
@@ -63,6 +65,7 @@ class App : private Inbox, private AdminSource, private Clock {
   void await_answers(std::int64_t until_ms);
   void stop();
   int fail(int exit_code, const std::string& text);
+  void audit(const char* operation, const char* result);
 
   // ---- Inbox -----------------------------------------------------------------------------------
   std::optional<std::string> on_four_letter_word(std::string_view word) override;
@@ -84,6 +87,8 @@ class App : private Inbox, private AdminSource, private Clock {
   void set_trace_mask(std::int64_t mask) override { trace_mask_ = mask; }
   Admission admit(const AdminCaller& caller) override;
   bool copy_tree(std::shared_ptr<TreeSink> sink) override;
+  void restore(TreeToRestore given) override;
+  CommandCounts& command_counts() override { return command_counts_; }
 
   // ---- Clock -----------------------------------------------------------------------------------
   std::int64_t now_ms() const override;
@@ -102,11 +107,13 @@ class App : private Inbox, private AdminSource, private Clock {
   std::int64_t next_sweep_ms_ = 0;
   std::int64_t trace_mask_ = kDefaultTraceMask;
   StartupTimes startup_;
+  CommandCounts command_counts_;
   std::uint64_t rejected_before_ = 0;  ///< srst.
   bool telling_ = false;               ///< A turn for Replica::pump_more() is on its way.
   Mailbox mailbox_;
   // In the order of building; destroyed in reverse. The replica's ports outlive it.
   std::unique_ptr<SocketClients> clients_;
+  std::unique_ptr<PeerTls> peer_tls_;              ///< Only when servers speak TLS.
   std::unique_ptr<PeerLinks> peer_links_;          ///< Not when standalone.
   std::unique_ptr<ElectionLinks> election_links_;  ///< Not when standalone.
   std::unique_ptr<Links> links_;

@@ -1,5 +1,10 @@
 #include "server/app/event_log.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+
 #include "server/log/log.h"
 
 namespace quorate::server {
@@ -43,6 +48,21 @@ void EventLog::on_event(const consensus::Event& event) {
 
 void EventLog::note(char severity, const std::string& text) {
   log::write(severity, text);
+}
+
+void EventLog::audit(const std::string& line) {
+  log::audit(line);
+}
+
+std::string user_of_this_process() {
+  std::array<char, 4096> space{};
+  passwd entry{};
+  passwd* found = nullptr;
+  const uid_t id = ::geteuid();
+  if (::getpwuid_r(id, &entry, space.data(), space.size(), &found) == 0 && found != nullptr) {
+    return entry.pw_name;
+  }
+  return std::to_string(id);
 }
 
 }  // namespace quorate::server

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "server/app/event_log.h"
 #include "server/storage/real/tree_loading.h"
 
 namespace quorate::server {
@@ -57,6 +58,7 @@ ReplicaOptions replica_options(const Config& config) {
   options.reply_bytes_max = static_cast<std::size_t>(config.limits.client_out_bytes_max);
   options.snap_count = config.storage.snap_count;
   options.sessionless_timeout_ms = config.client.sessionless_timeout_ms;
+  if (config.audit) options.audit_user = user_of_this_process();
   return options;
 }
 
@@ -113,6 +115,15 @@ ElectionLinkOptions election_link_options(const Config& config) {
   }
   options.connect_timeout_ms = config.ensemble.connect_timeout_ms;
   options.handshake_timeout_ms = config.ensemble.handshake_timeout_ms;
+  return options;
+}
+
+PeerTlsOptions peer_tls_options(const Config& config) {
+  PeerTlsOptions options;
+  options.config = config.quorum_tls;
+  options.connects = config.ensemble.ssl_quorum;
+  options.plain_too = config.ensemble.port_unification;
+  options.ensemble = ensemble_of(config);
   return options;
 }
 

@@ -4,6 +4,7 @@
 #include "server/config/config.h"
 #include "server/net/election_links.h"
 #include "server/net/peer_links.h"
+#include "server/net/peer_tls.h"
 #include "server/replica/replica.h"
 #include "server/storage/disk_worker.h"
 #include "server/storage/real/disk_thread.h"
@@ -15,5 +16,6 @@ StorageOptions storage_options(const Config& config);
 DiskThreadOptions disk_thread_options(const Config& config);
 PeerLinkOptions peer_link_options(const Config& config);
 ElectionLinkOptions election_link_options(const Config& config);
+PeerTlsOptions peer_tls_options(const Config& config);
 
 }  // namespace quorate::server

@@ -50,7 +50,7 @@ struct TlsStoreConfig {
   std::string type;           ///< Empty: from the file's name.
 };
 
-/// TLS of clients: the keys ssl.*.
+/// TLS of clients: the keys ssl.*; or between servers: ssl.quorum.*.
 struct TlsConfig {
   TlsStoreConfig key_store;
   TlsStoreConfig trust_store;
@@ -60,7 +60,9 @@ struct TlsConfig {
   std::string client_auth = "need";
   std::string auth_provider = "x509";
   bool cert_reload = false;
+  bool hostname_verification = true;  ///< Between servers only.
   bool client_hostname_verification = false;
+  std::int64_t handshake_timeout_ms = 5000;  ///< Between servers only.
   bool crl = false;
   bool ocsp = false;
 };
@@ -80,6 +82,10 @@ struct EnsembleConfig {
   std::int64_t connect_timeout_ms = 5000;     ///< cnxTimeout.
   std::int64_t handshake_timeout_ms = -1;     ///< quorumCnxnTimeoutMs; -1: syncLimit * tickTime.
   std::int64_t election_port_bind_retry = 3;  ///< 0: for ever.
+  bool ssl_quorum = false;                    ///< Links that this server opens speak TLS.
+  bool port_unification = false;              ///< Both server ports take plain and TLS links.
+
+  bool uses_tls() const { return !standalone && (ssl_quorum || port_unification); }
 };
 
 struct StorageConfig {
@@ -162,12 +168,14 @@ struct Config {
   EnsembleConfig ensemble;
   StorageConfig storage;
   TlsConfig tls;
+  TlsConfig quorum_tls;
   LimitsConfig limits;
   AdminConfig admin;
   MetricsConfig metrics;
   AuthConfig auth;
   ContainerConfig containers;
   bool skip_acl = false;
+  bool audit = false;
   bool enforce_quota = false;
   bool extended_types_enabled = false;
   std::vector<ConfigNotice> notices;

@@ -13,6 +13,7 @@
 #include "server/config/config_table.h"
 #include "consensus/member_text.h"
 #include "server/config/properties.h"
+#include "server/config/tls_rules.h"
 
 namespace quorate::server {
 namespace {
@@ -54,8 +55,8 @@ class Loader {
   ConfigResult load() {
     const bool good = read_main() && take_overrides() && apply_rows() && check_protection() &&
                       read_members() && check_storage() && decide_mode() && read_myid() &&
-                      check_self() && check_sessions() && check_client_port() && check_auth() &&
-                      check_buffers() && check_metrics_provider();
+                      check_self() && check_sessions() && check_links() && check_client_port() &&
+                      check_auth() && check_buffers() && check_metrics_provider();
     if (!good) return fault_;
     read_whitelist();
     tell_ignored_keys();
@@ -169,8 +170,8 @@ class Loader {
 
   /// A key that asks for protection which this version does not have must never pass in silence.
   bool check_protection() {
-    for (const char* key : {"sslQuorum", "quorum.auth.enableSasl", "ssl.crl", "ssl.ocsp",
-                            "ssl.clientHostnameVerification"}) {
+    for (const char* key : {"quorum.auth.enableSasl", "ssl.crl", "ssl.ocsp", "ssl.quorum.crl",
+                            "ssl.quorum.ocsp", "ssl.clientHostnameVerification"}) {
       if (!given(key) || lines_[key].value == "false") continue;
       return fail(key, '"' + lines_[key].value +
                            "\": is not available in this version, and without it this server would "
@@ -277,12 +278,13 @@ class Loader {
                      to_string(ensemble.self) + " is none of the servers of " + config_.file +
                          "; expected one of " + member_ids());
     }
-    if (found->second.observer) {
-      return fail_at_member(ensemble.self.value,
-                            "this server would be an observer, which is not available in this "
-                            "version; make it a participant");
-    }
     if (ensemble.peer_type == "observer") note('W', "peerType=observer: the server.N line wins");
+    return true;
+  }
+
+  bool check_links() {
+    if (const auto fault = check_quorum_tls(config_)) return fail(fault->key, fault->what);
+    for (std::string& text : quorum_tls_warnings(config_)) note('W', std::move(text));
     return true;
   }
 

@@ -43,6 +43,10 @@ class Lines {
     }
   }
 
+  void write_always(std::string_view text) {
+    logger_->log(spdlog::level::info, spdlog::string_view_t(text.data(), text.size()));
+  }
+
   void flush() { logger_->flush(); }
 
  private:
@@ -129,6 +133,10 @@ void write(char severity, std::string_view text) {
     default:
       return debug(text);
   }
+}
+
+void audit(std::string_view line) {
+  lines().write_always("audit " + std::string(line));
 }
 
 void flush() {

@@ -21,6 +21,9 @@ void error(std::string_view text);  ///< A person must act. Written out at once.
 /// By the letter of Observer::note: 'I', 'W', 'E'; others are debug.
 void write(char severity, std::string_view text);
 
+/// A line of the audit log, under the word "audit". No limit, no number left out. Any thread.
+void audit(std::string_view line);
+
 void flush();
 
 inline constexpr std::uint32_t kLinesPerSecond = 20;

@@ -26,8 +26,15 @@ void prepare_socket(ByteStream::Socket& socket) {
   socket.non_blocking(true, ignored);
 }
 
-ByteStream::ByteStream(Socket socket, Owner& owner, ReadBuffer& read_buffer, std::size_t out_max)
-    : socket_(std::move(socket)), owner_(&owner), read_buffer_(read_buffer), out_max_(out_max) {
+ByteStream::ByteStream(Socket socket, Owner& owner, ReadBuffer& read_buffer, std::size_t out_max,
+                       std::unique_ptr<TlsSession> tls)
+    : socket_(std::move(socket)),
+      tls_(std::move(tls)),
+      owner_(&owner),
+      read_buffer_(read_buffer),
+      out_max_(out_max),
+      // The handshake may have taken more from the kernel than was its own.
+      more_inside_(tls_ != nullptr) {
   prepare_socket(socket_);
 }
 
@@ -47,6 +54,13 @@ void ByteStream::resume() {
 void ByteStream::wait_readable() {
   if (reading_ || paused_ || ended_) return;
   reading_ = true;
+  if (more_inside_) {
+    asio::post(socket_.get_executor(), [self = shared_from_this()] {
+      self->reading_ = false;
+      self->on_readable();
+    });
+    return;
+  }
   socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const ErrorCode& error) {
     self->reading_ = false;
     if (!error) self->on_readable();
@@ -55,16 +69,13 @@ void ByteStream::wait_readable() {
 
 void ByteStream::on_readable() {
   if (ended_ || paused_) return;
+  more_inside_ = false;
+  if (tls_ && !finishing_) return on_readable_tls();
   ErrorCode error;
   const std::size_t count = socket_.read_some(asio::buffer(read_buffer_), error);
   if (error && !would_block(error)) {
-    if (finishing_) return close_socket();
-    ended_ = true;
     const bool orderly = error == asio::error::eof;
-    Owner* owner = std::exchange(owner_, nullptr);
-    close_socket();
-    if (owner != nullptr) owner->on_end(orderly ? "closed by the other side" : error.message());
-    return;
+    return end_now(orderly ? "closed by the other side" : error.message());
   }
   // While finishing, what still comes in is thrown away: closing with unread bytes in the kernel
   // would reset the connection and could take our last answer with it.
@@ -73,6 +84,57 @@ void ByteStream::on_readable() {
   }
   wait_readable();
 }
+
+void ByteStream::end_now(const std::string& why) {
+  Owner* owner = std::exchange(owner_, nullptr);
+  close_socket();
+  if (owner != nullptr) owner->on_end(why);
+}
+
+// ---- TLS
+// -----------------------------------------------------------------------------------------
+
+void ByteStream::on_readable_tls() {
+  std::string end;
+  const std::size_t count = decrypt(end);
+  if (count > 0) owner_->on_bytes(ByteView(read_buffer_).first(count));
+  if (ended_) return;
+  if (!end.empty()) return end_now(end);
+  if (read_wants_write_) {
+    if (!writing_) wait_writable();
+    return;
+  }
+  wait_readable();
+}
+
+/// Fills the read buffer; `end` says why nothing more will come.
+std::size_t ByteStream::decrypt(std::string& end) {
+  std::size_t count = 0;
+  while (count < read_buffer_.size()) {
+    const TlsSession::Progress piece = tls_->read(std::span(read_buffer_).subspan(count));
+    count += piece.bytes;
+    if (piece.status == TlsSession::Status::Done) continue;
+    read_wants_write_ = piece.status == TlsSession::Status::WantWrite;
+    if (piece.status == TlsSession::Status::Ended) end = "closed by the other side";
+    if (piece.status == TlsSession::Status::Failed) end = "TLS: " + tls_->fault();
+    return count;
+  }
+  more_inside_ = true;
+  return count;
+}
+
+/// What the kernel does not take stays ours, to be offered again: the library insists on that.
+std::size_t ByteStream::encrypt(ByteView bytes, ErrorCode& error) {
+  const TlsSession::Progress piece = tls_->write(bytes);
+  if (piece.status == TlsSession::Status::WantWrite) error = asio::error::would_block;
+  // Nobody but a handshake makes writing wait for reading, and there is none on an open link.
+  else if (piece.status != TlsSession::Status::Done)
+    error = asio::error::connection_reset;
+  return piece.bytes;
+}
+
+// ---- Writing
+// -------------------------------------------------------------------------------------
 
 void ByteStream::write(ByteView bytes) {
   if (ended_ || finishing_) return;
@@ -91,8 +153,10 @@ void ByteStream::flush() {
 ErrorCode ByteStream::send_queued() {
   ErrorCode error;
   while (queued() > 0) {
-    const auto rest = asio::buffer(out_.data() + sent_, queued());
-    const std::size_t count = socket_.write_some(rest, error);
+    const ByteView rest = ByteView(out_).subspan(sent_);
+    const std::size_t count =
+        tls_ ? encrypt(rest, error)
+             : socket_.write_some(asio::buffer(rest.data(), rest.size()), error);
     if (error) break;
     sent_ += count;
   }
@@ -118,6 +182,11 @@ void ByteStream::wait_writable() {
 
 void ByteStream::on_writable() {
   if (ended_) return;
+  if (read_wants_write_) {
+    read_wants_write_ = false;
+    more_inside_ = true;
+    wait_readable();
+  }
   if (const ErrorCode error = send_queued()) return end_later(error.message());
   if (queued() > 0) return wait_writable();
   if (finishing_) return linger();
@@ -151,6 +220,7 @@ void ByteStream::finish() {
 
 /// Says that nothing more comes, then waits for the other side to end.
 void ByteStream::linger() {
+  if (tls_) tls_->close_notify();
   ErrorCode ignored;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
   wait_readable();

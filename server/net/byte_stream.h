@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "server/net/tls.h"
 
 namespace quorate::server {
 
@@ -36,7 +37,9 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
   };
 
   using Socket = boost::asio::ip::tcp::socket;
-  ByteStream(Socket socket, Owner& owner, ReadBuffer& read_buffer, std::size_t out_max);
+  /// `tls`: a session on `socket` whose handshake is done; nullptr on a plain connection.
+  ByteStream(Socket socket, Owner& owner, ReadBuffer& read_buffer, std::size_t out_max,
+             std::unique_ptr<TlsSession> tls = nullptr);
 
   void start();  ///< Begins to read.
   void pause();  ///< Back pressure: reads no more until resume().
@@ -46,6 +49,7 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
   void write(ByteView bytes);
   void flush();
   std::size_t queued() const { return out_.size() - sent_; }
+  const TlsSession* tls() const { return tls_.get(); }
 
   /// Closes after what is queued has left, at most a few seconds later. The owner hears nothing
   /// more.
@@ -58,6 +62,10 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
  private:
   void wait_readable();
   void on_readable();
+  void on_readable_tls();
+  std::size_t decrypt(std::string& end);
+  std::size_t encrypt(ByteView bytes, ErrorCode& error);
+  void end_now(const std::string& why);
   void wait_writable();
   void on_writable();
   ErrorCode send_queued();
@@ -66,6 +74,7 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
   void close_socket();
 
   Socket socket_;
+  const std::unique_ptr<TlsSession> tls_;
   Owner* owner_;  ///< nullptr after finish() and abort().
   ReadBuffer& read_buffer_;
   Bytes out_;  ///< From sent_ on: what still has to leave.
@@ -74,6 +83,8 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
   std::unique_ptr<boost::asio::steady_timer> deadline_;  ///< Only while finishing.
   bool reading_ = false;
   bool writing_ = false;
+  bool more_inside_ = false;  ///< TLS: decrypted or not, bytes wait that the kernel shows no more.
+  bool read_wants_write_ = false;  ///< TLS: its own answer must leave before more can be read.
   bool paused_ = false;
   bool ended_ = false;
   bool finishing_ = false;

@@ -10,10 +10,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
 #include "server/net/acceptor.h"
+#include "server/net/tls_files.h"
 #include "znode/proto/frame.h"
 
 namespace quorate::server {
@@ -419,30 +419,18 @@ void SocketClients::sweep(std::int64_t now_ms) {
     inbox_.note('W', "client-throttled count=" + std::to_string(std::exchange(throttled_, 0)) +
                          " reason=\"too many new sessions (connection_throttle_tokens)\"");
   }
-  if (tls_config_.cert_reload && !tls_seen_.empty() && tls_fingerprint() != tls_seen_) reload_tls();
+  if (tls_config_.cert_reload && !tls_seen_.empty() &&
+      files_fingerprint(tls_config_) != tls_seen_) {
+    reload_tls();
+  }
 }
 
 // ---- TLS
 // -----------------------------------------------------------------------------------------
 
-/// Changes whenever a file is written or replaced.
-std::string SocketClients::tls_fingerprint() const {
-  std::string all;
-  for (const TlsStoreConfig* store : {&tls_config_.key_store, &tls_config_.trust_store}) {
-    for (const std::string& path : {store->location, store->password_path}) {
-      std::error_code gone;
-      const auto time = std::filesystem::last_write_time(path, gone);
-      all += std::to_string(gone ? 0 : time.time_since_epoch().count()) + ':';
-      const auto size = std::filesystem::file_size(path, gone);
-      all += std::to_string(gone ? 0 : size) + ' ';
-    }
-  }
-  return all;
-}
-
 bool SocketClients::load_tls(std::string& fault) {
   if (port_.secure_port == 0 && !port_.port_unification) return true;
-  tls_seen_ = tls_fingerprint();
+  tls_seen_ = files_fingerprint(tls_config_);
   std::shared_ptr<const TlsContext> tls = TlsContext::load(tls_config_, fault);
   if (!tls) return false;
   give_tls(std::move(tls));

@@ -85,7 +85,6 @@ class SocketClients : public Clients, private ClientEvents {
   IoThread* thread(ConnectionId id) const;
   void command(ConnectionId id, ClientCommands::Kind kind);
   void hold(ConnectionId id, ByteView frame);
-  std::string tls_fingerprint() const;
   void give_tls(std::shared_ptr<const TlsContext> tls);
 
   boost::asio::io_context& io_;

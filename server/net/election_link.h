@@ -13,16 +13,17 @@ namespace quorate::server {
 
 class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_from_this<Link> {
  public:
-  Link(ElectionLinks& owner, ByteStream::Socket socket)
+  Link(ElectionLinks& owner, PeerSocket socket)
       : owner_(owner),
-        stream_(std::make_shared<ByteStream>(std::move(socket), *this, owner.read_buffer_,
-                                             kOutBytesMax)),
+        stream_(std::make_shared<ByteStream>(std::move(socket.socket), *this, owner.read_buffer_,
+                                             kOutBytesMax, std::move(socket.tls))),
         frames_(consensus::kMaxNotificationFrame) {}
   ~Link() override { stream_->abandon(); }
 
   ByteStream& stream() { return *stream_; }
 
   std::optional<ServerId> peer;  ///< Set once it is known: by the initial message, or we opened it.
+  bool spoke_tls = false;        ///< Instead of an initial message came what begins a TLS stream.
   const std::chrono::steady_clock::time_point opened_at = std::chrono::steady_clock::now();
 
  private:
@@ -33,6 +34,7 @@ class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_
     const std::shared_ptr<Link> keep = shared_from_this();
     if (peer) return take_frames(bytes);
     append(head_, bytes);
+    spoke_tls = head_.front() == std::byte{0x16};
     ByteView rest = head_;
     auto message = consensus::take_initial_message(rest);
     if (!message) return owner_.refuse(keep);

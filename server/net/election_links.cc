@@ -55,10 +55,12 @@ ElectionLinks::ElectionLinks(asio::io_context& io, ElectionLinkOptions options, 
       options_(std::move(options)),
       random_(random),
       inbox_(inbox),
+      entrance_(options_.tls, "election",
+                [this](PeerSocket socket) { on_socket(std::move(socket)); }),
       acceptor_(
           io,
           [this](ByteStream::Socket socket, const asio::ip::tcp::endpoint&) {
-            on_socket(std::move(socket));
+            entrance_.take(std::move(socket));
           },
           [this](const std::string& text) {
             inbox_.note('W', "election-accept error=\"" + text + '"');
@@ -86,6 +88,7 @@ void ElectionLinks::start() {
 void ElectionLinks::stop() {
   stopped_ = true;
   acceptor_.stop();
+  entrance_.close();
   half_open_.clear();
   peers_.clear();
 }
@@ -121,16 +124,16 @@ void ElectionLinks::push(Peer& peer) {
 
 void ElectionLinks::connect(Peer& peer) {
   if (peer.attempt || peer.retry_armed) return;
-  peer.attempt = std::make_shared<Dial>(io_);
+  peer.attempt = std::make_shared<Dial>(io_, options_.tls);
   peer.attempt->start(peer.member.host, peer.member.election_port,
                       milliseconds(options_.connect_timeout_ms),
                       // The attempt is cancelled with its Peer, so the Peer is alive here.
-                      [this, &peer](const ErrorCode& error, ByteStream::Socket socket) {
+                      [this, &peer](const ErrorCode& error, PeerSocket socket) {
                         on_connected(peer, error, std::move(socket));
                       });
 }
 
-void ElectionLinks::on_connected(Peer& peer, const ErrorCode& error, ByteStream::Socket socket) {
+void ElectionLinks::on_connected(Peer& peer, const ErrorCode& error, PeerSocket socket) {
   peer.attempt.reset();
   if (error) {
     if (peer.unsent) retry_later(peer, peer.retry_ms);
@@ -172,7 +175,7 @@ void ElectionLinks::retry_later(Peer& peer, std::int64_t base_ms) {
 // ---- Who keeps the connection (zab-protocol section 2.2)
 // -----------------------------------------
 
-void ElectionLinks::on_socket(ByteStream::Socket socket) {
+void ElectionLinks::on_socket(PeerSocket socket) {
   if (half_open_.size() >= options_.half_open_max) {
     // The oldest gives way: a flood of silent connections must not lock real servers out.
     const auto oldest = std::min_element(
@@ -188,6 +191,7 @@ void ElectionLinks::on_socket(ByteStream::Socket socket) {
 void ElectionLinks::refuse(const LinkPtr& link) {
   const LinkPtr keep = link;
   ++refused_;
+  if (keep->spoke_tls) ++refused_tls_;
   keep->stream().abort();
   half_open_.erase(keep);
 }
@@ -195,6 +199,9 @@ void ElectionLinks::refuse(const LinkPtr& link) {
 void ElectionLinks::on_identified(const LinkPtr& link, const consensus::InitialMessage& message) {
   Peer* peer = find(message.sid);
   if (peer == nullptr) return refuse(link);
+  if (options_.tls != nullptr && !options_.tls->may_be(peer->member, link->stream().tls())) {
+    return refuse(link);
+  }
   half_open_.erase(link);
   if (options_.self > message.sid) {
     link->stream().finish();
@@ -272,10 +279,15 @@ void ElectionLinks::sweep(std::int64_t) {
     inbox_.note('W', "election-refused connections=" + std::to_string(refused_) +
                          " reason=\"no valid initial message of a server of the config\"");
   }
+  if (refused_tls_ > 0) {
+    inbox_.note('W', "election-refused-tls connections=" + std::to_string(refused_tls_) +
+                         " remedy=\"set sslQuorum=true or portUnification=true here, or "
+                         "sslQuorum=false on the other server\"");
+  }
   if (malformed_ > 0) {
     inbox_.note('W', "election-malformed notifications=" + std::to_string(malformed_));
   }
-  refused_ = malformed_ = 0;
+  refused_ = refused_tls_ = malformed_ = 0;
 }
 
 }  // namespace quorate::server

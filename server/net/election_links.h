@@ -18,6 +18,7 @@
 #include "server/net/byte_stream.h"
 #include "server/net/dial.h"
 #include "server/net/inbox.h"
+#include "server/net/peer_tls.h"
 
 namespace quorate::server {
 
@@ -29,10 +30,12 @@ struct ElectionLinkOptions {
   std::int64_t connect_timeout_ms = 5000;
   std::int64_t handshake_timeout_ms = 10000;  ///< To say who it is.
   std::size_t half_open_max = 64;             ///< Connections that have not said it yet.
+  PeerTls* tls = nullptr;                     ///< nullptr: all links are plain. Outlives them.
 };
 
 /// Owned by the event loop. Accepts only the ids of the config and connects back only to its
-/// addresses, whatever an initial message says: this port is not authenticated (hazard R40).
+/// addresses, whatever an initial message says: without TLS nobody here has proved anything (hazard
+/// R40).
 class ElectionLinks {
  public:
   ElectionLinks(boost::asio::io_context& io, ElectionLinkOptions options, Random random,
@@ -52,11 +55,11 @@ class ElectionLinks {
   struct Peer;
   using LinkPtr = std::shared_ptr<Link>;
 
-  void on_socket(ByteStream::Socket socket);
+  void on_socket(PeerSocket socket);
   void on_identified(const LinkPtr& link, const consensus::InitialMessage& message);
   void connect_back(Peer& peer);
   void connect(Peer& peer);
-  void on_connected(Peer& peer, const ErrorCode& error, ByteStream::Socket socket);
+  void on_connected(Peer& peer, const ErrorCode& error, PeerSocket socket);
   void adopt(Peer& peer, LinkPtr link);
   void push(Peer& peer);
   void retry_later(Peer& peer, std::int64_t base_ms);
@@ -70,12 +73,14 @@ class ElectionLinks {
   const ElectionLinkOptions options_;
   Random random_;
   Inbox& inbox_;
+  PeerEntrance entrance_;
   Acceptor acceptor_;
   ReadBuffer read_buffer_;
   Bytes initial_message_;
   std::map<ServerId, std::unique_ptr<Peer>> peers_;
   std::set<LinkPtr> half_open_;
-  std::uint64_t refused_ = 0;  ///< Since the last sweep: one log line for many.
+  std::uint64_t refused_ = 0;      ///< Since the last sweep: one log line for many.
+  std::uint64_t refused_tls_ = 0;  ///< Of them, those that spoke TLS to a plain port.
   std::uint64_t malformed_ = 0;
   bool stopped_ = false;
 };

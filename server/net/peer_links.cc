@@ -15,20 +15,22 @@ namespace asio = boost::asio;
 
 /// The elected leader may not be ready yet: retries come quickly (design.md section 6).
 constexpr std::int64_t kRetryMs[] = {2, 5, 10, 20};
-/// A name that does not resolve is not asked for 50 times a second.
-constexpr std::int64_t kNameRetryMs = 500;
+/// A name that does not resolve is not asked for 50 times a second, nor a certificate that is
+/// refused.
+constexpr std::int64_t kSlowRetryMs = 500;
 
 }  // namespace
 
 class PeerLinks::Link : public ByteStream::Owner {
  public:
-  Link(PeerLinks& owner, LinkId id, bool accepted, ByteStream::Socket socket)
+  Link(PeerLinks& owner, LinkId id, bool accepted, PeerSocket socket)
       : accepted_(accepted),
         opened_ms_(owner.now_ms_),
         owner_(owner),
         id_(id),
-        stream_(std::make_shared<ByteStream>(std::move(socket), *this, owner.read_buffer_,
-                                             owner.options_.out_bytes_max)) {}
+        stream_(std::make_shared<ByteStream>(std::move(socket.socket), *this, owner.read_buffer_,
+                                             owner.options_.out_bytes_max, std::move(socket.tls))) {
+  }
   ~Link() override { stream_->abandon(); }
 
   ByteStream& stream() { return *stream_; }
@@ -72,16 +74,11 @@ PeerLinks::PeerLinks(asio::io_context& io, PeerLinkOptions options, Inbox& inbox
     : io_(io),
       options_(std::move(options)),
       inbox_(inbox),
+      entrance_(options_.tls, "quorum", [this](PeerSocket socket) { admit(std::move(socket)); }),
       acceptor_(
           io,
           [this](ByteStream::Socket socket, const asio::ip::tcp::endpoint&) {
-            const auto accepted = std::count_if(links_.begin(), links_.end(), [](const auto& one) {
-              return one.second->accepted();
-            });
-            // Above the limit the socket closes as it leaves this scope.
-            if (static_cast<std::size_t>(accepted) < options_.accepted_max) {
-              add(std::move(socket), std::nullopt);
-            }
+            entrance_.take(std::move(socket));
           },
           [this](const std::string& text) {
             inbox_.note('W', "quorum-accept error=\"" + text + '"');
@@ -94,6 +91,15 @@ ErrorCode PeerLinks::listen() {
   return acceptor_.listen(options_.listen_address, options_.listen_port, -1);
 }
 
+void PeerLinks::admit(PeerSocket socket) {
+  const auto accepted = std::count_if(links_.begin(), links_.end(),
+                                      [](const auto& one) { return one.second->accepted(); });
+  // Above the limit the socket closes as it leaves this scope.
+  if (static_cast<std::size_t>(accepted) < options_.accepted_max) {
+    add(std::move(socket), std::nullopt);
+  }
+}
+
 void PeerLinks::start() {
   acceptor_.start();
 }
@@ -101,6 +107,7 @@ void PeerLinks::start() {
 void PeerLinks::stop() {
   stopped_ = true;
   acceptor_.stop();
+  entrance_.close();
   openings_.clear();
   for (auto& [id, link] : links_) link->stream().finish();
   links_.clear();
@@ -120,11 +127,11 @@ void PeerLinks::cancel(ServerId peer) {
 void PeerLinks::dial(Opening& opening) {
   const consensus::Member* member = options_.ensemble.find(opening.peer);
   if (member == nullptr) return;
-  opening.attempt = std::make_shared<Dial>(io_);
+  opening.attempt = std::make_shared<Dial>(io_, options_.tls);
   opening.attempt->start(
       member->host, member->quorum_port, std::chrono::milliseconds(options_.connect_timeout_ms),
       // Destroying the Opening cancels the attempt, so it is alive when this is called.
-      [this, &opening](const ErrorCode& error, ByteStream::Socket socket) {
+      [this, &opening](const ErrorCode& error, PeerSocket socket) {
         if (error) return retry(opening, error);
         const ServerId peer = opening.peer;
         openings_.erase(peer);
@@ -133,15 +140,14 @@ void PeerLinks::dial(Opening& opening) {
 }
 
 void PeerLinks::retry(Opening& opening, const ErrorCode& error) {
-  const bool name_fault =
-      error == asio::error::host_not_found || error == asio::error::host_not_found_try_again;
+  const bool slow = error == asio::error::host_not_found ||
+                    error == asio::error::host_not_found_try_again || error == kTlsFault;
   const std::size_t step = std::min(opening.tries, std::size(kRetryMs) - 1);
   if (opening.tries++ == 0) {
     inbox_.note('I',
                 "link-retry peer=" + to_string(opening.peer) + " error=\"" + error.message() + '"');
   }
-  opening.timer.expires_after(
-      std::chrono::milliseconds(name_fault ? kNameRetryMs : kRetryMs[step]));
+  opening.timer.expires_after(std::chrono::milliseconds(slow ? kSlowRetryMs : kRetryMs[step]));
   opening.timer.async_wait([this, peer = opening.peer, self = &opening](const ErrorCode& stopped) {
     // A timer that fired just before cancel() is still called: the entry tells.
     const auto found = openings_.find(peer);
@@ -149,7 +155,7 @@ void PeerLinks::retry(Opening& opening, const ErrorCode& error) {
   });
 }
 
-void PeerLinks::add(ByteStream::Socket socket, std::optional<ServerId> opened_to) {
+void PeerLinks::add(PeerSocket socket, std::optional<ServerId> opened_to) {
   const LinkId id{++last_id_};
   auto link = std::make_shared<Link>(*this, id, !opened_to, std::move(socket));
   links_.emplace(id, link);

@@ -18,6 +18,7 @@
 #include "server/net/byte_stream.h"
 #include "server/net/dial.h"
 #include "server/net/inbox.h"
+#include "server/net/peer_tls.h"
 
 namespace quorate::server {
 
@@ -29,6 +30,7 @@ struct PeerLinkOptions {
   std::size_t out_bytes_max = 64u << 20;
   std::int64_t silent_timeout_ms = 10000;  ///< An accepted link must say something by then.
   std::size_t accepted_max = 256;          ///< Links opened by others; more are closed at once.
+  PeerTls* tls = nullptr;                  ///< nullptr: all links are plain. Outlives them.
 };
 
 /// Owned by the event loop. Every link that was up gets exactly one on_link_down.
@@ -56,13 +58,15 @@ class PeerLinks {
   struct Opening;
   void dial(Opening& opening);
   void retry(Opening& opening, const ErrorCode& error);
-  void add(ByteStream::Socket socket, std::optional<ServerId> opened_to);
+  void admit(PeerSocket socket);
+  void add(PeerSocket socket, std::optional<ServerId> opened_to);
   void end(LinkId link);
   Link* find(LinkId link) const;
 
   boost::asio::io_context& io_;
   const PeerLinkOptions options_;
   Inbox& inbox_;
+  PeerEntrance entrance_;
   Acceptor acceptor_;
   ReadBuffer read_buffer_;
   std::unordered_map<LinkId, std::shared_ptr<Link>> links_;

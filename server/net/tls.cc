@@ -39,8 +39,9 @@ constexpr std::array kProtocols = {
     ProtocolName{"TLSv1.3", TLS1_3_VERSION, SSL_OP_NO_TLSv1_3},
 };
 
-/// ssl.enabledProtocols, else ssl.protocol, else both that are safe today.
-bool set_protocols(SSL_CTX* context, const TlsConfig& config, std::string& fault) {
+/// enabledProtocols, else protocol, else both that are safe today.
+bool set_protocols(SSL_CTX* context, const TlsConfig& config, const std::string& prefix,
+                   std::string& fault) {
   const bool from_list = !config.enabled_protocols.empty();
   const std::string text = from_list                 ? config.enabled_protocols
                            : config.protocol.empty() ? "TLSv1.2,TLSv1.3"
@@ -51,7 +52,7 @@ bool set_protocols(SSL_CTX* context, const TlsConfig& config, std::string& fault
     const auto found = std::find_if(kProtocols.begin(), kProtocols.end(),
                                     [&](const ProtocolName& one) { return name == one.name; });
     if (found == kProtocols.end()) {
-      fault = std::string(from_list ? "ssl.enabledProtocols" : "ssl.protocol") + ": \"" + name +
+      fault = prefix + (from_list ? "enabledProtocols" : "protocol") + ": \"" + name +
               "\": expected TLSv1.2 or TLSv1.3";
       return false;
     }
@@ -80,14 +81,15 @@ std::map<std::string, std::string> names_of_ciphers() {
   return names;
 }
 
-bool set_ciphers(SSL_CTX* context, const TlsConfig& config, std::string& fault) {
+bool set_ciphers(SSL_CTX* context, const TlsConfig& config, const std::string& prefix,
+                 std::string& fault) {
   if (config.cipher_suites.empty()) return true;
   const std::map<std::string, std::string> names = names_of_ciphers();
   std::string newer, older;
   for (const std::string& name : list_of(config.cipher_suites)) {
     const auto found = names.find(name);
     if (found == names.end()) {
-      fault = "ssl.ciphersuites: \"" + name +
+      fault = prefix + "ciphersuites: \"" + name +
               "\": is not known; `openssl ciphers -stdname` lists what is possible";
       return false;
     }
@@ -97,16 +99,17 @@ bool set_ciphers(SSL_CTX* context, const TlsConfig& config, std::string& fault) 
   }
   SSL_CTX_set_ciphersuites(context, newer.c_str());
   if (SSL_CTX_set_cipher_list(context, older.empty() ? "DEFAULT" : older.c_str()) != 1) {
-    fault = "ssl.ciphersuites: " + openssl_error();
+    fault = prefix + "ciphersuites: " + openssl_error();
     return false;
   }
   return true;
 }
 
-bool set_key(SSL_CTX* context, const TlsConfig& config, std::string& fault) {
+bool set_key(SSL_CTX* context, const TlsConfig& config, const std::string& prefix,
+             std::string& fault) {
   StoreContent store;
-  if (!read_store(config.key_store, "ssl.keyStore", store, fault)) return false;
-  const std::string where = "ssl.keyStore.location: " + config.key_store.location + ": ";
+  if (!read_store(config.key_store, prefix + "keyStore", store, fault)) return false;
+  const std::string where = prefix + "keyStore.location: " + config.key_store.location + ": ";
   if (!store.key) {
     fault = where + "holds no private key; a key store needs the server's key and certificate";
     return false;
@@ -132,17 +135,20 @@ bool set_key(SSL_CTX* context, const TlsConfig& config, std::string& fault) {
   return true;
 }
 
-bool set_trust(SSL_CTX* context, const TlsConfig& config, std::string& fault) {
-  if (config.client_auth == "none") return true;
+bool set_trust(SSL_CTX* context, const TlsConfig& config, TlsUse use, const std::string& prefix,
+               std::string& fault) {
+  const bool asks = config.client_auth != "none";
+  if (!asks && use == TlsUse::Clients) return true;
   const bool need = config.client_auth == "need";
   if (config.trust_store.location.empty()) {
-    fault =
-        "ssl.trustStore.location: is missing; name the file with the certificates that sign those "
-        "of clients, or set ssl.clientAuth=none";
+    fault = prefix +
+            "trustStore.location: is missing; name the file with the certificates that sign those "
+            "of " +
+            (use == TlsUse::Clients ? "clients, or set ssl.clientAuth=none" : "the other servers");
     return false;
   }
   StoreContent store;
-  if (!read_store(config.trust_store, "ssl.trustStore", store, fault)) return false;
+  if (!read_store(config.trust_store, prefix + "trustStore", store, fault)) return false;
   X509_STORE* trusted = SSL_CTX_get_cert_store(context);
   // As in Java any certificate of the store may end the chain, not self-signed ones only.
   X509_STORE_set_flags(trusted, X509_V_FLAG_PARTIAL_CHAIN);
@@ -150,8 +156,10 @@ bool set_trust(SSL_CTX* context, const TlsConfig& config, std::string& fault) {
     X509_STORE_add_cert(trusted, one.get());
     SSL_CTX_add_client_CA(context, one.get());
   }
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (need ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
-                     nullptr);
+  if (asks) {
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (need ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                       nullptr);
+  }
   return true;
 }
 
@@ -170,18 +178,21 @@ void set_frugal(SSL_CTX* context) {
 // ---- Context
 // -------------------------------------------------------------------------------------
 
-std::shared_ptr<const TlsContext> TlsContext::load(const TlsConfig& config, std::string& fault) {
-  SSL_CTX* raw = SSL_CTX_new(TLS_server_method());
+std::shared_ptr<const TlsContext> TlsContext::load(const TlsConfig& config, std::string& fault,
+                                                   TlsUse use) {
+  const std::string prefix = use == TlsUse::Clients ? "ssl." : "ssl.quorum.";
+  SSL_CTX* raw = SSL_CTX_new(use == TlsUse::Clients ? TLS_server_method() : TLS_method());
   ENSURE(raw != nullptr);
   std::shared_ptr<const TlsContext> context(new TlsContext(raw));
   if (config.key_store.location.empty()) {
-    fault =
-        "ssl.keyStore.location: is missing; name the file with the server's key and certificate";
+    fault = prefix +
+            "keyStore.location: is missing; name the file with the server's key and certificate";
     return nullptr;
   }
   set_frugal(raw);
-  const bool good = set_protocols(raw, config, fault) && set_ciphers(raw, config, fault) &&
-                    set_key(raw, config, fault) && set_trust(raw, config, fault);
+  const bool good =
+      set_protocols(raw, config, prefix, fault) && set_ciphers(raw, config, prefix, fault) &&
+      set_key(raw, config, prefix, fault) && set_trust(raw, config, use, prefix, fault);
   ERR_clear_error();
   return good ? context : nullptr;
 }
@@ -193,18 +204,58 @@ TlsContext::~TlsContext() {
 // ---- Session
 // -------------------------------------------------------------------------------------
 
-TlsSession::TlsSession(const TlsContext& context, int socket) : ssl_(SSL_new(context.context_)) {
+TlsSession::TlsSession(const TlsContext& context, int socket, Role role)
+    : ssl_(SSL_new(context.context_)) {
   ENSURE(ssl_ != nullptr);
   SSL_set_fd(ssl_, socket);
-  SSL_set_accept_state(ssl_);
+  if (role == Role::Accepts) {
+    SSL_set_accept_state(ssl_);
+  } else {
+    SSL_set_connect_state(ssl_);
+    SSL_set_verify(ssl_, SSL_VERIFY_PEER, nullptr);
+  }
 }
 
 TlsSession::~TlsSession() {
   SSL_free(ssl_);
 }
 
+void TlsSession::expect(Check check) {
+  expectation_ = std::make_unique<Expectation>();
+  expectation_->check = std::move(check);
+  SSL_set_app_data(ssl_, this);
+  SSL_set_verify(ssl_, SSL_get_verify_mode(ssl_), &TlsSession::verify);
+}
+
+/// Inside the handshake, so that the other side is told by an alert.
+int TlsSession::verify(int good, X509_STORE_CTX* chain) {
+  void* ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
+  auto* self = static_cast<TlsSession*>(SSL_get_app_data(static_cast<SSL*>(ssl)));
+  X509* current = X509_STORE_CTX_get_current_cert(chain);
+  std::string& fault = self->expectation_->fault;
+  if (good != 1) {
+    fault = X509_verify_cert_error_string(X509_STORE_CTX_get_error(chain));
+    if (current != nullptr) {
+      fault += ": certificate of " + subject_text(X509_get_subject_name(current)) + " signed by " +
+               subject_text(X509_get_issuer_name(current));
+    }
+    return 0;
+  }
+  if (X509_STORE_CTX_get_error_depth(chain) != 0) return 1;
+  fault = self->expectation_->check(current);
+  if (fault.empty()) return 1;
+  X509_STORE_CTX_set_error(chain, X509_V_ERR_HOSTNAME_MISMATCH);
+  return 0;
+}
+
+std::string TlsSession::fault() const {
+  if (expectation_ && !expectation_->fault.empty()) return expectation_->fault;
+  return reason_ != nullptr ? reason_ : "closed by the other side";
+}
+
 TlsSession::Status TlsSession::status_of(int result) {
   const int error = SSL_get_error(ssl_, result);
+  if (error == SSL_ERROR_SSL) reason_ = ERR_reason_error_string(ERR_peek_error());
   ERR_clear_error();
   switch (error) {
     case SSL_ERROR_WANT_READ:
@@ -247,11 +298,15 @@ void TlsSession::close_notify() {
   ERR_clear_error();
 }
 
-std::string TlsSession::subject() const {
+X509* TlsSession::certificate() const {
   // Only what was verified counts as proved.
   X509* certificate = SSL_get0_peer_certificate(ssl_);
-  if (certificate == nullptr || SSL_get_verify_result(ssl_) != X509_V_OK) return {};
-  return subject_text(X509_get_subject_name(certificate));
+  return SSL_get_verify_result(ssl_) == X509_V_OK ? certificate : nullptr;
+}
+
+std::string TlsSession::subject() const {
+  const X509* proved = certificate();
+  return proved == nullptr ? std::string() : subject_text(X509_get_subject_name(proved));
 }
 
 }  // namespace quorate::server

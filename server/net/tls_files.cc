@@ -10,6 +10,7 @@
 #include <cctype>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -127,6 +128,20 @@ void OpenSslFree::operator()(X509* certificate) const {
 }
 void OpenSslFree::operator()(BIO* bio) const {
   BIO_free(bio);
+}
+
+std::string files_fingerprint(const TlsConfig& config) {
+  std::string all;
+  for (const TlsStoreConfig* store : {&config.key_store, &config.trust_store}) {
+    for (const std::string& path : {store->location, store->password_path}) {
+      std::error_code gone;
+      const auto time = std::filesystem::last_write_time(path, gone);
+      all += std::to_string(gone ? 0 : time.time_since_epoch().count()) + ':';
+      const auto size = std::filesystem::file_size(path, gone);
+      all += std::to_string(gone ? 0 : size) + ' ';
+    }
+  }
+  return all;
 }
 
 std::string openssl_error() {

@@ -31,6 +31,9 @@ struct StoreContent {
 bool read_store(const TlsStoreConfig& config, const std::string& prefix, StoreContent& content,
                 std::string& fault);
 
+/// Changes whenever one of the files that `config` names is written or replaced.
+std::string files_fingerprint(const TlsConfig& config);
+
 /// The newest error of OpenSSL in words; forgets it and the older ones.
 std::string openssl_error();
 

@@ -37,6 +37,8 @@ struct ReplicaMetrics {
   std::uint64_t sessionless_expired = 0;
   std::uint64_t sessions_expired = 0;
   std::uint64_t auth_failures = 0;
+  std::uint64_t large_requests_refused = 0;
+  std::uint64_t throttled = 0;  ///< A connection was not read for a while, at a limit.
   std::int64_t last_response_bytes = -1, min_response_bytes = -1, max_response_bytes = -1;
 
   // ---- Requests and txns

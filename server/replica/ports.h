@@ -110,6 +110,8 @@ class Observer {
   virtual void on_event(const consensus::Event& event) = 0;
   /// Something an operator should know: `severity` 'I', 'W' or 'E', key=value text.
   virtual void note(char severity, const std::string& text) = 0;
+  /// A line of the audit log; none is ever left out.
+  virtual void audit(const std::string& /*line*/) {}
 };
 
 struct Ports {

@@ -28,6 +28,16 @@ CheckpointLimits checkpoint_limits(const ReplicaOptions& options) {
           options.checkpoint_slice};
 }
 
+std::string config_of(const znode::DataTree& tree) {
+  const znode::Node* node = tree.find("/zookeeper/config");
+  return node == nullptr ? std::string() : std::string(node->data().value_or(std::string_view()));
+}
+
+consensus::DurableState with_config(consensus::DurableState state, const znode::DataTree& tree) {
+  state.config = config_of(tree);
+  return state;
+}
+
 }  // namespace
 
 Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports, Random random)
@@ -43,7 +53,7 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
                   options.peer.init_limit * options.peer.tick_time_ms, ports.disk, ports.links),
       applier(tree, watches, connections, options.ops, metrics),
       reader(tree, watches, connections, options.ops, metrics),
-      peer(options.peer, std::move(recovered.durable), random.fork()),
+      peer(options.peer, with_config(std::move(recovered.durable), tree), random.fork()),
       reaper(options.reaper),
       started_ms(ports.clock.now_ms()),
       last_tick_ms(started_ms),
@@ -65,6 +75,7 @@ void Replica::Impl::pump() {
       propose_waiting();
     }
     start_install();
+    start_restore();
     for (const consensus::TransferDone& done : checkpoints.advance(last_tick_ms, fuzzy_until())) {
       peer.step(done);
     }
@@ -97,7 +108,10 @@ void Replica::Impl::carry_out(consensus::Ready ready) {
     Connection* connection = connections.find(id);
     return connection == nullptr ? nullptr : &connection->queue;
   };
-  for (ConnectionId id : gate.syncs_done(ready.syncs_done, queue_of)) drain(id);
+  // Nobody has asked any more while a tree is being restored.
+  if (serving) {
+    for (ConnectionId id : gate.syncs_done(ready.syncs_done, queue_of)) drain(id);
+  }
   for (const consensus::RevalidateAnswer& answer : ready.revalidated) {
     Connection* connection = connections.of_session(answer.session);
     if (connection == nullptr || connection->stage != Stage::Revalidating) continue;
@@ -134,7 +148,7 @@ void Replica::Impl::send(consensus::Envelope envelope) {
   consensus::QuorumPacket& packet = envelope.packet;
   bool ping_reply = packet.type == consensus::PacketType::Ping &&
                     (!packet.data || packet.data->empty()) &&
-                    peer.role() == consensus::Role::Following;
+                    peer.role() != consensus::Role::Leading;
   if (ping_reply) {
     packet.data = consensus::encode_touches(sessions.take_notes());
     for (ConnectionId id : std::exchange(reported, {})) {
@@ -166,6 +180,11 @@ void Replica::Impl::apply(const consensus::LogRecord& record) {
     diverged = true;
   }
   track_session(outcome);
+  // What a start applies again has been told before.
+  if (serving && !options.audit_user.empty() && outcome.header.type == OpCode::CloseSession) {
+    audit::tell_ephemerals(options.audit_user, outcome,
+                           [this](const std::string& line) { ports.observer.audit(line); });
+  }
   answer_txn(outcome);
 }
 
@@ -376,6 +395,7 @@ bool Replica::Impl::tree_in_slices() const {
 
 void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
   if (!installing || installing->link != link) return;
+  if (ends_restore(link, zxid, ok)) return;
   Install install = *std::exchange(installing, std::nullopt);
   // Also when the link has ended meanwhile: the disk holds this tree and no log now, and memory
   // must not differ from it (hazard R8).
@@ -384,7 +404,8 @@ void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
     recovered_fuzzy_until = install.fuzzy_until;
     checkpoints.replaced(zxid);
   }
-  peer.step(consensus::SnapshotInstalled{link, zxid, ok});
+  peer.step(consensus::SnapshotInstalled{link, zxid, ok,
+                                         ok ? config_of(tree) : std::string()});
 }
 
 // ---- The face

@@ -17,6 +17,7 @@
 #include "server/replica/metrics.h"
 #include "server/replica/ports.h"
 #include "server/replica/reaper.h"
+#include "server/replica/restore.h"
 #include "server/replica/status.h"
 #include "server/replica/tree_sink.h"
 #include "znode/auth.h"
@@ -55,6 +56,8 @@ struct ReplicaOptions {
   znode::PortionLimit install_slice{4u << 20, 20000};
   std::int64_t sessionless_timeout_ms = 10000;  ///< A connection that sends no handshake.
   FanOutLimits fan_out;
+  /// Who the server's own changes are put down to in the audit log; empty: none is kept.
+  std::string audit_user;
 };
 
 /// What recovery hands over: the tree as of the checkpoint, and what consensus needs to know.
@@ -115,6 +118,10 @@ class Replica {
   /// A copy of the tree as of now or a little later: the checkpoint is renewed and then read from
   /// disk; writes go on. False: not now, this server has no tree that is exact. pump() follows.
   bool copy_tree(std::shared_ptr<TreeSink> sink);
+
+  /// Puts another tree in the place of the one there is, durably; standalone only. Clients are let
+  /// go; whose session is in the tree may come back. pump() follows.
+  void restore(TreeToRestore given);
 
   /// Orderly stop: refuse new work, write a last checkpoint. The driver then drains Disk.
   void stop();

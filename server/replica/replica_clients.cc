@@ -156,6 +156,7 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
     return;
   }
   if (!gate.admits_size(frame.size())) {
+    ++metrics.large_requests_refused;
     ports.observer.note('W', "large request refused session=" + to_string(connection.session) +
                                  " bytes=" + std::to_string(frame.size()) +
                                  " limit=largeRequestMaxBytes");
@@ -169,7 +170,7 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   request.identities = static_cast<std::uint32_t>(connection.identities.size());
   request.received_ms = ports.clock.now_ms();
   bool at_once = passage == Passage::Write && gate.open_for_submit(connection.queue);
-  if (!at_once) request.body.assign(body.begin(), body.end());
+  if (!at_once || audits(op)) request.body.assign(body.begin(), body.end());
   OpenRequest& queued = gate.push(connection.queue, std::move(request));
   if (at_once) {
     submit(connection, queued, body);
@@ -225,9 +226,9 @@ void Replica::Impl::submit(Connection& connection, const OpenRequest& request, B
 
 void Replica::Impl::submit_next(Connection& connection) {
   while (OpenRequest* request = gate.next_to_submit(connection.queue)) {
-    // The path of a sync is needed for its reply; the body of a write is not needed again.
-    Bytes body =
-        request->passage == Passage::Sync ? request->body : std::exchange(request->body, {});
+    // The path of a sync is needed for its reply; the body of a write for the audit log at most.
+    const bool kept = request->passage == Passage::Sync || audits(request->op);
+    Bytes body = kept ? request->body : std::exchange(request->body, {});
     submit(connection, *request, body);
   }
 }
@@ -298,6 +299,7 @@ void Replica::Impl::answer_txn(const znode::Outcome& outcome) {
 
 void Replica::Impl::answer_write(Connection& connection, const znode::Outcome& outcome) {
   OpenRequest request = gate.pop(connection.queue);
+  if (audits(request.op)) audit_request(connection, request, outcome);
   count_answer(connection, request.cxid, request.op, outcome.header.zxid,
                ports.clock.now_ms() - request.received_ms);
   Code code = znode::reply_code(outcome);
@@ -309,6 +311,15 @@ void Replica::Impl::answer_write(Connection& connection, const znode::Outcome& o
   });
   if (request.op == OpCode::CloseSession) return close(connection);
   drain(connection.id);
+}
+
+void Replica::Impl::audit_request(const Connection& connection, const OpenRequest& request,
+                                  const znode::Outcome& outcome) {
+  const std::span<const AuthId> proved(connection.identities);
+  const audit::Asker asker{connection.session, connection.identities.front().id,
+                           proved.first(request.identities)};
+  audit::tell_request(asker, request.op, request.body, outcome,
+                      [this](const std::string& line) { ports.observer.audit(line); });
 }
 
 // ---- Ends and limits
@@ -332,6 +343,7 @@ void Replica::Impl::throttle(Connection& connection) {
   if (connection.throttled) return;
   if (!gate.above_limit(connection.queue) && !waits_for_disk()) return;
   connection.throttled = true;
+  ++metrics.throttled;
   throttled.push_back(connection.id);
   connections.touched(connection);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/replica/applier.h"
+#include "server/replica/audit.h"
 #include "server/replica/checkpoints.h"
 #include "server/replica/connections.h"
 #include "server/replica/link_stream.h"
@@ -16,6 +17,7 @@
 #include "server/replica/reader.h"
 #include "server/replica/replica.h"
 #include "server/replica/request_gate.h"
+#include "server/replica/restore.h"
 #include "server/replica/sessions.h"
 #include "znode/watch_table.h"
 
@@ -51,6 +53,9 @@ struct Replica::Impl {
                     std::int64_t latency_ms);
   void close(Connection& connection);
   void close_all_clients();
+  bool audits(OpCode op) const { return !options.audit_user.empty() && audit::concerns(op); }
+  void audit_request(const Connection& connection, const OpenRequest& request,
+                     const znode::Outcome& outcome);
   void throttle(Connection& connection);
   void resume_throttled();
   /// Requests pile up behind a disk that does not keep up: nothing more is read of those who wait.
@@ -81,6 +86,9 @@ struct Replica::Impl {
   void continue_install();
   bool tree_in_slices() const;
   void on_installed(LinkId link, Zxid zxid, bool ok);
+  void start_restore();
+  /// Whether the install was of a tree to restore.
+  bool ends_restore(LinkId link, Zxid zxid, bool ok);
   void flush();
   Zxid fuzzy_until() const { return std::max(recovered_fuzzy_until, peer.fuzzy_until()); }
   void count_commits(const std::vector<consensus::LogRecord>& commits);
@@ -90,6 +98,7 @@ struct Replica::Impl {
   void keep_digest(Zxid zxid);
   ServerStatus status() const;
   const char* zab_state() const;
+  const char* mode() const;
   std::vector<ConnectionStatus> connection_list() const;
 
   struct Link {
@@ -133,6 +142,7 @@ struct Replica::Impl {
   std::map<LinkId, Link> links;
   std::vector<LinkId> links_to_close;  ///< Malformed bytes; closed by the pump.
   std::optional<Install> installing;
+  std::optional<TreeToRestore> restoring;  ///< Until its answer; nobody is served.
   std::vector<ConnectionId> throttled;
   std::vector<ConnectionId> reported;  ///< Learner: those with Connection::reported.
   struct Arrival {

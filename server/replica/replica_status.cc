@@ -19,7 +19,7 @@ ServerStatus Replica::Impl::status() const {
   ServerStatus out;
   out.serving = serving;
   const bool leads = peer.role() == consensus::Role::Leading;
-  if (serving) out.mode = options.peer.standalone ? "standalone" : leads ? "leader" : "follower";
+  if (serving) out.mode = mode();
   if (!options.peer.standalone) out.zab_state = zab_state();
   out.self = options.peer.self;
   out.leader = peer.leader();
@@ -33,8 +33,12 @@ ServerStatus Replica::Impl::status() const {
   out.watch_count = watches.size();
   out.sessions = tree.sessions().size();
   out.outstanding = gate.outstanding();
-  out.learners = peer.learner_counts().connected;
-  out.synced_followers = peer.learner_counts().synced_followers;
+  out.pending_syncs = gate.pending_syncs();
+  const auto learners = peer.learner_counts();
+  out.learners = learners.connected;
+  out.synced_followers = learners.synced_followers;
+  out.synced_observers = learners.synced_observers;
+  out.synced_non_voting = learners.synced_non_voting;
   out.quorum_size = peer.membership().current().voter_count();
   const Statistics& s = statistics;
   out.packets_received = s.packets_received;
@@ -58,6 +62,18 @@ ServerStatus Replica::Impl::status() const {
   out.last_checkpoint = last_checkpoint;
   out.last_checkpoint_wall_ms = last_checkpoint_wall_ms;
   return out;
+}
+
+const char* Replica::Impl::mode() const {
+  if (options.peer.standalone) return "standalone";
+  switch (peer.role()) {
+    case consensus::Role::Leading:
+      return "leader";
+    case consensus::Role::Observing:
+      return "observer";
+    default:
+      return "follower";
+  }
 }
 
 const char* Replica::Impl::zab_state() const {

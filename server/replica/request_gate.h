@@ -104,6 +104,7 @@ class RequestGate {
   /// Service is lost: nothing under way will be answered.
   void clear();
 
+  std::size_t pending_syncs() const { return syncs_.size(); }
   std::size_t outstanding() const { return outstanding_; }
   /// False: a packet of so many bytes would be a large one too many; its connection is to be
   /// closed.

@@ -14,7 +14,7 @@ namespace quorate::server {
 
 struct ServerStatus {
   bool serving = false;
-  std::string mode;  ///< "standalone", "leader", "follower"; empty while not serving.
+  std::string mode;  ///< "standalone", "leader", "follower", "observer"; empty while not serving.
   /// "election", "discovery", "synchronization", "broadcast"; empty when standalone.
   std::string zab_state;
   ServerId self;
@@ -24,8 +24,10 @@ struct ServerStatus {
   std::uint32_t accepted_epoch = 0, current_epoch = 0;
   std::size_t node_count = 0, ephemeral_count = 0, watch_count = 0, sessions = 0;
   std::int64_t approximate_data_size = 0;
-  std::size_t outstanding = 0;  ///< Requests of clients not yet answered.
+  std::size_t outstanding = 0;    ///< Requests of clients not yet answered.
+  std::size_t pending_syncs = 0;  ///< Of this server's clients.
   std::size_t learners = 0, synced_followers = 0, quorum_size = 0;
+  std::size_t synced_observers = 0, synced_non_voting = 0;  ///< Leader.
   std::uint64_t packets_received = 0, packets_sent = 0;
   std::int64_t min_latency_ms = 0, max_latency_ms = 0;
   double avg_latency_ms = 0;

@@ -136,7 +136,9 @@ class Import {
     generation_ = std::move(*made);
     if (Fault fault = copy_log()) return fault;
     say(logs_ + ": files=" + std::to_string(summary.files) +
-        " records=" + std::to_string(summary.records) + " last-zxid=" + to_string(last));
+        " records=" + std::to_string(summary.records) +
+        (summary.repeated == 0 ? "" : " repeated=" + std::to_string(summary.repeated)) +
+        " last-zxid=" + to_string(last));
     say_digests();
     report_.last = last;
     if (Fault fault = take_epochs(last)) return fault;

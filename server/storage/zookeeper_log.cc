@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "znode/op.h"
 
@@ -16,11 +17,18 @@ constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kHeaderBytes = 16;
 constexpr std::size_t kRecordHeader = 12;  ///< Checksum and length.
 constexpr std::byte kRecordEnd{0x42};
+constexpr std::size_t kTxnHeader = 32;  ///< Session, cxid, zxid, time, type.
 constexpr std::size_t kWindowBytes = 1u << 20;
 
 std::uint32_t adler(ByteView bytes) {
   const auto* data = reinterpret_cast<const Bytef*>(bytes.data());
   return static_cast<std::uint32_t>(adler32_z(1, data, bytes.size()));
+}
+
+/// Which request became this txn; what follows, a digest, may be there in one copy only.
+std::uint32_t identity(ByteView txn) {
+  const auto* data = reinterpret_cast<const Bytef*>(txn.data());
+  return static_cast<std::uint32_t>(crc32_z(0, data, std::min(txn.size(), kTxnHeader)));
 }
 
 /// A file seen through a window that moves forward, or back when a torn end is examined.
@@ -161,9 +169,11 @@ class LogReader {
     auto header = znode::peek_header(txn);
     if (!header) return "the record has no header";
     const Zxid zxid = header->zxid;
+    if (zxid <= previous_) return take_again(zxid, txn);
     if (std::string wrong = check_order(zxid); !wrong.empty()) return wrong;
     previous_ = zxid;
     if (zxid <= after_) return {};
+    seen_.emplace_back(zxid, identity(txn));
     consensus::LogRecord record;
     record.zxid = zxid;
     record.bytes = SharedBytes(Bytes(txn.begin(), txn.end()));
@@ -173,11 +183,21 @@ class LogReader {
     return {};
   }
 
-  /// Within an epoch every counter is used, error txns included.
-  std::string check_order(Zxid zxid) const {
-    if (zxid <= previous_) {
+  /// A follower of ZooKeeper whose sync with the leader broke off logs what it was sent again at
+  /// the next try. The same record under the same zxid says nothing new; another one is damage.
+  std::string take_again(Zxid zxid, ByteView txn) {
+    if (zxid <= after_) return {};
+    const auto found =
+        std::lower_bound(seen_.begin(), seen_.end(), std::pair(zxid, std::uint32_t{0}));
+    if (found == seen_.end() || found->first != zxid || found->second != identity(txn)) {
       return "zxid " + to_string(zxid) + " does not follow " + to_string(previous_);
     }
+    ++summary_.repeated;
+    return {};
+  }
+
+  /// Within an epoch every counter is used, error txns included.
+  std::string check_order(Zxid zxid) const {
     // Before the snapshot a hole is where the server was given a whole tree.
     if (zxid <= after_) return {};
     const Zxid before = std::max(previous_, after_);
@@ -191,7 +211,8 @@ class LogReader {
   std::size_t record_max_;
   const std::function<std::string(consensus::LogRecord)>& visit_;
   ZooKeeperLogSummary& summary_;
-  Zxid previous_;
+  Zxid previous_;                                     ///< The greatest so far.
+  std::vector<std::pair<Zxid, std::uint32_t>> seen_;  ///< Behind after_, rising, with identity().
 };
 
 }  // namespace

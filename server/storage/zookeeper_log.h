@@ -16,15 +16,16 @@ namespace quorate::server {
 /// What the files hold.
 struct ZooKeeperLogSummary {
   std::size_t files = 0;
-  std::size_t records = 0;  ///< Handed to the visitor.
-  Zxid first, last;         ///< Of those; zero when there are none.
-  std::string torn;         ///< Not empty: where the last file ends in the middle of a record.
+  std::size_t records = 0;   ///< Handed to the visitor.
+  std::size_t repeated = 0;  ///< Left out: they stood there before.
+  Zxid first, last;          ///< Of those; zero when there are none.
+  std::string torn;          ///< Not empty: where the last file ends in the middle of a record.
 };
 
 /// Reads `log.<zxid>` files of `directory` in order and visits all records behind `after`. `visit`
 /// returns what is wrong with a record, or "".
 /// Returns "" or what is wrong, with file and offset: a checksum that does not match before the end
-/// of the last file, zxids that do not rise, a hole in an epoch's counters, records missing right
+/// of the last file, two records of one zxid, a hole in an epoch's counters, records missing right
 /// behind `after`. Only the very end of the last file may be torn.
 std::string read_zookeeper_log(Files& files, const std::string& directory, Zxid after,
                                std::size_t record_max,

@@ -105,10 +105,15 @@ std::string each_snappy_piece(File& file, std::size_t chunk_max, const Consume& 
   return wrong;
 }
 
+bool ends_with(const std::string& text, std::string_view end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+}  // namespace
+
 /// Header, tree, seals and what stands between them.
-class SnapshotParser {
- public:
-  explicit SnapshotParser(std::size_t field_max)
+struct ZooKeeperSnapshotReader::Impl {
+  explicit Impl(std::size_t field_max)
       : tree_(field_max, znode::SnapStreamEnd::Tree), tail_max_(field_max) {}
 
   std::string add(ByteView bytes) {
@@ -133,10 +138,11 @@ class SnapshotParser {
     return {};
   }
 
-  std::string finish(Zxid zxid, ZooKeeperSnapshot& into) {
+  std::string finish(std::optional<Zxid> zxid, ZooKeeperSnapshot& into) {
     if (!tree_.done()) return "is cut short";
     if (std::string wrong = take_tail(into); !wrong.empty()) return wrong;
-    auto tree = tree_.take(zxid);
+    into.highest = tree_.highest();
+    auto tree = tree_.take(zxid.value_or(into.last_zxid.value_or(Zxid{})));
     if (!tree) return "the tree does not hold together: " + tree.error().message();
     into.tree = std::move(*tree);
     return {};
@@ -179,6 +185,7 @@ class SnapshotParser {
     if (std::string wrong = take_seal("digest"); !wrong.empty()) return wrong;
     if (at_ == tail_.size()) return {};  // 3.6 to 3.8.
     if (tail_.size() - at_ < 8) return "the last zxid is cut short";
+    into.last_zxid = Zxid{load_be<std::int64_t>(tail_.data() + at_)};
     advance(8);
     if (std::string wrong = take_seal("last zxid"); !wrong.empty()) return wrong;
     return at_ == tail_.size() ? "" : "something unknown follows the last seal";
@@ -191,11 +198,17 @@ class SnapshotParser {
   std::uint32_t adler_ = 1;
 };
 
-bool ends_with(const std::string& text, std::string_view end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+ZooKeeperSnapshotReader::ZooKeeperSnapshotReader(std::size_t field_max)
+    : impl_(std::make_unique<Impl>(field_max)) {}
+ZooKeeperSnapshotReader::~ZooKeeperSnapshotReader() = default;
+
+std::string ZooKeeperSnapshotReader::add(ByteView bytes) {
+  return impl_->add(bytes);
 }
 
-}  // namespace
+std::string ZooKeeperSnapshotReader::finish(std::optional<Zxid> zxid, ZooKeeperSnapshot& into) {
+  return impl_->finish(zxid, into);
+}
 
 bool is_whole_zookeeper_snapshot(Files& files, const std::string& path) {
   auto file = files.open(path, OpenMode::Read);
@@ -213,7 +226,7 @@ std::string read_zookeeper_snapshot(Files& files, const std::string& path, Zxid 
                                     std::size_t field_max, ZooKeeperSnapshot& into) {
   auto file = files.open(path, OpenMode::Read);
   if (!file) return path + ": " + file.error().message();
-  SnapshotParser parser(field_max);
+  ZooKeeperSnapshotReader parser(field_max);
   const Consume consume = [&](ByteView piece) { return parser.add(piece); };
   std::string wrong;
   if (ends_with(path, ".gz")) {

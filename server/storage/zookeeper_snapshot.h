@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -21,6 +22,24 @@ struct ZooKeeperSnapshot {
     std::uint64_t value = 0;
   };
   std::optional<Digest> digest;
+  std::optional<Zxid> last_zxid;  ///< As the file itself says; ZooKeeper 3.9 and later.
+  Zxid highest;                   ///< The greatest zxid that a node bears.
+};
+
+/// Takes the bytes of an uncompressed snapshot as they come.
+class ZooKeeperSnapshotReader {
+ public:
+  /// `field_max`: a longer string or buffer is a fault.
+  explicit ZooKeeperSnapshotReader(std::size_t field_max);
+  ~ZooKeeperSnapshotReader();
+  /// Both return "" or what is wrong.
+  std::string add(ByteView bytes);
+  /// After the last byte. `zxid`: of which the tree is; nothing: as the file says, or 0.
+  std::string finish(std::optional<Zxid> zxid, ZooKeeperSnapshot& into);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 /// Whether `path` ends as a whole snapshot does. A half-written one is passed over, not an error.

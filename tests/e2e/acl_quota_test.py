@@ -12,7 +12,7 @@ import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from ensemble import Ensemble, run_tests, wait_for  # noqa: E402
+from ensemble import Ensemble, four_letter, run_tests, wait_for  # noqa: E402
 
 from kazoo.client import KazooClient  # noqa: E402
 from kazoo.exceptions import AuthFailedError, InvalidACLError, NoAuthError, NoNodeError  # noqa: E402
@@ -216,6 +216,8 @@ def quotas():
         assert raw.set("/app/d", b"x" * 13) == QUOTA
         assert raw.set("/app/d", b"x" * 12) == OK
         assert stats() == b"count=4,bytes=20", stats()
+        told = four_letter(ensemble[1].client_port, "mntr")
+        assert "zk_app_quota_exceeded_error_per_namespace\t2\n" in told, told
         assert raw.set("/app/d", b"") == OK
         after = c.exists(root + "/app/zookeeper_stats")
         assert (after.version, after.mzxid, after.mtime) == (0, before.mzxid, before.mtime)

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import pathlib
+import pwd
 import re
 import socket
 import struct
@@ -20,6 +21,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import ensemble as support  # noqa: E402
 from ensemble import Ensemble, four_letter, free_ports, run_tests, wait_for  # noqa: E402
 from kazoo.client import KazooClient  # noqa: E402
+from kazoo.exceptions import ConnectionClosedError, ConnectionLoss, NotEmptyError  # noqa: E402
+from kazoo.exceptions import SessionExpiredError  # noqa: E402
 from kazoo.security import make_acl, make_digest_acl  # noqa: E402
 
 ORACLE = bool(os.environ.get("QUORATE_ORACLE"))
@@ -248,7 +251,6 @@ def test_commands_that_change_or_copy_the_tree():
     with Alone() as alone:
         assert alone.get("/commands/mntr", method="POST", body=b"x")[0] == 500
         assert alone.get("/commands", method="TRACE")[0] == 403
-        assert alone.get("/commands/restore", method="POST", body=b"x", headers=BOB)[0] == 503
         assert alone.client.exists("/zookeeper")
 
 
@@ -420,6 +422,256 @@ def test_snapshot_is_for_those_who_may_do_everything():
     with Alone({"admin.snapshot.enabled": "false"}, client=False) as alone:
         assert download(alone, headers={})[0] == 401
         assert download(alone)[0] == 503
+
+
+def restore(alone, data, headers=None, port=None, chunked=False):
+    """Status and JSON."""
+    connection = http.client.HTTPConnection("127.0.0.1", port or alone.admin, timeout=30)
+    try:
+        headers = {"Content-Type": "application/octet-stream", **(BOB if headers is None else headers)}
+        pieces = (data[at:at + 70_001] for at in range(0, len(data), 70_001)) if chunked else data
+        connection.request("POST", "/commands/restore", headers=headers, body=pieces, encode_chunked=chunked)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def fresh(alone):
+    """Another session."""
+    client = KazooClient(alone.ensemble.connect, timeout=10)
+    client.start(timeout=30)
+    return client
+
+
+def test_restore_brings_the_tree_of_a_snapshot_back():
+    if ORACLE:
+        return
+    with Alone({"admin.rateLimiterIntervalInMS": 0}) as alone:
+        client = alone.client
+        client.create("/app", b"before")
+        for i in range(300):
+            client.create(f"/app/{i:03}", os.urandom(1000))
+        client.create("/app/e", b"", ephemeral=True)
+        status, _, data = download(alone)
+        assert status == 200
+        kept = all_nodes(client)
+        client.set("/app", b"after")
+        client.delete("/app/000")
+        late = fresh(alone)
+        late.create("/late", b"", ephemeral=True)
+        lost = threading.Event()
+        late.add_listener(lambda state: lost.set() if state == "LOST" else None)
+        last = client.set("/app", b"after that").mzxid
+        status, answer = restore(alone, data)
+        assert status == 200 and answer["error"] is None and answer["command"] == "restore", answer
+        assert answer["last_zxid"] > last, "no zxid is seen twice"
+
+        # The session of before the snapshot goes on, with its ephemeral; the other is over.
+        wait_for("the session again", lambda: client.connected)
+        assert client.retry(client.get, "/app")[0] == b"before"
+        assert all_nodes(client) == kept
+        assert lost.wait(20), "a session that the snapshot does not know is over"
+        assert client.set("/app", b"goes on").mzxid > answer["last_zxid"]
+        late.stop()
+        late.close()
+        mntr = alone.mntr()
+        assert mntr["zk_cnt_restore_time"] == "1" and mntr["zk_restore_error_count"] == "0", mntr
+        kept = all_nodes(client)
+        assert not list(alone.server.data.glob("*restore*")), "it leaves no file"
+        alone.server.kill()
+        alone.ensemble.start()
+        wait_for("the session after the restart", lambda: client.connected)
+        assert client.retry(client.get, "/app")[0] == b"goes on"
+        assert all_nodes(client) == kept
+        # Another server, empty, takes it as well, in pieces.
+        with Alone() as other:
+            assert restore(other, data, chunked=True)[0] == 200
+            reader = fresh(other)
+            assert reader.get("/app")[0] == b"before" and len(reader.get_children("/app")) == 301
+            assert reader.create("/next") and reader.exists("/next").czxid > struct.unpack(">q", data[-21:-13])[0]
+            reader.stop()
+            reader.close()
+            assert restore(other, data) == (429, {"command": "restore", "error": None}), "milliseconds here"
+            assert other.mntr()["zk_restore_rate_limited_count"] == "1"
+
+
+def test_a_damaged_snapshot_changes_nothing():
+    if ORACLE:
+        return
+    with Alone({"admin.rateLimiterIntervalInMS": 0}) as alone:
+        client = alone.client
+        for i in range(20):
+            client.create(f"/n{i}", os.urandom(5000))
+        data = download(alone)[2]
+        client.create("/later")
+        session, nodes = client.client_id, all_nodes(client)
+        turned = bytearray(data)
+        turned[len(data) // 2] ^= 1
+        log = bytearray(data)
+        log[:4] = b"ZKLG"
+        for what in (b"", b"x", b"ZKSN", data[:-1], data[:len(data) // 2], data + b"x", bytes(turned), bytes(log),
+                     os.urandom(100_000)):
+            status, answer = restore(alone, what)
+            assert status == 500 and answer["error"] and "last_zxid" not in answer, (len(what), status, answer)
+        # The connection ends in the middle; and far more is announced than there is room for.
+        with socket.create_connection(("127.0.0.1", alone.admin), timeout=10) as sock:
+            sock.sendall(b"POST /commands/restore HTTP/1.1\r\nHost: a\r\nAuthorization: digest bob:pw\r\n"
+                         b"Content-Length: %d\r\n\r\n" % len(data) + data[:3000])
+
+        def far_too_much():
+            with socket.create_connection(("127.0.0.1", alone.admin), timeout=10) as sock:
+                sock.sendall(b"POST /commands/restore HTTP/1.1\r\nHost: a\r\nAuthorization: digest bob:pw\r\n"
+                             b"Content-Length: 99999999999999999\r\nExpect: 100-continue\r\n\r\n")
+                return int(sock.recv(100).split(b" ")[1])
+        # As long as the end of the other connection has not been noticed it is one too many.
+        assert wait_for("an answer", lambda: (status := far_too_much()) != 429 and status) == 413
+        assert client.client_id == session and client.connected and all_nodes(client) == nodes
+        assert int(alone.mntr()["zk_restore_error_count"]) >= 10, alone.mntr()["zk_restore_error_count"]
+        with socket.create_connection(("127.0.0.1", alone.admin), timeout=10) as sock:  # As curl does it.
+            sock.sendall(b"POST /commands/rest HTTP/1.1\r\nHost: a\r\nAuthorization: digest bob:pw\r\n"
+                         b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % len(data))
+            assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            sock.sendall(data)
+            assert sock.recv(100).startswith(b"HTTP/1.1 200")
+        wait_for("the session again", lambda: client.connected)
+        assert not client.retry(client.exists, "/later")
+
+
+def test_restore_is_for_those_who_may_do_everything_and_for_a_server_alone():
+    if ORACLE:
+        return
+    with Alone() as alone:
+        data = download(alone)[2]
+        big = data + os.urandom(5_000_000)  # The answer comes before all of it is sent.
+        assert restore(alone, big, headers={}) == (401, {"command": "restore",
+                                                         "error": "Auth info is missing for the command"})
+        assert restore(alone, big, headers={"Authorization": "nonsense a:b"})[0] == 401
+        alone.client.set_acls("/", [make_digest_acl("ann", "pw", all=True), make_acl("world", "anyone", read=True)])
+        assert restore(alone, big)[0] == 403
+        assert alone.get("/commands/restore", headers=BOB)[0] == 500, "not by GET"
+        assert alone.mntr()["zk_restore_error_count"] == "0"
+        assert restore(alone, data, headers={"Authorization": "digest ann:pw"})[0] == 200
+    with Alone({"admin.restore.enabled": "false"}, client=False) as alone:
+        assert restore(alone, data)[0] == 503
+    admin = free_ports(1)[0]
+    with Ensemble(["quorate"] * 3, {}) as three:
+        config = three[1].config
+        config.write_text(config.read_text().replace("admin.enableServer=false",
+                                                     f"admin.enableServer=true\nadmin.serverPort={admin}"))
+        three.start()
+        status, answer = restore(None, data, port=admin)
+        assert status == 503 and "--import" in answer["error"], answer
+
+
+def test_a_server_that_dies_while_it_restores_has_the_old_tree_or_the_new_one():
+    if ORACLE:
+        return
+    with Alone({"admin.rateLimiterIntervalInMS": 0}) as alone:
+        alone.client.create("/app", b"0")
+        for i in range(60):
+            alone.client.create(f"/app/{i}", os.urandom(300_000))
+        data = download(alone)[2]
+        begin = time.monotonic()
+        assert restore(alone, data)[0] == 200
+        whole = time.monotonic() - begin
+        wait_for("the session again", lambda: alone.client.connected)
+        for share in (0.3, 0.5, 0.7, 0.8, 0.9, 1):
+            alone.client.retry(alone.client.set, "/app", b"1")
+            answer = []
+
+            def ask():
+                try:
+                    answer.append(restore(alone, data)[0])
+                except (OSError, http.client.HTTPException):
+                    pass
+            thread = threading.Thread(target=ask)
+            thread.start()
+            threading.Event().wait(share * whole)  # A moment of its work, not of its answer.
+            alone.server.kill()
+            thread.join()
+            alone.ensemble.start()
+            wait_for("a session", lambda: alone.client.connected)
+            seen = alone.client.retry(alone.client.get, "/app")[0]
+            assert seen in ((b"0",) if answer == [200] else (b"0", b"1")), (seen, answer)
+            assert len(alone.client.get_children("/app")) == 60
+
+
+def test_refusals_are_counted():
+    if ORACLE:
+        return
+    with Alone({"largeRequestThreshold": 1000, "largeRequestMaxBytes": 5000,
+                "admin.rateLimiterIntervalInMS": 60_000_000}) as alone:
+        assert download(alone)[0] == 200 and download(alone)[0] == 429
+        try:
+            alone.client.create("/q", b"x" * 9000)
+            raise AssertionError("a large request was taken")
+        except (ConnectionLoss, ConnectionClosedError, SessionExpiredError):
+            pass
+        mntr = alone.mntr()
+        assert mntr["zk_snapshot_rate_limited_count"] == "1" and mntr["zk_large_requests_rejected"] == "1", mntr
+        alone.word("srst")
+        assert alone.mntr()["zk_large_requests_rejected"] == "0"
+
+
+def audit_lines(server):
+    return [line.split(" audit ", 1)[1] for line in server.log.read_text().splitlines() if " audit " in line]
+
+
+def test_the_audit_log_tells_who_changed_what():
+    if ORACLE:
+        return
+    with Alone({"audit.enable": "true"}) as alone:
+        client = alone.client
+        client.add_auth("digest", "bob:secret")
+        client.create("/a", b"x")
+        client.create("/a/e", b"", ephemeral=True)
+        client.set("/a", b"y")
+        try:
+            client.delete("/a")
+            raise AssertionError("it has a child")
+        except NotEmptyError:
+            pass
+        client.set_acls("/a", [make_digest_acl("bob", "secret", all=True)])
+        client.get("/a")
+        multi = client.transaction()
+        multi.create("/m", b"")
+        multi.delete("/m")
+        assert multi.commit() == ["/m", True]
+        multi = client.transaction()
+        multi.delete("/none")
+        multi.commit()
+        session = f"session={client.client_id[0] & (2 ** 64 - 1):#x}\t"
+        client.stop()
+        client.close()
+        alone.client = None
+        assert alone.server.stop() == 0
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        who = session + "user=127.0.0.1,bob\tip=127.0.0.1\toperation="
+        acl = make_digest_acl("bob", "secret", all=True).id.id
+        assert audit_lines(alone.server) == [
+            f"user={user}\toperation=serverStart\tresult=success",
+            who + "create\tznode=/a\tznode_type=persistent\tresult=success",
+            who + "create\tznode=/a/e\tznode_type=ephemeral\tresult=success",
+            who + "setData\tznode=/a\tresult=success",
+            who + "delete\tznode=/a\tresult=failure",
+            who + f"setAcl\tznode=/a\tacl=digest:{acl}:cdrwa\tresult=success",
+            who + "create\tznode=/m\tznode_type=persistent\tresult=success",
+            who + "delete\tznode=/m\tresult=success",
+            who + "multiOperation\tresult=failure",
+            session + f"user={user}\toperation=ephemeralZNodeDeletionOnSessionCloseOrExpire\tznode=/a/e\tresult=success",
+            f"user={user}\toperation=serverStop\tresult=invoked"], audit_lines(alone.server)
+        alone.ensemble.start()
+        with_many = fresh(alone)
+        for i in range(100):
+            with_many.create(f"/n{i}")
+        with_many.stop()
+        with_many.close()
+        again = audit_lines(alone.server)[11:]
+        assert len(again) == 101 and again[0].endswith("serverStart\tresult=success"), "nothing twice, nothing left out"
+    with Alone() as quiet:
+        quiet.client.create("/a")
+        assert not audit_lines(quiet.server)
 
 
 def test_metrics_for_prometheus():

@@ -208,6 +208,7 @@ def acl_of_a_certificate():
 
 
 def one_port_for_both():
+    """client.portUnification: TLS and plain connections on one port."""
     lines, _ = settings(client__portUnification="true", secureClientPort=None, secureClientPortAddress=None)
     with Ensemble(["quorate"], settings=lines).start() as ensemble:
         port = ensemble[1].client_port
@@ -239,7 +240,8 @@ def serial_of(port):
 
 
 def renewed_certificate():
-    """Old connections stay, new ones see the new certificate; a bad file changes nothing."""
+    """Old connections stay, new ones see the new certificate; a bad file changes nothing. With
+    client.certReload by itself, otherwise at SIGHUP."""
     for reload in ("true", "false"):
         lines, port = settings(client__certReload=reload)
         with Ensemble(["quorate"], settings=lines).start() as ensemble:

@@ -228,6 +228,54 @@ TEST_CASE("log: a byte changed anywhere before the last record is refused, namin
   }
 }
 
+TEST_CASE("log: what a broken sync logged twice counts once, another record of a zxid is refused") {
+  if (!available()) return;
+  const auto files = recorded("disk-main", "server 2");
+  const Bytes log = files.at("log.300000001");
+  constexpr std::size_t kHeader = 16, kEnd = 303;
+  std::vector<consensus::LogRecord> once;
+  for (const bool altered : {false, true}) {
+    SimFiles disk(1);
+    REQUIRE(!disk.make_directories("/l"));
+    // All records, the same again without the last, as when the second try broke off as well, and
+    // all.
+    server::ZooKeeperLogWriter again;
+    Bytes text(log.begin(), log.begin() + kEnd);
+    if (!once.empty()) {
+      for (std::size_t n = 0; n < once.size(); ++n) {
+        Bytes txn(once[n].bytes.view().begin(), once[n].bytes.view().end());
+        if (altered && n == 1) txn[27] ^= std::byte{1};  // Its time.
+        again.add(txn);
+      }
+      const Bytes more = again.take();
+      append(text, ByteView(more).subspan(kHeader));
+    } else {
+      append(text, ByteView(log).subspan(kHeader, 199 - kHeader));
+      append(text, ByteView(log).subspan(kHeader, kEnd - kHeader));
+    }
+    put(disk, "/l/log.300000001", text);
+    server::ZooKeeperLogSummary summary;
+    std::vector<Zxid> visited;
+    const std::string wrong = server::read_zookeeper_log(
+        disk, "/l", Zxid{0x20000000a}, kFieldMax,
+        [&](consensus::LogRecord record) {
+          visited.push_back(record.zxid);
+          if (!altered) once.push_back(std::move(record));
+          return "";
+        },
+        summary);
+    CHECK(visited.size() == 4);
+    CHECK(std::is_sorted(visited.begin(), visited.end()));
+    if (altered) {
+      CHECK(wrong.find("zxid 0x300000002 does not follow 0x300000004") != std::string::npos);
+    } else {
+      CHECK(wrong == "");
+      CHECK(summary.records == 4);
+      CHECK(summary.repeated == 7);
+    }
+  }
+}
+
 TEST_CASE("snapshot: a byte changed or missing anywhere is refused") {
   if (!available()) return;
   const auto files = recorded("disk-main", "server 3");

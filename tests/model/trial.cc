@@ -222,7 +222,7 @@ class Trial {
       const auto& mine = tree_.ephemerals({at->second.owner});
       if (ephemeral && std::find(mine.begin(), mine.end(), path) == mine.end())
         found = path + " is not in its session's list";
-      if (at->second.acl != tree_.acls().list(node.acl)) found = "not the same list at " + path;
+      if (at->second.acl != tree_.acls().list(node.acl())) found = "not the same list at " + path;
     });
     if (count != model_.nodes().size()) found += " the model has more nodes";
     return found;

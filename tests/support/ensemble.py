@@ -53,10 +53,10 @@ def free_ports(count):
             sock.close()
 
 
-def four_letter(port, word, timeout=2.0):
+def four_letter(port, word, timeout=2.0, host="127.0.0.1"):
     """The answer to a four-letter word, or '' when nobody answers."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=timeout) as sock:
+        with socket.create_connection((host, port), timeout=timeout) as sock:
             sock.sendall(word.encode())
             sock.shutdown(socket.SHUT_WR)
             answer = b""

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "server/admin/facts.h"
 
@@ -30,6 +31,10 @@ struct FakeAdminSource : AdminSource {
   void set_trace_mask(std::int64_t mask) override { now.trace_mask = mask; }
   Admission admit(const AdminCaller&) override { return Admission::NotAuthenticated; }
   bool copy_tree(std::shared_ptr<TreeSink>) override { return false; }
+  void restore(TreeToRestore given) override {
+    given.done({RestoreFault::NotServing, Zxid{}, std::move(given.tree)});
+  }
+  CommandCounts& command_counts() override { return metrics.commands; }
 };
 
 }  // namespace quorate::server

@@ -122,8 +122,9 @@ class FakeObserver : public Observer {
   void note(char severity, const std::string& text) override {
     notes.push_back(severity + (' ' + text));
   }
+  void audit(const std::string& line) override { audited.push_back(line); }
   std::vector<consensus::Event> events;
-  std::vector<std::string> notes;
+  std::vector<std::string> notes, audited;
 };
 
 struct FakePorts {

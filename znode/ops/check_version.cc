@@ -9,8 +9,8 @@ namespace {
 Result<CheckVersionTxn> prepare_check(const Draft& draft, const CheckVersionRequest& request) {
   if (!draft.session_alive()) return Code::SessionExpired;
   if (!is_valid_path(request.path)) return Code::BadArguments;
-  const NodeState* node = draft.view.find(request.path);
-  if (node == nullptr) return Code::NoNode;
+  const std::optional<NodeState> node = draft.view.find(request.path);
+  if (!node) return Code::NoNode;
   if (!draft.may(perm::kRead, *node)) return Code::NoAuth;
   Result<std::int32_t> version = next_version(node->stat.version, request.version);
   if (!version) return version.error();

@@ -47,13 +47,13 @@ Result<Settled> settle(const Draft& draft, const Wish& wish) {
   if (!has_path_form(wish.path)) return Code::BadArguments;
   Result<AclList> acl = fixed_acl(wish.acl, draft.caller.identities, draft.options.acl_schemes);
   if (!acl) return acl.error();
-  const NodeState* parent = draft.view.find(parent_path(wish.path));
-  if (parent == nullptr) return Code::NoNode;
+  const std::optional<NodeState> parent = draft.view.find(parent_path(wish.path));
+  if (!parent) return Code::NoNode;
   if (!draft.may(perm::kCreate, *parent)) return Code::NoAuth;
   const std::int32_t creates = parent->stat.cversion;
   std::string path = is_sequential(mode) ? with_sequence(wish.path, creates) : wish.path;
   if (!is_valid_path(path)) return Code::BadArguments;
-  if (draft.view.find(path) != nullptr) return Code::NodeExists;
+  if (draft.view.find(path)) return Code::NodeExists;
   if (is_session_owner(parent->stat.ephemeral_owner)) return Code::NoChildrenForEphemerals;
   const auto bytes = static_cast<std::int64_t>(wish.data ? wish.data->size() : 0);
   if (ErrorCode refused = draft.check_quota(path, 1, bytes)) return refused;
@@ -91,7 +91,7 @@ Result<CreateTtlTxn> prepare_ttl(const Draft& draft, const CreateTtlRequest& req
 
 /// The parent counts creates and remembers the last. Never backwards: a replayed create may be
 /// older than the parent that a fuzzy snapshot brought.
-void count_create(const ApplyContext& context, NodeState& parent, std::int32_t cversion) {
+void count_create(const ApplyContext& context, NodeEdit& parent, std::int32_t cversion) {
   if (cversion == -1) {  // Logs before 3.4 have no such field.
     cversion = static_cast<std::int32_t>(static_cast<std::uint32_t>(parent.stat.cversion) + 1);
   }
@@ -103,13 +103,12 @@ void count_create(const ApplyContext& context, NodeState& parent, std::int32_t c
 
 template <class Record>
 void add_node(const ApplyContext& context, const Record& txn, std::int64_t owner) {
-  NodeState* parent = context.state.edit(parent_path(txn.path));
-  if (parent == nullptr) {
+  std::optional<NodeEdit> parent = context.state.edit(parent_path(txn.path));
+  if (!parent) {
     ENSURE(context.mode == ReplayMode::Fuzzy);
     return;
   }
-  NodeState* node = context.state.edit(txn.path);
-  if (node != nullptr) {
+  if (std::optional<NodeEdit> node = context.state.edit(txn.path)) {
     // The snapshot took the node already; its ACL list may be missing there (ZOOKEEPER-4846).
     ENSURE(context.mode == ReplayMode::Fuzzy);
     count_create(context, *parent, txn.parent_cversion);
@@ -122,10 +121,10 @@ void add_node(const ApplyContext& context, const Record& txn, std::int64_t owner
   stat.czxid = stat.mzxid = stat.pzxid = context.header.zxid.value;
   stat.ctime = stat.mtime = context.header.time_ms;
   stat.ephemeral_owner = owner;
-  node = &context.state.insert(*parent, txn.path, txn.data, txn.acl, stat);
+  const NodeState node = context.state.insert(*parent, txn.path, txn.data, txn.acl, stat);
   if (context.outcome == nullptr) return;
   context.outcome->path = txn.path;
-  context.outcome->stat = client_stat(*node);
+  context.outcome->stat = client_stat(node);
   context.fire(EventType::NodeCreated, txn.path);
   context.fire(EventType::NodeChildrenChanged, parent_path(txn.path));
 }

@@ -9,11 +9,11 @@ namespace {
 Result<DeleteTxn> prepare_delete(const Draft& draft, const DeleteRequest& request) {
   if (!draft.session_alive()) return Code::SessionExpired;
   if (!has_path_form(request.path) || is_reserved_path(request.path)) return Code::BadArguments;
-  const NodeState* parent = draft.view.find(parent_path(request.path));
-  if (parent == nullptr) return Code::NoNode;
+  const std::optional<NodeState> parent = draft.view.find(parent_path(request.path));
+  if (!parent) return Code::NoNode;
   if (!draft.may(perm::kDelete, *parent)) return Code::NoAuth;
-  const NodeState* node = draft.view.find(request.path);
-  if (node == nullptr) return Code::NoNode;
+  const std::optional<NodeState> node = draft.view.find(request.path);
+  if (!node) return Code::NoNode;
   if (request.version != kAnyVersion && request.version != node->stat.version) {
     return Code::BadVersion;
   }
@@ -29,7 +29,9 @@ void drop_below(TreeState& state, const std::string& path) {
     for (std::string& child : state.children_of(found[i])) found.push_back(std::move(child));
   }
   for (auto at = found.rbegin(); at != found.rend(); ++at) {
-    state.erase(*state.edit(parent_path(*at)), *state.edit(*at), *at);
+    std::optional<NodeEdit> parent = state.edit(parent_path(*at));
+    std::optional<NodeEdit> node = state.edit(*at);
+    state.erase(*parent, *node, *at);
   }
 }
 
@@ -41,17 +43,18 @@ void apply_delete(const ApplyContext& context, const DeleteTxn& txn) {
 }  // namespace
 
 bool remove_node(const ApplyContext& context, const std::string& path) {
-  NodeState* parent = context.state.edit(parent_path(path));
-  if (parent == nullptr) return false;
+  std::optional<NodeEdit> parent = context.state.edit(parent_path(path));
+  if (!parent) return false;
   if (parent->stat.pzxid < context.header.zxid.value) {
     parent->stat.pzxid = context.header.zxid.value;
     context.state.changed(*parent);
   }
-  NodeState* node = context.state.edit(path);
-  if (node == nullptr) return false;
+  std::optional<NodeEdit> node = context.state.edit(path);
+  if (!node) return false;
   if (node->num_children > 0) {
     ENSURE(context.mode == ReplayMode::Fuzzy);
     drop_below(context.state, path);
+    node = context.state.edit(path);
   }
   if (context.outcome != nullptr) {
     // After the delete nobody could tell any more who may know of it.

@@ -12,7 +12,7 @@ Code read_exists(const ReadContext& context, const PathWatchRequest& request, Ju
   if (node != nullptr && !may_read(context, *node)) return Code::NoAuth;
   if (request.watch) context.watches.add(WatchKind::Data, request.path, context.connection);
   if (node == nullptr) return Code::NoNode;
-  out.stat(client_stat(*node));
+  out.stat(client_stat(node->state()));
   return Code::Ok;
 }
 

@@ -40,7 +40,7 @@ Code read_children2(const ReadContext& context, const PathWatchRequest& request,
   const Node* node = listed_node(context, request, refusal);
   if (node == nullptr) return refusal;
   write_names(*node, out);
-  out.stat(client_stat(*node));
+  out.stat(client_stat(node->state()));
   return Code::Ok;
 }
 

@@ -15,7 +15,7 @@ Code read_data(const ReadContext& context, const PathWatchRequest& request, Jute
   } else {
     out.buffer(Buffer());
   }
-  out.stat(client_stat(*node));
+  out.stat(client_stat(node->state()));
   return Code::Ok;
 }
 

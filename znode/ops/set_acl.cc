@@ -12,8 +12,8 @@ Result<SetAclTxn> prepare_set_acl(const Draft& draft, const SetAclRequest& reque
   if (!is_valid_path(request.path)) return Code::BadArguments;
   Result<AclList> acl = fixed_acl(request.acl, draft.caller.identities, draft.options.acl_schemes);
   if (!acl) return acl.error();
-  const NodeState* node = draft.view.find(request.path);
-  if (node == nullptr) return Code::NoNode;
+  const std::optional<NodeState> node = draft.view.find(request.path);
+  if (!node) return Code::NoNode;
   if (!draft.may(perm::kAdmin, *node)) return Code::NoAuth;
   Result<std::int32_t> version = next_version(node->stat.aversion, request.version);
   if (!version) return version.error();
@@ -21,8 +21,8 @@ Result<SetAclTxn> prepare_set_acl(const Draft& draft, const SetAclRequest& reque
 }
 
 void apply_set_acl(const ApplyContext& context, const SetAclTxn& txn) {
-  NodeState* node = context.state.edit(txn.path);
-  if (node == nullptr) {
+  std::optional<NodeEdit> node = context.state.edit(txn.path);
+  if (!node) {
     ENSURE(context.mode == ReplayMode::Fuzzy);
     return;
   }

@@ -12,8 +12,8 @@ namespace {
 Result<SetDataTxn> prepare_set_data(const Draft& draft, const SetDataRequest& request) {
   if (!draft.session_alive()) return Code::SessionExpired;
   if (!is_valid_path(request.path)) return Code::BadArguments;
-  const NodeState* node = draft.view.find(request.path);
-  if (node == nullptr) return Code::NoNode;
+  const std::optional<NodeState> node = draft.view.find(request.path);
+  if (!node) return Code::NoNode;
   if (!draft.may(perm::kWrite, *node)) return Code::NoAuth;
   const auto size = static_cast<std::int64_t>(request.data ? request.data->size() : 0);
   const std::int64_t more = size - std::max(node->data_length, 0);
@@ -26,8 +26,8 @@ Result<SetDataTxn> prepare_set_data(const Draft& draft, const SetDataRequest& re
 }  // namespace
 
 void apply_set_data(const ApplyContext& context, const SetDataTxn& txn) {
-  NodeState* node = context.state.edit(txn.path);
-  if (node == nullptr) {
+  std::optional<NodeEdit> node = context.state.edit(txn.path);
+  if (!node) {
     ENSURE(context.mode == ReplayMode::Fuzzy);
     return;
   }

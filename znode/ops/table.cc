@@ -98,7 +98,7 @@ void ApplyContext::fire(EventType type, std::string_view path) const {
   // Watches fire behind the whole multi, but what comes later in it may delete the node, or make
   // another one of its name: who may know is decided by the list of now.
   static const auto open = std::make_shared<const AclList>(open_acl());
-  if (const NodeState* node = state.find(path)) {
+  if (const std::optional<NodeState> node = state.find(path)) {
     outcome->fires.back().deleted_acl =
         node->acl == kOpenAcl ? open : std::make_shared<const AclList>(state.acl_of(*node));
   }
@@ -111,7 +111,7 @@ Result<std::int32_t> next_version(std::int32_t current, std::int32_t given) {
 
 bool may_read(const ReadContext& context, const Node& node) {
   return context.options.skip_acl ||
-         permits(context.tree.acls().list(node.acl), context.caller.identities, perm::kRead);
+         permits(context.tree.acls().list(node.acl()), context.caller.identities, perm::kRead);
 }
 
 void reply_path(JuteWriter& out, const Outcome& outcome) {

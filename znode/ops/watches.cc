@@ -18,7 +18,7 @@ class CatchUp {
     const Node* node = context_.tree.find(path);
     if (node == nullptr) {
       miss(EventType::NodeDeleted, path);
-    } else if (node->stat.mzxid > seen_) {
+    } else if (node->stat().mzxid > seen_) {
       miss(EventType::NodeDataChanged, path);
     } else {
       context_.watches.add(WatchKind::Data, path, context_.connection);
@@ -37,7 +37,7 @@ class CatchUp {
     const Node* node = context_.tree.find(path);
     if (node == nullptr) {
       miss(EventType::NodeDeleted, path);
-    } else if (node->stat.pzxid > seen_) {
+    } else if (node->stat().pzxid > seen_) {
       miss(EventType::NodeChildrenChanged, path);
     } else {
       context_.watches.add(WatchKind::Child, path, context_.connection);

@@ -21,6 +21,7 @@ constexpr std::size_t kScrubStepBytes = 256u << 10;
 /// The first archive of a server comes soon, so that one restarted every day has one, too.
 constexpr std::chrono::hours kFirstArchive{1};
 constexpr int kLongestPause = 30;
+constexpr std::chrono::seconds kFirstTrim{2}, kLastTrim{60};
 
 std::string described(ErrorCode error) {
   return "error=\"" + error.message() + "\" action=\"" +
@@ -39,6 +40,7 @@ CheckpointThread::CheckpointThread(DiskWorker& worker, DiskAnswers& answers,
   archive_at_ =
       Clock::now() + std::min<std::chrono::seconds>(options_.archive_interval, kFirstArchive);
   checkpoint_pacer().hurry(1);
+  trim_after(kFirstTrim);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -166,8 +168,10 @@ void CheckpointThread::answer(Zxid zxid, std::uint64_t installs, ErrorCode error
   if (error) return refused(zxid, installs, error);
   if (unwritten_) log::info("checkpoint_written_again zxid=" + to_string(zxid));
   unwritten_.reset();
-  // What its portions took goes back to the system.
+  // What its portions took goes back to the system. LevelDB's own thread still has to write them
+  // to a table; what that took goes back later.
   ::malloc_trim(0);
+  trim_after(kFirstTrim);
   answers_.on_checkpointed(zxid);
 }
 
@@ -215,6 +219,11 @@ void CheckpointThread::run(ReadJob job) {
 // ---- Duties of its own --------------------------------------------------------------------------
 
 std::optional<CheckpointThread::Clock::time_point> CheckpointThread::next_duty() const {
+  const std::optional<Clock::time_point> next = next_disk_duty();
+  return trim_at_ && (!next || *trim_at_ < *next) ? trim_at_ : next;
+}
+
+std::optional<CheckpointThread::Clock::time_point> CheckpointThread::next_disk_duty() const {
   std::optional<Clock::time_point> next;
   auto take = [&](Clock::time_point at) { next = next ? std::min(*next, at) : at; };
   // On a disk that refuses to write nothing else is tried.
@@ -229,9 +238,22 @@ std::optional<CheckpointThread::Clock::time_point> CheckpointThread::next_duty()
 }
 
 void CheckpointThread::do_duty() {
+  if (trim_at_ && *trim_at_ <= Clock::now()) return trim();
   if (unwritten_) return retry();
   if (!worker_.scrubbing()) begin_scrub();
   if (worker_.scrubbing()) scrub();
+}
+
+void CheckpointThread::trim_after(Clock::duration pause) {
+  trim_pause_ = pause;
+  trim_at_ = Clock::now() + pause;
+}
+
+/// Nobody tells when LevelDB is done, so it is tried a few times, ever later.
+void CheckpointThread::trim() {
+  ::malloc_trim(0);
+  trim_at_.reset();
+  if (trim_pause_ * 4 <= kLastTrim) trim_after(trim_pause_ * 4);
 }
 
 void CheckpointThread::retry() {

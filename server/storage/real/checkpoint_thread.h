@@ -94,7 +94,10 @@ class CheckpointThread {
   void scrub();
   bool of_current_store(std::uint64_t installs);
   std::optional<Clock::time_point> next_duty() const;
+  std::optional<Clock::time_point> next_disk_duty() const;
   void do_duty();
+  void trim_after(Clock::duration pause);
+  void trim();
 
   DiskWorker& worker_;
   DiskAnswers& answers_;
@@ -121,6 +124,8 @@ class CheckpointThread {
   std::uint64_t damaged_after_ = 0;  ///< replaced_by_ at that time.
   Clock::time_point scrub_at_, archive_at_, scrub_step_at_;
   bool archiving_ = false;
+  std::optional<Clock::time_point> trim_at_;
+  Clock::duration trim_pause_{};
   std::thread thread_;
 };
 

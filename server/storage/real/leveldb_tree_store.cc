@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "server/log/log.h"
+#include "server/storage/real/manifest_tail.h"
 #include "server/storage/real/paced_env.h"
 
 namespace quorate::server {
@@ -102,16 +103,28 @@ leveldb::Status check_folder(leveldb::Env* env, const std::string& directory) {
   return leveldb::Status::OK();
 }
 
-/// A power cut may leave the sectors of a batch in any order, which strict opening takes for
-/// damage. Opened leniently the batch is dropped whole. Should it have been more than that, the
-/// loader of the tree notices: digest, counts and the chain of batches are checked there.
+leveldb::Status open_leniently(leveldb::Env* env, const std::string& directory,
+                               std::shared_ptr<Database>& opened) {
+  leveldb::Status status = open_database(env, directory, /*paranoid=*/false, opened);
+  if (!status.IsCorruption()) return status;
+  ManifestTail manifest(env, directory);
+  if (!manifest.cut()) return status;
+  leveldb::Status again = open_database(env, directory, /*paranoid=*/false, opened);
+  if (!again.ok()) manifest.restore();
+  return again;
+}
+
+/// A power cut may leave the sectors of a batch, or of a record of the manifest, in any order,
+/// which strict opening takes for damage. Opened leniently it is dropped whole. Should it have been
+/// more than that, the loader of the tree notices: digest, counts and the chain of batches are
+/// checked there.
 leveldb::Status open_or_mend(leveldb::Env* env, const std::string& directory,
                              std::shared_ptr<Database>& opened) {
   leveldb::Status status = check_folder(env, directory);
   if (!status.ok()) return status;
   status = open_database(env, directory, /*paranoid=*/true, opened);
   if (!status.IsCorruption()) return status;
-  leveldb::Status lenient = open_database(env, directory, /*paranoid=*/false, opened);
+  leveldb::Status lenient = open_leniently(env, directory, opened);
   if (!lenient.ok()) return status;
   opened.reset();  // What was readable in its log is a table now.
   lenient = open_database(env, directory, /*paranoid=*/true, opened);
@@ -142,8 +155,10 @@ class LevelDbView : public TreeStoreView {
     bool from_is_later = slice(from).compare(slice(prefix)) > 0;
     for (at->Seek(slice(from_is_later ? from : prefix));
          at->Valid() && at->key().starts_with(slice(prefix)); at->Next()) {
-      if (!visit(view_of(at->key()), view_of(at->value()))) return {};
+      if (!visit(view_of(at->key()), view_of(at->value()))) break;
     }
+    // Over a block that cannot be read LevelDB steps in silence: whoever stops here must hear of
+    // it, too.
     return to_error(at->status(), path_);
   }
 

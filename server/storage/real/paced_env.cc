@@ -9,6 +9,8 @@
 #include <string>
 #include <thread>
 
+#include "server/storage/real/durable_names_env.h"
+
 namespace quorate::server {
 namespace {
 
@@ -49,6 +51,14 @@ class ReadFile : public leveldb::RandomAccessFile {
   std::string name_;
   int fd_;
 };
+
+leveldb::Status sync_folder(const std::string& folder) {
+  int fd = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return error_of(folder, errno);
+  leveldb::Status status = ::fsync(fd) == 0 ? leveldb::Status::OK() : error_of(folder, errno);
+  ::close(fd);
+  return status;
+}
 
 class WriteFile : public leveldb::WritableFile {
  public:
@@ -96,26 +106,11 @@ class WriteFile : public leveldb::WritableFile {
 
   leveldb::Status Sync() override {
     leveldb::Status status = Flush();
-    // A manifest names new files: their names have to be durable before it.
-    if (status.ok() && is_manifest()) status = sync_folder();
     if (status.ok() && ::fdatasync(fd_) != 0) status = error_of(name_, errno);
     return status;
   }
 
  private:
-  bool is_manifest() const {
-    std::size_t slash = name_.rfind('/');
-    return name_.compare(slash + 1, 8, "MANIFEST") == 0;
-  }
-  leveldb::Status sync_folder() const {
-    std::string folder = name_.substr(0, name_.rfind('/'));
-    int fd = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return error_of(folder, errno);
-    leveldb::Status status = ::fsync(fd) == 0 ? leveldb::Status::OK() : error_of(folder, errno);
-    ::close(fd);
-    return status;
-  }
-
   std::string name_;
   int fd_;
   std::string buffer_;
@@ -179,7 +174,7 @@ void Pacer::take(std::uint64_t bytes) {
 }
 
 leveldb::Env* paced_env() {
-  static auto* env = new PacedEnv();
+  static auto* env = new DurableNamesEnv(new PacedEnv(), sync_folder);
   return env;
 }
 

@@ -145,12 +145,50 @@ TEST_CASE("observers, strangers, itself, impossible epochs: the link is closed")
 
 TEST_CASE("a newer link of the same server replaces the older one (R44)") {
   Established one;
+  one.tick(2001);  // Nothing was heard on the older for more than a tick.
+  one.sends.clear();
   one.report(kOther, 1, 2);
   CHECK(one.peer.learner_counts().connected == 1);
   CHECK(std::get<CloseLink>(one.links.back()).link == kLink);
   CHECK(one.sent() == Sent{"LEADERINFO 0x200000000"});
   one.packet(PacketType::Ack, z(2, 0));  // Of the closed link: nothing.
   CHECK(one.sent().empty());
+}
+
+TEST_CASE(
+    "while a learner is heard nobody else is let in under its id, whatever epoch it has promised") {
+  for (const std::uint32_t accepted : {1u, 2u, 1000u}) {
+    Established one;
+    one.tick(1000);
+    one.packet(PacketType::Ping, z(2, 0), SharedBytes());
+    one.tick(1999);
+    one.sends.clear();
+    one.report(kOther, 1, accepted);
+    CHECK(one.peer.role() == Role::Leading);
+    CHECK(one.peer.serving());
+    CHECK(std::get<CloseLink>(one.links.back()).link == kOther);
+    CHECK(one.happened(EventKind::LearnerLost));
+    CHECK(one.sent().empty());
+    const Zxid zxid = one.propose();
+    one.sync();
+    one.sends.clear();
+    one.packet(PacketType::Ack, zxid);
+    CHECK(one.peer.committed() == zxid);
+  }
+}
+
+TEST_CASE("a learner of another version of the protocol is refused") {
+  for (const std::int32_t version : {0, 0xffff, 0x20000, -1}) {
+    Established one;
+    one.step(LinkUp{kOther, std::nullopt});
+    LearnerInfo info;
+    info.sid = {2};
+    info.protocol_version = version;
+    one.packet(PacketType::FollowerInfo, z(1, 0), encode_learner_info(info), kOther);
+    CHECK(one.peer.learners() == 1);
+    CHECK(std::get<CloseLink>(one.links.back()).link == kOther);
+    CHECK(one.happened(EventKind::PeerMisbehaved));
+  }
 }
 
 TEST_CASE("COMMIT goes out with a quorum, in order; own apply waits for the own disk") {

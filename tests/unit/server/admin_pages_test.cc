@@ -182,11 +182,13 @@ TEST_CASE("mntr: with the Prometheus provider the samples' names, with zk_") {
 TEST_CASE("mntr: quotas and name spaces carry their name") {
   Fixture f;
   f.source.now.quotas = {{"q", 2, -1, 2, 3}};
+  f.source.now.quota_refusals = {{"q", 5}};
   f.source.metrics.replica.writes.add("/app", 12);
   const AdminFacts facts = f.source.facts(kMetrics);
   const std::string text = find_word("mntr")->text({f.config, facts});
   CHECK(contains(text, "zk_q_quota_count_limit_per_namespace\t2\n"));
   CHECK(contains(text, "zk_q_quota_bytes_limit_per_namespace\t-1\n"));
+  CHECK(contains(text, "zk_q_quota_exceeded_error_per_namespace\t5\n"));
   CHECK(contains(text, "zk_avg_app_write_per_namespace\t12.0\n"));
 }
 

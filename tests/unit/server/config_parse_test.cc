@@ -129,7 +129,17 @@ TEST_CASE("config: a fault names file, line, key and what would be right") {
                "zoo.cfg:9: server.4: \"a:1\": expected host:quorumPort"},
            Row{three + "group.1=1:2:3\n", "1", "zoo.cfg:9: group.1: groups and weights"},
            Row{three + "weight.1=2\n", "1", "groups and weights"},
-           Row{three + "sslQuorum=true\n", "1", "zoo.cfg:9: sslQuorum: \"true\": is not available"},
+           Row{three + "ssl.quorum.ocsp=true\n", "1",
+               "zoo.cfg:9: ssl.quorum.ocsp: \"true\": is not available"},
+           Row{three + "ssl.quorum.crl=true\n", "1",
+               "zoo.cfg:9: ssl.quorum.crl: \"true\": is not available"},
+           Row{three + "sslQuorum=true\n", "1",
+               "zoo.cfg: ssl.quorum.keyStore.location: is missing; sslQuorum=true needs"},
+           Row{three + "portUnification=true\nssl.quorum.keyStore.location=/k\n", "1",
+               "zoo.cfg: ssl.quorum.trustStore.location: is missing; portUnification=true needs"},
+           Row{three + "sslQuorum=true\nssl.quorum.keyStore.location=/k\n"
+                       "ssl.quorum.trustStore.location=/t\nssl.quorum.clientAuth=some\n",
+               "1", "zoo.cfg:12: ssl.quorum.clientAuth: \"some\": expected none, want or need"},
            Row{three + "sessionRequireClientSASLAuth=true\n", "1",
                "zoo.cfg:9: sessionRequireClientSASLAuth: \"true\": SASL is not available"},
            Row{three + "enforce.auth.enabled=true\n", "1", "enforce.auth.schemes: is missing"},
@@ -172,10 +182,10 @@ TEST_CASE("config: a file that cannot be read is a fault") {
 }
 
 TEST_CASE("config: what ZooKeeper knows and any unknown key are accepted and named once") {
-  const Config config = good({{{"zoo.cfg", kStandalone + "snapSizeLimitInKb=1\nsslQuorum=false\n"
+  const Config config = good({{{"zoo.cfg", kStandalone + "snapSizeLimitInKb=1\nsyncEnabled=true\n"
                                                          "something.new=1\n"}}});
   CHECK(contains(notices(config), "without effect in this version: snapSizeLimitInKb"));
-  CHECK(contains(notices(config), "sslQuorum"));
+  CHECK(contains(notices(config), "syncEnabled"));
   CHECK(contains(notices(config), "unknown keys, ignored: something.new"));
 }
 
@@ -185,6 +195,31 @@ TEST_CASE("config: the last of several equal keys wins") {
 
 TEST_CASE("config: protection that is switched off is no fault") {
   CHECK(good({{{"zoo.cfg", kStandalone + "sslQuorum=false\n"}}}).client.port == 2181);
+}
+
+TEST_CASE("config: TLS between servers, and what weakens it is said") {
+  const Config config = good({{{"zoo.cfg", kEnsemble + "sslQuorum=true\nportUnification=true\n"
+                                                    "ssl.quorum.keyStore.location=/k.pem\n"
+                                                    "ssl.quorum.trustStore.location=/t.pem\n"
+                                                    "ssl.quorum.clientAuth=want\n"
+                                                    "ssl.quorum.hostnameVerification=false\n"
+                                                    "sslQuorumReloadCertFiles=true\n"},
+                               {"/d/myid", "1\n"}}});
+  CHECK(config.ensemble.uses_tls());
+  CHECK(config.ensemble.ssl_quorum);
+  CHECK(config.quorum_tls.key_store.location == "/k.pem");
+  CHECK(config.quorum_tls.trust_store.location == "/t.pem");
+  CHECK(config.quorum_tls.cert_reload);
+  CHECK(config.quorum_tls.client_hostname_verification);
+  CHECK(config.tls.key_store.location.empty());
+  for (const char* word :
+       {"portUnification=true", "clientAuth=want", "hostnameVerification=false"}) {
+    CHECK(contains(notices(config), word));
+  }
+}
+
+TEST_CASE("config: a standalone server speaks to no other, by TLS or not") {
+  CHECK_FALSE(good({{{"zoo.cfg", kStandalone + "sslQuorum=true\n"}}}).ensemble.uses_tls());
 }
 
 TEST_CASE("config: authentication, quotas and containers") {

@@ -106,6 +106,8 @@ TEST_CASE("conf: keys of ZooKeeper; an ensemble adds its members, the last line 
   Fixture f;
   f.config.client.port = 2181;
   CHECK(contains(f.ask("conf"), "clientPort=2181\nsecureClientPort=-1\n"));
+  f.config.client.secure_port = 2281;
+  CHECK(contains(f.ask("conf"), "clientPort=2181\nsecureClientPort=2281\n"));
   CHECK(contains(f.ask("conf"), "serverId=0\n"));
   f.config.ensemble.standalone = false;
   f.config.ensemble.self = ServerId{1};

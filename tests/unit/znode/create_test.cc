@@ -82,7 +82,7 @@ TEST_CASE("cversion: clients see creates and deletes, the stored counter creates
   REQUIRE(f.remove("/p/a") == Code::Ok);
   CHECK(f.stat("/p").cversion == 3);
   CHECK(f.stat("/p").pzxid == f.zxid.value);
-  CHECK(f.tree.find("/p")->stat.cversion == 2);
+  CHECK(f.tree.find("/p")->stat().cversion == 2);
 }
 
 TEST_CASE("sequence: the parent's count of creates, ten digits, every create counts") {
@@ -116,7 +116,7 @@ TEST_CASE("createContainer: a container whatever the flags, its owner is hidden"
     REQUIRE(f.submit(kAlice, OpCode::CreateContainer, request).error == Code::Ok);
     CHECK(f.last.path == "/c");
     CHECK(f.last.stat->ephemeral_owner == 0);
-    CHECK(f.tree.find("/c")->stat.ephemeral_owner == kContainerOwner);
+    CHECK(f.tree.find("/c")->stat().ephemeral_owner == kContainerOwner);
     CHECK(f.tree.containers() == std::set<std::string>{"/c"});
     CHECK(f.create("/c/child") == Code::Ok);
     CHECK(f.create("/c/ephemeral", kEphemeral) == Code::Ok);
@@ -167,8 +167,8 @@ TEST_CASE("createTTL: every refusal of tree-semantics 3") {
     const Node* node = f.tree.find(sequential ? "/t0000000000" : "/t");
     CHECK((node != nullptr) == (row.expected == Code::Ok));
     if (node == nullptr) continue;
-    CHECK(ttl_of(node->stat.ephemeral_owner) == row.ttl_ms);
-    CHECK(is_ttl_owner(node->stat.ephemeral_owner));
+    CHECK(ttl_of(node->stat().ephemeral_owner) == row.ttl_ms);
+    CHECK(is_ttl_owner(node->stat().ephemeral_owner));
     CHECK(f.last.stat->ephemeral_owner == 0);
     CHECK(f.tree.ttl_nodes().size() == 1);
   }

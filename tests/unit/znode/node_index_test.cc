@@ -79,7 +79,7 @@ TEST_CASE("index: random nodes come and go as in a plain map, data and children 
     std::vector<std::string> expected = children[path];
     std::sort(expected.begin(), expected.end());
     CHECK(names(node) == expected);
-    CHECK(node.num_children == static_cast<std::int32_t>(expected.size()));
+    CHECK(node.num_children() == static_cast<std::int32_t>(expected.size()));
   }
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("index: a node stays where it is while everything around it changes") 
   for (int i = 0; i < 3000; ++i) forest.remove("/a/c" + std::to_string(i));
   CHECK(forest.index.find("/a") == address);
   CHECK(node.data() == std::string(100000, 'y'));
-  CHECK(node.num_children == 0);
+  CHECK(node.num_children() == 0);
 }
 
 TEST_CASE("node: null data, empty data and an empty tree's root are told apart") {
@@ -131,6 +131,24 @@ TEST_CASE("children: in byte order whatever the order of their coming") {
     for (std::size_t i = 1; i < coming.size(); i += 2) left.push_back(coming[i]);
     std::sort(left.begin(), left.end());
     CHECK(names(*forest.index.find("")) == left);
+  }
+}
+
+TEST_CASE("index: hashes that do not part are found, too") {
+  Forest forest;
+  std::vector<std::string> paths;
+  for (int i = 0; paths.size() < 4000; ++i) {
+    std::string path = "/h" + std::to_string(i);
+    if (path_hash(path) >> 26 == 5) paths.push_back(std::move(path));
+  }
+  for (const std::string& path : paths) forest.add(path, path);
+  for (const std::string& path : paths) {
+    REQUIRE(forest.index.find(path) != nullptr);
+    CHECK(forest.index.find(path)->data() == path);
+  }
+  for (std::size_t i = 0; i < paths.size(); i += 2) forest.remove(paths[i]);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    CHECK((forest.index.find(paths[i]) != nullptr) == (i % 2 == 1));
   }
 }
 

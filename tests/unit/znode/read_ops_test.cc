@@ -144,11 +144,11 @@ TEST_CASE("events: only for who may read the node, also of one that is deleted")
 TEST_CASE("reserved nodes of the empty server (tree-semantics 12)") {
   DataTree tree;
   CHECK(tree.node_count() == 5);
-  CHECK(client_stat(*tree.find("/")).cversion == -1);
-  CHECK(client_stat(*tree.find("/")).num_children == 1);
-  CHECK(client_stat(*tree.find("/zookeeper")).cversion == -2);
-  CHECK(client_stat(*tree.find("/zookeeper/config")).aversion == -1);
-  CHECK(tree.acls().list(tree.find("/zookeeper/config")->acl) ==
+  CHECK(client_stat(tree.find("/")->state()).cversion == -1);
+  CHECK(client_stat(tree.find("/")->state()).num_children == 1);
+  CHECK(client_stat(tree.find("/zookeeper")->state()).cversion == -2);
+  CHECK(client_stat(tree.find("/zookeeper/config")->state()).aversion == -1);
+  CHECK(tree.acls().list(tree.find("/zookeeper/config")->acl()) ==
         AclList{{perm::kRead, {"world", "anyone"}}});
   CHECK(tree.find("")->data_copy() == Buffer(""));
   CHECK(tree.find("/zookeeper/quota")->path() == "/zookeeper/quota");

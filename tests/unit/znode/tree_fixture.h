@@ -84,7 +84,7 @@ struct TreeFixture {
   Stat stat(std::string_view path) const {
     const Node* node = tree.find(path);
     REQUIRE(node != nullptr);
-    return client_stat(*node);
+    return client_stat(node->state());
   }
 
   DataTree tree;

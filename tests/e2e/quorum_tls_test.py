@@ -1,0 +1,357 @@
+#!/usr/bin/python3
+"""TLS between servers: among ourselves and with ZooKeeper, whose certificates are let in, the move
+from plain to TLS one server at a time, and certificates renewed without a restart."""
+import logging
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import ensemble as support  # noqa: E402
+from ensemble import Ensemble, run_tests, wait_for  # noqa: E402
+
+from kazoo.client import KazooClient  # noqa: E402
+from kazoo.exceptions import KazooException  # noqa: E402
+from kazoo.retry import KazooRetry  # noqa: E402
+
+logging.getLogger("kazoo").setLevel(logging.CRITICAL)
+FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="quorate-qtls-"))
+PASSWORD = "secret"
+# It looks at the first bytes of a link by a class of Netty's.
+support.ZOOKEEPER_CLASSPATH += "".join(f":/usr/share/java/netty-{jar}.jar" for jar in ("all", "codec", "resolver"))
+
+
+# ---- Certificates
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, cwd=FOLDER)
+
+
+def authority(name):
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 2,
+            "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
+
+
+def certificate(name, names="IP:127.0.0.1", ca="ca", days=2):
+    """NAME.pem with key and certificate, NAME.p12 with the same."""
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+            "-addext", f"subjectAltName={names}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+    openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key",
+            "-CAcreateserial", "-copy_extensions", "copy", "-days", days, "-out", f"{name}.crt")
+    (FOLDER / f"{name}.pem").write_text((FOLDER / f"{name}.key").read_text() + (FOLDER / f"{name}.crt").read_text())
+    openssl("pkcs12", "-export", "-in", f"{name}.crt", "-inkey", f"{name}.key", "-out", f"{name}.p12",
+            "-passout", f"pass:{PASSWORD}")
+
+
+def make_all():
+    authority("ca")
+    authority("stranger")
+    for name in ("one", "two", "three"):
+        certificate(name)
+    certificate("foreign", ca="stranger")
+    certificate("expired", days=-1)
+    certificate("elsewhere", names="DNS:zk3.example.org,IP:192.0.2.3")
+    openssl("pkcs12", "-export", "-nokeys", "-in", "ca.pem", "-out", "ca-store", "-passout", f"pass:{PASSWORD}")
+    shutil.copy(FOLDER / "two.p12", FOLDER / "two-store")
+    (FOLDER / "password").write_text(PASSWORD + "\n")
+
+
+# ---- Servers
+
+def configure(server, lines):
+    """Sets lines of the configuration for the next start."""
+    kept = [line for line in server.config.read_text().splitlines() if line.split("=", 1)[0] not in lines]
+    kept += [f"{key}={value}" for key, value in lines.items()]
+    server.config.write_text("\n".join(kept) + "\n")
+
+
+def secure(server, name, more=()):
+    configure(server, {"sslQuorum": "true", "ssl.quorum.trustStore.location": FOLDER / "ca.pem",
+                       "ssl.quorum.keyStore.location": FOLDER / f"{name}.pem", **dict(more)})
+
+
+def secured(kinds, more=(), two=()):
+    """An ensemble that speaks TLS; `two`: further lines of its second server, whose stores are PKCS12."""
+    ensemble = Ensemble(kinds)
+    for server, name in zip(ensemble.servers, ("one", "two", "three")):
+        secure(server, name, more)
+    configure(ensemble[2], {"ssl.quorum.keyStore.location": FOLDER / "two.p12",
+                            "ssl.quorum.keyStore.password": PASSWORD, **dict(two)})
+    return ensemble
+
+
+def ports_of(server):
+    """(quorum port, election port)"""
+    line = next(line for line in server.config.read_text().splitlines() if line.startswith(f"server.{server.sid}="))
+    return tuple(int(part) for part in line.split(":")[1:3])
+
+
+def client(hosts):
+    c = KazooClient(hosts=hosts, timeout=10,
+                    connection_retry=KazooRetry(max_tries=-1, delay=0.05, max_delay=0.2))
+    c.start(timeout=30)
+    return c
+
+
+def writes_reach_all(ensemble, mark):
+    servers = [s for s in ensemble.servers if s.alive]
+    clients = [client(s.address) for s in servers]
+    big = mark.encode() * (400000 // len(mark))  # Many TLS records, and more than the kernel takes at once.
+    for number, c in enumerate(clients):
+        c.create(f"/{mark}-{number}", big)
+        for other in clients:
+            other.sync("/")
+            assert other.get(f"/{mark}-{number}")[0] == big
+    for c in clients:
+        c.stop()
+        c.close()
+    ensemble.wait_equal_zxid()
+
+
+def logged(server, *words):
+    return [line for line in server.log.read_text(errors="replace").splitlines() if all(w in line for w in words)]
+
+
+def dial(port, name=None):
+    """A TLS connection to a server port, as `name`."""
+    context = ssl.create_default_context(cafile=FOLDER / "ca.pem")
+    if name:
+        context.load_cert_chain(FOLDER / f"{name}.pem")
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=10), server_hostname="127.0.0.1")
+
+
+def ended(sock):
+    """Whether the other side closes; False when it is still open after a while."""
+    try:
+        while sock.recv(4096):
+            pass
+    except TimeoutError:
+        return False
+    except (ConnectionError, ssl.SSLError):
+        pass
+    return True
+
+
+def left_open(sock):
+    sock.settimeout(0.5)
+    return not ended(sock)
+
+
+# ---- Tests
+
+def three_servers():
+    with secured(["quorate"] * 3).start() as ensemble:
+        assert logged(ensemble[1], "listening", "tls=only")
+        writes_reach_all(ensemble, "tls")
+        # Plain bytes, a client that says nothing, and one without a certificate: told so in the log.
+        quorum, election = ports_of(ensemble[1])
+        for port, name in ((quorum, "quorum"), (election, "election")):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+                sock.sendall(struct.pack(">qq", -65536, 3) + bytes(30))
+                assert ended(sock)
+            wait_for("plain refused", lambda: logged(
+                ensemble[1], "quorum-tls-refused", f"port={name}", "from=127.0.0.1", "portUnification=true"))
+            with dial(port) as sock:  # In TLS 1.3 the client believes for a moment that it is in.
+                assert ended(sock)
+            wait_for("no certificate refused", lambda: logged(
+                ensemble[1], "quorum-tls-refused", f"port={name}", "peer did not return a certificate"))
+        # Silent connections by the hundred: whoever belongs here comes in all the same.
+        silent = [socket.create_connection(("127.0.0.1", port)) for port in (quorum, election) for _ in range(100)]
+        ensemble[3].kill()
+        ensemble.wait_serving(count=2)
+        ensemble[3].start()
+        ensemble.wait_serving()
+        for sock in silent:
+            sock.close()
+        writes_reach_all(ensemble, "again")
+
+
+def further_keys():
+    two = {"ssl.quorum.keyStore.location": FOLDER / "two-store", "ssl.quorum.keyStore.type": "PKCS12",
+           "ssl.quorum.keyStore.password": "", "ssl.quorum.keyStore.passwordPath": FOLDER / "password",
+           "ssl.quorum.trustStore.location": FOLDER / "ca-store", "ssl.quorum.trustStore.type": "PKCS12",
+           "ssl.quorum.trustStore.passwordPath": FOLDER / "password",
+           "ssl.quorum.enabledProtocols": "TLSv1.2",
+           "ssl.quorum.ciphersuites": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+           "ssl.quorum.clientAuth": "want", "ssl.quorum.handshakeDetectionTimeoutMillis": "700",
+           "ssl.quorum.clientHostnameVerification": "false"}
+    with secured(["quorate"] * 3, two=two) as ensemble:
+        configure(ensemble[3], {"ssl.quorum.protocol": "TLSv1.2", "ssl.quorum.trustStore.location": FOLDER / "ca-store",
+                                "ssl.quorum.trustStore.password": PASSWORD, "ssl.quorum.trustStore.type": "PKCS12"})
+        ensemble.start()
+        writes_reach_all(ensemble, "keys")
+        election = ports_of(ensemble[2])[1]
+        with dial(election, "one") as sock:
+            assert (sock.version(), sock.cipher()[0]) == ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256")
+        with dial(ports_of(ensemble[3])[1], "one") as sock:
+            assert sock.version() == "TLSv1.2"
+        with dial(ports_of(ensemble[1])[1], "one") as sock:
+            assert sock.version() == "TLSv1.3"
+        for name in (None, "elsewhere"):
+            with dial(election, name) as sock:
+                assert left_open(sock), name
+        with socket.create_connection(("127.0.0.1", election), timeout=10) as sock:
+            sock.sendall(b"\x16\x03\x01")
+            assert ended(sock)
+        assert logged(ensemble[2], "quorum-tls-refused port=election", "not done within 700 ms")
+        assert logged(ensemble[2], "ssl.quorum.clientAuth=want", "may act as a server")
+
+
+def with_zookeeper_in_either_role():
+    with secured(["quorate", "quorate", "zookeeper"]) as ensemble:
+        ensemble.start()
+        leader = ensemble.wait_serving()
+        if leader.sid != 3:  # Another one won the first round.
+            leader.kill()
+            ensemble.wait_serving(count=2)
+            leader.start()
+            ensemble.wait_serving()
+        assert ensemble[3].mode() == "leader", ensemble.describe()
+        writes_reach_all(ensemble, "zookeeper-leads")
+        ensemble[3].kill()
+        assert ensemble.wait_serving(count=2).kind == "quorate"
+        c = client(ensemble[1].address)
+        c.create("/while-away", b"")
+        c.stop()
+        ensemble[3].start()
+        assert ensemble.wait_serving().kind == "quorate"
+        writes_reach_all(ensemble, "quorate-leads")
+
+
+def strangers_are_refused():
+    """Each of them knocks at two servers that serve on."""
+    with secured(["quorate"] * 3) as ensemble:
+        for sid in (1, 2):
+            ensemble[sid].start()
+        ensemble.wait_serving(count=2)
+        c = client(f"{ensemble[1].address},{ensemble[2].address}")
+        for name, reason, remedy in (("foreign", "CN=stranger", "ssl.quorum.trustStore.location"),
+                                     ("expired", "expired", "renew"),
+                                     ("elsewhere", "DNS:zk3.example.org", "subjectAltNames")):
+            secure(ensemble[3], name)
+            ensemble[3].start()
+            for server in (ensemble[1], ensemble[2]):
+                wait_for(f"{name} refused where it connects", lambda: logged(
+                    server, "quorum-tls-refused port=election from=127.0.0.1", reason, remedy))
+            c.create(f"/beside-{name}", b"")
+            assert ensemble[3].mode() == "" and ensemble[3].alive
+            assert ensemble[1].mode() and ensemble[2].mode()
+            ensemble[3].kill()
+        # A stranger where we connect to: refused there, too, whoever opens the connection.
+        secure(ensemble[3], "three")
+        secure(ensemble[2], "elsewhere")
+        ensemble[3].start()
+        ensemble.wait_serving()
+        ensemble[2].kill()
+        ensemble[2].start()
+        wait_for("refused where we connect", lambda: logged(
+            ensemble[3], "quorum-tls-failed to=127.0.0.1:", "zk3.example.org", "hostnameVerification"))
+        # With the check switched off on all servers its chain is enough.
+        for server in ensemble.servers:
+            server.kill()
+            configure(server, {"ssl.quorum.hostnameVerification": "false"})
+            server.start()
+        ensemble.wait_serving()
+        c.create("/all", b"")
+        c.stop()
+
+
+class Writer(threading.Thread):
+    """Writes until told to stop, and remembers what was acknowledged."""
+
+    def __init__(self, hosts):
+        super().__init__(daemon=True)
+        self.client, self.made, self.ended = client(hosts), [], False
+        self.longest_gap = 0.0
+        self.start()
+
+    def run(self):
+        last = time.monotonic()
+        for number in range(1 << 30):
+            if self.ended:
+                return
+            try:
+                self.client.create(f"/move-{number}", b"")
+                self.made.append(f"move-{number}")
+                self.longest_gap = max(self.longest_gap, time.monotonic() - last)
+                last = time.monotonic()
+            except KazooException:
+                time.sleep(0.02)
+
+
+def moved_one_by_one():
+    """The three steps of docs/operations.md, each a rolling restart; the others always serve."""
+    with Ensemble(["quorate"] * 3).start() as ensemble:
+        writer = Writer(ensemble.connect)
+        names = dict(zip((1, 2, 3), ("one", "two", "three")))
+        for step in ({"portUnification": "true", "sslQuorum": "false"}, {"sslQuorum": "true"},
+                     {"portUnification": "false"}):
+            for server in ensemble.servers:
+                if step.get("sslQuorum") == "false":
+                    secure(server, names[server.sid])
+                configure(server, step)
+                assert server.stop() == 0
+                ensemble.wait_serving(count=2)
+                before = len(writer.made)
+                wait_for("writes beside the restart", lambda: len(writer.made) > before)
+                server.start()
+                ensemble.wait_serving()
+        writer.ended = True
+        writer.join(10)
+        writer.client.sync("/")
+        lost = set(writer.made) - set(writer.client.get_children("/"))
+        assert not lost, sorted(lost)
+        writer.client.stop()
+        for server in ensemble.servers:
+            assert logged(server, "listening", "tls=only")
+            assert not logged(server, "quorum-tls-failed"), logged(server, "quorum-tls-failed")
+        with socket.create_connection(("127.0.0.1", ports_of(ensemble[1])[1]), timeout=10) as sock:
+            sock.sendall(struct.pack(">qq", -65536, 3) + bytes(30))
+            assert ended(sock)
+        print(f"       {len(writer.made)} writes, longest gap {1000 * writer.longest_gap:.0f} ms")
+
+
+def renewed_certificates():
+    """New links see the new certificate, links that are open stay; a bad file changes nothing."""
+    for reload in ("true", "false"):
+        with secured(["quorate"] * 3, {"sslQuorumReloadCertFiles": reload}).start() as ensemble:
+            server = ensemble[1]
+            leader = ensemble.leader().sid
+            hang_up = (lambda: None) if reload == "true" else (lambda: server.process.send_signal(signal.SIGHUP))
+
+            def shown():
+                with dial(ports_of(server)[1], "two") as sock:
+                    return sock.getpeercert(True)
+
+            before = shown()
+            (FOLDER / "one.pem").write_text("-----BEGIN nothing of use\n")
+            hang_up()
+            wait_for("the fault in the log", lambda: logged(
+                server, "quorum-tls-reload-failed", "ssl.quorum.keyStore.location"))
+            assert shown() == before
+            certificate("one")
+            hang_up()
+            wait_for("the new certificate", lambda: shown() != before)
+            assert ensemble.leader().sid == leader
+            assert len(logged(server, " looking ")) == 1, ensemble.describe()
+            ensemble[2].kill()
+            ensemble.wait_serving(count=2)
+            ensemble[2].start()
+            ensemble.wait_serving()
+
+
+if __name__ == "__main__":
+    try:
+        make_all()
+        run_tests([three_servers, further_keys, with_zookeeper_in_either_role, strangers_are_refused,
+                   moved_one_by_one, renewed_certificates])
+    finally:
+        shutil.rmtree(FOLDER, ignore_errors=True)
