@@ -250,7 +250,7 @@ class Doctor {
   /// By the word srvr on its port for clients, where the member line names one.
   std::string version_of(const consensus::Member& member) {
     if (member.client_address.empty()) return ", version unknown (its line names no client port)";
-    const auto client = parse_host_port(member.client_address);
+    const auto client = consensus::parse_host_port(member.client_address);
     if (!client) return "";
     const std::string host = client->host == "0.0.0.0" ? member.host : client->host;
     ErrorCode error;

@@ -156,7 +156,7 @@ class Loader {
     if (!id || *id < 0 || *id > 255) {
       return fail_at(file, property.line, key, "expected server.N with N from 0 to 255");
     }
-    auto member = parse_member(ServerId{*id}, property.value);
+    auto member = consensus::parse_member(ServerId{*id}, property.value);
     if (!member) return fail_at(file, property.line, key, member.error().what);
     members_[*id] = std::move(*member);
     member_lines_[*id] = {file, property.line};
@@ -322,7 +322,7 @@ class Loader {
     const auto self =
         members_.size() == 1 ? members_.begin() : members_.find(config_.ensemble.self.value);
     if (self != members_.end() && !self->second.client_address.empty()) {
-      const HostPort line = *parse_host_port(self->second.client_address);
+      const consensus::HostPort line = *consensus::parse_host_port(self->second.client_address);
       const bool agrees =
           client.port == 0 ||
           (client.port == line.port && (client.address.empty() || client.address == line.host));

@@ -185,7 +185,7 @@ TEST_CASE("a learner of another version of the protocol is refused") {
     info.sid = {2};
     info.protocol_version = version;
     one.packet(PacketType::FollowerInfo, z(1, 0), encode_learner_info(info), kOther);
-    CHECK(one.peer.learners() == 1);
+    CHECK(one.peer.learner_counts().connected == 1);
     CHECK(std::get<CloseLink>(one.links.back()).link == kOther);
     CHECK(one.happened(EventKind::PeerMisbehaved));
   }
