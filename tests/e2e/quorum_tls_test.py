@@ -226,6 +226,13 @@ def with_zookeeper_in_either_role():
         writes_reach_all(ensemble, "quorate-leads")
 
 
+def with_zookeeper_of_the_smallest_id():
+    """It knocks at the election ports of ours and is called back."""
+    with secured(["zookeeper", "quorate", "quorate"]) as ensemble:
+        assert ensemble.start().leader().kind == "quorate"
+        writes_reach_all(ensemble, "smallest")
+
+
 def strangers_are_refused():
     """Each of them knocks at two servers that serve on."""
     with secured(["quorate"] * 3) as ensemble:
@@ -351,7 +358,8 @@ def renewed_certificates():
 if __name__ == "__main__":
     try:
         make_all()
-        run_tests([three_servers, further_keys, with_zookeeper_in_either_role, strangers_are_refused,
+        run_tests([three_servers, further_keys, with_zookeeper_in_either_role,
+                   with_zookeeper_of_the_smallest_id, strangers_are_refused,
                    moved_one_by_one, renewed_certificates])
     finally:
         shutil.rmtree(FOLDER, ignore_errors=True)
