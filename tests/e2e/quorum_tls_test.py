@@ -276,14 +276,14 @@ class Writer(threading.Thread):
 
     def __init__(self, hosts):
         super().__init__(daemon=True)
-        self.client, self.made, self.ended = client(hosts), [], False
+        self.client, self.made, self.ended = client(hosts), [], threading.Event()
         self.longest_gap = 0.0
         self.start()
 
     def run(self):
         last = time.monotonic()
         for number in range(1 << 30):
-            if self.ended:
+            if self.ended.is_set():
                 return
             try:
                 self.client.create(f"/move-{number}", b"")
@@ -291,7 +291,7 @@ class Writer(threading.Thread):
                 self.longest_gap = max(self.longest_gap, time.monotonic() - last)
                 last = time.monotonic()
             except KazooException:
-                time.sleep(0.02)
+                self.ended.wait(0.02)  # No server to try for a moment.
 
 
 def moved_one_by_one():
@@ -311,7 +311,7 @@ def moved_one_by_one():
                 wait_for("writes beside the restart", lambda: len(writer.made) > before)
                 server.start()
                 ensemble.wait_serving()
-        writer.ended = True
+        writer.ended.set()
         writer.join(10)
         writer.client.sync("/")
         lost = set(writer.made) - set(writer.client.get_children("/"))
