@@ -282,6 +282,8 @@ def unusable_files():
         ({"ssl__ciphersuites": "TLS_NO_SUCH"}, ("ssl.ciphersuites", "TLS_NO_SUCH")),
         ({"ssl__clientAuth": "maybe"}, ("ssl.clientAuth", "none, want or need")),
         ({"ssl__crl": "true"}, ("ssl.crl", "only false")),
+        ({"ssl__ocsp": "true"}, ("ssl.ocsp", "only false")),
+        ({"ssl__clientHostnameVerification": "true"}, ("ssl.clientHostnameVerification", "only false")),
     ]
     for more, words in cases:
         lines, _ = settings(**more)
