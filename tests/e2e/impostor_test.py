@@ -95,7 +95,7 @@ def an_empty_disk_under_an_old_id_is_synced_before_it_counts_or_votes():
         end = time.monotonic() + 3
         while time.monotonic() < end:
             assert whole.mode() == "" and empty.mode() == "", "a server without data gave the quorum"
-            time.sleep(0.1)
+            time.sleep(0.1)  # The interval of looking.
         away.start()
         leader = ensemble.wait_serving(3)
         assert leader is not empty

@@ -39,7 +39,7 @@ class Writer(threading.Thread):
                 self.count += 1
             except KazooException as error:
                 self.errors.append(repr(error))
-            time.sleep(0.005)
+            self.ending.wait(0.005)
 
 
 class Undisturbed:
