@@ -46,6 +46,7 @@ struct CommandCounts {
 struct ServerMetrics {
   ReplicaMetrics replica;
   std::uint64_t connections_rejected = 0;
+  std::uint64_t failed_handshakes = 0;  ///< Of TLS, of clients.
   /// Times measured in microseconds.
   Summary fsync_us;
   StartupTimes startup;

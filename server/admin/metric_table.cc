@@ -111,7 +111,7 @@ const MetricRow kRows[] = {
     counter("connection_revalidate_count", [](Metrics m) -> std::uint64_t { return m.replica.connection_revalidations; }, "Reconnects of clients to their session."),
     counter("quit_leading_due_to_disloyal_voter", kZero, kNoStage),
     counter("unrecoverable_error_count", kZero, "Errors that end the process: always 0 while it lives."),
-    counter("unsuccessful_handshake", kZero, kNoStage),
+    counter("unsuccessful_handshake", [](Metrics m) -> std::uint64_t { return m.failed_handshakes; }, "TLS handshakes of clients that failed."),
     counter("commit_count", [](Metrics m) -> std::uint64_t { return m.replica.commits; }, "Txns committed by this leader."),
     counter("outstanding_changes_queued", [](Metrics m) -> std::uint64_t { return m.replica.prepared; }, "Changes that waited for their commit."),
     counter("request_commit_queued", [](Metrics m) -> std::uint64_t { return m.replica.learner_commits + m.replica.commits; }, "Commits handed on."),

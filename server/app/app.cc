@@ -430,6 +430,7 @@ AdminFacts App::facts(unsigned wants) {
     metrics->replica = replica_->metrics();
     metrics->startup = startup_;
     metrics->connections_rejected = clients_->rejected() - rejected_before_;
+    metrics->failed_handshakes = clients_->failed_handshakes() - handshakes_before_;
     metrics->fsync_us = disk_->sync_summary();
     metrics->commands = command_counts_;
     out.metrics = std::move(metrics);
@@ -452,6 +453,7 @@ void App::reset_statistics() {
   startup_ = {};
   command_counts_ = {};
   rejected_before_ = clients_->rejected();
+  handshakes_before_ = clients_->failed_handshakes();
 }
 void App::reset_connection_statistics() {
   replica_->reset_connection_statistics();

@@ -108,8 +108,8 @@ class App : private Inbox, private AdminSource, private Clock {
   std::int64_t trace_mask_ = kDefaultTraceMask;
   StartupTimes startup_;
   CommandCounts command_counts_;
-  std::uint64_t rejected_before_ = 0;  ///< srst.
-  bool telling_ = false;               ///< A turn for Replica::pump_more() is on its way.
+  std::uint64_t rejected_before_ = 0, handshakes_before_ = 0;  ///< srst.
+  bool telling_ = false;  ///< A turn for Replica::pump_more() is on its way.
   Mailbox mailbox_;
   // In the order of building; destroyed in reverse. The replica's ports outlive it.
   std::unique_ptr<SocketClients> clients_;

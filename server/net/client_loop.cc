@@ -210,6 +210,7 @@ bool ClientLoop::shake_hands(Connection& connection) {
   if (connection.tls_wants_write || status == TlsSession::Status::WantRead) {
     update_interest(connection);
   } else {
+    ++failed_handshakes_;
     end(connection);
   }
   return false;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -115,6 +116,8 @@ class ClientLoop {
   std::size_t open_count() const { return open_; }
   /// Unsent bytes of all connections, those that are closing included.
   std::size_t unsent() const { return unsent_; }
+  /// TLS handshakes that have failed, ever. Any thread.
+  std::uint64_t failed_handshakes() const { return failed_handshakes_; }
 
  private:
   using Connection = ClientConnection;
@@ -152,6 +155,8 @@ class ClientLoop {
   std::size_t frames_in_batch_ = 0;
   std::int64_t now_ms_ = 0;  ///< Of the last sweep.
   bool stopped_ = false;
+  // Read by the event loop as a figure; a post for each would let strangers fill its queue.
+  std::atomic<std::uint64_t> failed_handshakes_ = 0;
 };
 
 }  // namespace quorate::server

@@ -428,6 +428,12 @@ void SocketClients::sweep(std::int64_t now_ms) {
 // ---- TLS
 // -----------------------------------------------------------------------------------------
 
+std::uint64_t SocketClients::failed_handshakes() const {
+  std::uint64_t sum = home_.failed_handshakes();
+  for (const auto& thread : threads_) sum += thread->failed_handshakes();
+  return sum;
+}
+
 bool SocketClients::load_tls(std::string& fault) {
   if (port_.secure_port == 0 && !port_.port_unification) return true;
   tls_seen_ = files_fingerprint(tls_config_);

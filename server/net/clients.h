@@ -47,6 +47,7 @@ class SocketClients : public Clients, private ClientEvents {
   std::uint16_t secure_port() const { return secure_.port; }
   std::size_t count() const { return places_.count(); }
   std::uint64_t rejected() const { return rejected_; }  ///< Connections, for a limit, ever.
+  std::uint64_t failed_handshakes() const;              ///< Of TLS, ever.
   /// At least once a second: time limits, changed certificates.
   void sweep(std::int64_t now_ms);
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "server/net/election_links.h"
@@ -14,7 +15,8 @@ namespace quorate::server {
 class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_from_this<Link> {
  public:
   Link(ElectionLinks& owner, PeerSocket socket)
-      : owner_(owner),
+      : from(socket.address()),
+        owner_(owner),
         stream_(std::make_shared<ByteStream>(std::move(socket.socket), *this, owner.read_buffer_,
                                              kOutBytesMax, std::move(socket.tls))),
         frames_(consensus::kMaxNotificationFrame) {}
@@ -22,6 +24,7 @@ class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_
 
   ByteStream& stream() { return *stream_; }
 
+  const std::string from;        ///< Address of the other side.
   std::optional<ServerId> peer;  ///< Set once it is known: by the initial message, or we opened it.
   bool spoke_tls = false;        ///< Instead of an initial message came what begins a TLS stream.
   const std::chrono::steady_clock::time_point opened_at = std::chrono::steady_clock::now();
@@ -54,7 +57,7 @@ class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_
     // Lengths are 1..524288 (zab-protocol section 2.3); the stream is lost otherwise.
     if (!fault && !empty) return;
     stream_->abort();
-    owner_.on_link_end(shared_from_this());
+    owner_.on_lost_stream(shared_from_this());
   }
 
   void on_end(const std::string&) override { owner_.on_link_end(shared_from_this()); }

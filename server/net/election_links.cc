@@ -191,6 +191,7 @@ void ElectionLinks::on_socket(PeerSocket socket) {
 void ElectionLinks::refuse(const LinkPtr& link) {
   const LinkPtr keep = link;
   ++refused_;
+  last_refused_ = keep->from;
   if (keep->spoke_tls) ++refused_tls_;
   keep->stream().abort();
   half_open_.erase(keep);
@@ -263,6 +264,12 @@ void ElectionLinks::on_link_end(const LinkPtr& link) {
   push(*peer);
 }
 
+void ElectionLinks::on_lost_stream(const LinkPtr& link) {
+  ++lost_streams_;
+  last_lost_ = link->from + (link->peer ? " server=" + to_string(*link->peer) : "");
+  on_link_end(link);
+}
+
 void ElectionLinks::on_link_drained(const LinkPtr& link) {
   Peer* peer = link->peer ? find(*link->peer) : nullptr;
   if (peer != nullptr && peer->link == link) push(*peer);
@@ -277,6 +284,7 @@ void ElectionLinks::sweep(std::int64_t) {
   for (const LinkPtr& link : late) refuse(link);
   if (refused_ > 0) {
     inbox_.note('W', "election-refused connections=" + std::to_string(refused_) +
+                         " last-address=" + last_refused_ +
                          " reason=\"no valid initial message of a server of the config\"");
   }
   if (refused_tls_ > 0) {
@@ -287,7 +295,11 @@ void ElectionLinks::sweep(std::int64_t) {
   if (malformed_ > 0) {
     inbox_.note('W', "election-malformed notifications=" + std::to_string(malformed_));
   }
-  refused_ = refused_tls_ = malformed_ = 0;
+  if (lost_streams_ > 0) {
+    inbox_.note('W', "election-malformed closed=" + std::to_string(lost_streams_) +
+                         " last=" + last_lost_ + " reason=\"a frame of an impossible length\"");
+  }
+  refused_ = refused_tls_ = malformed_ = lost_streams_ = 0;
 }
 
 }  // namespace quorate::server

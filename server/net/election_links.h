@@ -65,6 +65,7 @@ class ElectionLinks {
   void retry_later(Peer& peer, std::int64_t base_ms);
   void on_frame(ServerId from, ByteView body);
   void on_link_end(const LinkPtr& link);
+  void on_lost_stream(const LinkPtr& link);
   void on_link_drained(const LinkPtr& link);
   void refuse(const LinkPtr& link);
   Peer* find(ServerId id);
@@ -82,6 +83,8 @@ class ElectionLinks {
   std::uint64_t refused_ = 0;      ///< Since the last sweep: one log line for many.
   std::uint64_t refused_tls_ = 0;  ///< Of them, those that spoke TLS to a plain port.
   std::uint64_t malformed_ = 0;
+  std::uint64_t lost_streams_ = 0;  ///< Frames of impossible lengths.
+  std::string last_refused_, last_lost_;
   bool stopped_ = false;
 };
 

@@ -63,6 +63,7 @@ class IoThread : private ClientEvents {
   /// Queues; they leave at flush().
   ClientCommands& commands() { return commands_; }
   void flush();
+  std::uint64_t failed_handshakes() const { return loop_.failed_handshakes(); }
   /// Ends the thread; its connections end with it.
   void stop();
 

@@ -25,6 +25,7 @@ class PeerLinks::Link : public ByteStream::Owner {
  public:
   Link(PeerLinks& owner, LinkId id, bool accepted, PeerSocket socket)
       : accepted_(accepted),
+        from_(socket.address()),
         opened_ms_(owner.now_ms_),
         owner_(owner),
         id_(id),
@@ -36,6 +37,8 @@ class PeerLinks::Link : public ByteStream::Owner {
   ByteStream& stream() { return *stream_; }
   bool silent_since(std::int64_t ms) const { return accepted_ && !heard_ && opened_ms_ < ms; }
   bool accepted() const { return accepted_; }
+  /// Which link, and whose: for a log line.
+  std::string described() const { return "link=" + to_string(id_) + " address=" + from_; }
   bool unflushed = false;
 
  private:
@@ -46,11 +49,12 @@ class PeerLinks::Link : public ByteStream::Owner {
     inbox.pump();
   }
   void on_end(const std::string& why) override {
-    owner_.inbox_.note('I', "link-ended link=" + to_string(id_) + " reason=\"" + why + '"');
+    owner_.inbox_.note('I', "link-ended " + described() + " reason=\"" + why + '"');
     owner_.end(id_);
   }
 
   const bool accepted_;
+  const std::string from_;
   bool heard_ = false;
   const std::int64_t opened_ms_;
   PeerLinks& owner_;
@@ -172,6 +176,8 @@ PeerLinks::Link* PeerLinks::find(LinkId link) const {
 void PeerLinks::close(LinkId link) {
   Link* found = find(link);
   if (found == nullptr) return;
+  // Why was said by who closes it; here is from where the other side came.
+  if (found->accepted()) inbox_.note('I', "link-closed " + found->described());
   found->stream().finish();
   end(link);
 }

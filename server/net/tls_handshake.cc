@@ -25,6 +25,12 @@ bool would_block(const ErrorCode& error) {
 
 }  // namespace
 
+std::string PeerSocket::address() const {
+  boost::system::error_code gone;
+  const auto end = socket.remote_endpoint(gone);
+  return gone ? "?" : end.address().to_string() + ':' + std::to_string(end.port());
+}
+
 TlsHandshake::TlsHandshake(PeerSocket::Socket socket, Options options)
     : socket_(std::move(socket)), options_(std::move(options)), timer_(socket_.get_executor()) {
   prepare_socket(socket_);

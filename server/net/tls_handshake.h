@@ -21,6 +21,8 @@ struct PeerSocket {
   explicit PeerSocket(boost::asio::io_context& io) : socket(io) {}
   explicit PeerSocket(Socket open, std::unique_ptr<TlsSession> session = nullptr)
       : socket(std::move(open)), tls(std::move(session)) {}
+  /// Of the other side, for log lines; "?" when it has gone already.
+  std::string address() const;
   Socket socket;
   std::unique_ptr<TlsSession> tls;
 };

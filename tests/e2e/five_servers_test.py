@@ -55,8 +55,8 @@ class Writer(threading.Thread):
                 self.zk.create(path, b"x")
                 self.acknowledged.append(path)
             except UNKNOWN:
-                time.sleep(0.01)
-            time.sleep(0.002)
+                self.ending.wait(0.01)
+            self.ending.wait(0.002)
 
     def stop(self):
         self.ending.set()
@@ -83,9 +83,9 @@ def session_is_granted(port):
 
 def someone_who_dies(ensemble):
     """A process with a session of 2 s and an ephemeral."""
-    script = ("import sys, time; from kazoo.client import KazooClient\n"
+    script = ("import signal; from kazoo.client import KazooClient\n"
               f"zk = KazooClient(hosts={ensemble.connect!r}, timeout=2.0); zk.start(timeout=60)\n"
-              "zk.create('/here/mortal', ephemeral=True); print('made', flush=True); time.sleep(1000)\n")
+              "zk.create('/here/mortal', ephemeral=True); print('made', flush=True); signal.pause()\n")
     process = subprocess.Popen(["/usr/bin/python3", "-c", script], stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True)
     assert process.stdout.readline() == "made\n"
@@ -126,7 +126,7 @@ def two_and_three_of_five():
                 assert not session_is_granted(server.client_port), f"server {server.sid} lets clients in"
                 answer = four_letter(server.client_port, "srvr")
                 assert "not currently serving requests" in answer, answer
-            time.sleep(0.1)
+            time.sleep(0.1)  # The interval of looking.
         assert [len(w.acknowledged) for w in writers] == acknowledged, "a write without a quorum"
         assert four_letter(left[0].client_port, "ruok") == "imok"
 

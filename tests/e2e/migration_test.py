@@ -147,9 +147,9 @@ class Worker(threading.Thread):
         assert self.is_alive(), f"{self.name} has ended"
 
 
-def wait_until(condition):
+def wait_until(condition, interval=0.002):
     while not condition():
-        time.sleep(0.002)
+        time.sleep(interval)
 
 
 class Writer(Worker):
@@ -169,7 +169,7 @@ class Writer(Worker):
         self.acknowledged[path] = str(number).encode()
         if number % 4 == 0:
             self.count(number)
-        time.sleep(0.002)
+        self.ending.wait(0.002)
 
     def count(self, number):
         path = f"/counter-{self.name}"
@@ -225,7 +225,7 @@ class Locker(Worker):
                 self.zk.create(made, ephemeral=ephemeral)
             except NodeExistsError:
                 pass
-        time.sleep(0.003)
+        self.ending.wait(0.003)
         try:
             self.zk.delete(inside)
         except NoNodeError:

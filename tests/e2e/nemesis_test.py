@@ -269,7 +269,7 @@ class Nemesis:
         return [s for s in self.ensemble.servers if s is not server]
 
     def hold(self, least, most):
-        time.sleep(self.chance.uniform(least, most))
+        time.sleep(self.chance.uniform(least, most))  # As long as the seed says: random.
 
     def heal(self):
         self.network.heal()
@@ -344,7 +344,7 @@ class Nemesis:
         self.ballast(self.chance.choice(self.others(server)))
         end = time.monotonic() + 5
         while server.alive and time.monotonic() < end:
-            time.sleep(0.05)
+            time.sleep(0.05)  # The interval of looking.
         if not server.alive:
             assert server.process.returncode == 10, f"exit code {server.process.returncode}"
             self.counts["stopped by a full disk"] += 1

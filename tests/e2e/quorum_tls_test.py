@@ -226,6 +226,13 @@ def with_zookeeper_in_either_role():
         writes_reach_all(ensemble, "quorate-leads")
 
 
+def with_zookeeper_of_the_smallest_id():
+    """It knocks at the election ports of ours and is called back."""
+    with secured(["zookeeper", "quorate", "quorate"]) as ensemble:
+        assert ensemble.start().leader().kind == "quorate"
+        writes_reach_all(ensemble, "smallest")
+
+
 def strangers_are_refused():
     """Each of them knocks at two servers that serve on."""
     with secured(["quorate"] * 3) as ensemble:
@@ -269,14 +276,14 @@ class Writer(threading.Thread):
 
     def __init__(self, hosts):
         super().__init__(daemon=True)
-        self.client, self.made, self.ended = client(hosts), [], False
+        self.client, self.made, self.ended = client(hosts), [], threading.Event()
         self.longest_gap = 0.0
         self.start()
 
     def run(self):
         last = time.monotonic()
         for number in range(1 << 30):
-            if self.ended:
+            if self.ended.is_set():
                 return
             try:
                 self.client.create(f"/move-{number}", b"")
@@ -284,7 +291,7 @@ class Writer(threading.Thread):
                 self.longest_gap = max(self.longest_gap, time.monotonic() - last)
                 last = time.monotonic()
             except KazooException:
-                time.sleep(0.02)
+                self.ended.wait(0.02)  # No server to try for a moment.
 
 
 def moved_one_by_one():
@@ -304,7 +311,7 @@ def moved_one_by_one():
                 wait_for("writes beside the restart", lambda: len(writer.made) > before)
                 server.start()
                 ensemble.wait_serving()
-        writer.ended = True
+        writer.ended.set()
         writer.join(10)
         writer.client.sync("/")
         lost = set(writer.made) - set(writer.client.get_children("/"))
@@ -351,7 +358,8 @@ def renewed_certificates():
 if __name__ == "__main__":
     try:
         make_all()
-        run_tests([three_servers, further_keys, with_zookeeper_in_either_role, strangers_are_refused,
+        run_tests([three_servers, further_keys, with_zookeeper_in_either_role,
+                   with_zookeeper_of_the_smallest_id, strangers_are_refused,
                    moved_one_by_one, renewed_certificates])
     finally:
         shutil.rmtree(FOLDER, ignore_errors=True)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from ensemble import (BIN, ZOOKEEPER_CLASSPATH, Ensemble, Missed, free_ports,  # noqa: E402
+from ensemble import (BIN, ZOOKEEPER_CLASSPATH, Ensemble, Missed, four_letter, free_ports,  # noqa: E402
                       run_tests, wait_for)
 
 from kazoo.client import KazooClient  # noqa: E402
@@ -178,6 +178,8 @@ def certificate_needed():
                 except ConnectionError:
                     pass
         session(port, "client").close()
+        told = four_letter(ensemble[1].client_port, "mntr")
+        assert int(told.split("zk_unsuccessful_handshake\t")[1].split()[0]) >= 4, told
 
 
 def certificate_wanted_or_not():
@@ -280,6 +282,8 @@ def unusable_files():
         ({"ssl__ciphersuites": "TLS_NO_SUCH"}, ("ssl.ciphersuites", "TLS_NO_SUCH")),
         ({"ssl__clientAuth": "maybe"}, ("ssl.clientAuth", "none, want or need")),
         ({"ssl__crl": "true"}, ("ssl.crl", "only false")),
+        ({"ssl__ocsp": "true"}, ("ssl.ocsp", "only false")),
+        ({"ssl__clientHostnameVerification": "true"}, ("ssl.clientHostnameVerification", "only false")),
     ]
     for more, words in cases:
         lines, _ = settings(**more)

@@ -1,5 +1,6 @@
 #include "tests/sim/disk.h"
 
+#include <algorithm>
 #include <boost/system/errc.hpp>
 
 #include "base/ensure.h"
@@ -44,7 +45,8 @@ SimDisk::SimDisk(const Plan& plan, int id, DiskOwner& owner, Trace& trace, test:
 Micros SimDisk::latency() {
   Micros base = plan_.sync_min + random_.between(0, 2 * plan_.sync_mean);
   if (random_.percent(1)) base *= plan_.faults.any() ? 20 : 4;  // Fault-free: within syncLimit.
-  return base * slow_;
+  // However slow: what was begun before all is healed must be done well before the end.
+  return std::min<Micros>(base * slow_, 4 * kSecond);
 }
 
 void SimDisk::write(std::uint64_t first, std::vector<consensus::LogWrite> writes) {
@@ -62,9 +64,14 @@ void SimDisk::checkpoint(znode::CheckpointBatch portion) {
 }
 
 /// Portions are cheap, their sum is what is written: with slices of one node a whole tree would
-/// otherwise take longer than a learner may wait for it.
+/// otherwise take longer than a learner may wait for it. Now and then the writing takes so long
+/// that a received tree overtakes it.
 void SimDisk::next_checkpoint() {
-  Micros cost = checkpoints_.front().batch.ends ? latency() * 10 : latency();
+  Micros cost = latency();
+  if (checkpoints_.front().batch.ends) {
+    cost *= 10;
+    if (plan_.faults.any() && random_.percent(10)) cost += random_.between(0, 3000) * kMillisecond;
+  }
   owner_.post(cost, [this] { checkpoint_done(); });
 }
 

@@ -148,8 +148,12 @@ void Nemesis::freeze() {
   target().freeze(random_.between(5, std::max<Micros>(limit, 10)) * kMillisecond);
 }
 
+/// While it works, or while it is down: then the start meets it.
 void Nemesis::disk_error() {
-  target().fail_disk(random_.between(1, 40), down_time());
+  Server& server = target();
+  if (random_.percent(70)) return server.fail_disk(random_.between(1, 40), down_time());
+  server.crash(random_.percent(50), test::Loss::Seeded, down_time());
+  server.fail_disk_at_start(random_.between(1, 4));
 }
 
 void Nemesis::disk_full() {

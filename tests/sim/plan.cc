@@ -27,7 +27,8 @@ void choose_faults(Plan& plan, Random random) {
   plan.fault_interval = one_of(random, {300, 700, 1500, 3000}) * kMillisecond;
   faults.disk_error = random.percent(35);
   faults.disk_full = random.percent(25);
-  faults.bit_flip = random.percent(30);
+  // Few plans have a server alone, which must refuse what an ensemble mends.
+  faults.bit_flip = random.percent(plan.servers == 1 ? 90 : 30);
   // Each planted bug needs its fault.
   faults.crash_all = faults.crash_all || plan.mutant == Mutant::NoDirSync;
   faults.disk_error = faults.disk_error || plan.mutant == Mutant::IgnoreSyncError;

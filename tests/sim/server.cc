@@ -197,6 +197,11 @@ void Server::fail_disk(std::int64_t n, Micros down) {
   files_.fail_at(static_cast<std::uint64_t>(n), {EIO, boost::system::system_category()});
 }
 
+void Server::fail_disk_at_start(std::int64_t n) {
+  if (alive()) return;
+  files_.fail_at(static_cast<std::uint64_t>(n), {EIO, boost::system::system_category()});
+}
+
 void Server::fill_disk(std::uint64_t left, Micros down) {
   if (!alive()) return;
   down_ = down;

@@ -37,6 +37,8 @@ class Server final : public Host, public DiskOwner {
   void set_disk_slow(int factor);
   /// The n-th change of its files from now on fails; the process ends by that.
   void fail_disk(std::int64_t n, Micros down);
+  /// While the server is down: the n-th change at its next start.
+  void fail_disk_at_start(std::int64_t n);
   /// No more than `left` bytes fit on its disk, until free_disk().
   void fill_disk(std::uint64_t left, Micros down);
   void free_disk();

@@ -1,0 +1,61 @@
+#include "server/app/part_options.h"
+
+#include <doctest/doctest.h>
+
+#include "server/config/config_table.h"
+
+using namespace quorate;
+using namespace quorate::server;
+using std::chrono::hours;
+
+namespace {
+
+/// The default configuration with one key set, as if it stood in the file.
+Config with(std::string_view key, const std::string& value) {
+  Config config;
+  const ConfigRow* row = find_config_row(key);
+  REQUIRE(row != nullptr);
+  REQUIRE(set_config_field(config, *row, value).empty());
+  return config;
+}
+
+CheckpointOptions checkpoint_options(const Config& config) {
+  return disk_thread_options(config).checkpoint;
+}
+
+}  // namespace
+
+TEST_CASE("options: checkpoint.scrubInterval is in hours, and 0 is never") {
+  CHECK(checkpoint_options(Config()).scrub_interval == hours(24));
+  CHECK(checkpoint_options(with("checkpoint.scrubInterval", "3")).scrub_interval == hours(3));
+  CHECK(checkpoint_options(with("checkpoint.scrubInterval", "0")).scrub_interval == hours(0));
+}
+
+TEST_CASE("options: autopurge.snapRetainCount above 1 keeps a second generation") {
+  CHECK(checkpoint_options(with("autopurge.snapRetainCount", "1")).archive_interval == hours(0));
+  CHECK(checkpoint_options(with("autopurge.snapRetainCount", "2")).archive_interval == hours(24));
+  CHECK(checkpoint_options(Config()).archive_interval == hours(24));
+}
+
+TEST_CASE("options: autopurge.purgeInterval says how often that is renewed, 0 is every day") {
+  CHECK(checkpoint_options(with("autopurge.purgeInterval", "6")).archive_interval == hours(6));
+  CHECK(checkpoint_options(with("autopurge.purgeInterval", "0")).archive_interval == hours(24));
+  Config none = with("autopurge.purgeInterval", "6");
+  none.storage.snap_retain_count = 1;
+  CHECK(checkpoint_options(none).archive_interval == hours(0));
+}
+
+TEST_CASE("options: commitLogCount is what the log keeps, in memory and on disk") {
+  const Config config = with("commitLogCount", "77");
+  CHECK(replica_options(config).peer.window_records == 77);
+  CHECK(storage_options(config).window_records == 77);
+}
+
+TEST_CASE("options: globalOutstandingLimit is divided among the followers") {
+  Config config = with("globalOutstandingLimit", "100");
+  CHECK(replica_options(config).outstanding_max == 100);
+  for (int id = 1; id <= 5; ++id) {
+    config.ensemble.members.push_back({ServerId{id}, "h", 1, 2, false, ""});
+  }
+  CHECK(replica_options(config).outstanding_max == 25);
+}
