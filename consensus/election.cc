@@ -85,11 +85,15 @@ void Election::handle(ServerId from, const Notification& n) {
       at = core_->now;
       core_->send_vote(from, PeerState::Looking, vote_, core_->round);
     }
+    const bool settled = n.state == PeerState::Following || n.state == PeerState::Leading;
+    if (core_->options.reconfig_enabled && settled && !decision_) on_established(from, n);
     return;
   }
   adopt_newer_config(n);
   note_fresh(from, n);
-  if (decision_ || !core_->membership.is_voter(n.leader)) return;
+  // Who asks may know a config that has not come here, and prefer somebody who votes in that.
+  if (decision_ || !(core_->options.reconfig_enabled || core_->membership.is_voter(n.leader)))
+    return;
   switch (n.state) {
     case PeerState::Looking:
       return on_looking(from, vote_of(n));
@@ -151,7 +155,12 @@ bool Election::may_join(const Votes& votes, const Vote& theirs) const {
     same.push_back(core_->options.self);
     return core_->membership.is_quorum(same);
   }
-  if (!core_->membership.is_quorum(same)) return false;
+  // One of the two configs will do: whom to follow is no decision yet, and a reconfig that only
+  // this server knows is to be cut by the leader that the others have.
+  const Membership& membership = core_->membership;
+  if (!membership.current().is_quorum(same) && !membership.last_seen().is_quorum(same)) {
+    return false;
+  }
   const auto leader = votes.find(theirs.leader);
   return leader != votes.end() && leader->second.state == PeerState::Leading;
 }

@@ -45,7 +45,21 @@ void Leader::on_tick() {
   }
   if (core_->now >= next_check_) {
     next_check_ = core_->now + core_->options.tick_time_ms;
-    if (established()) check_quorum();
+    if (established()) {
+      check_quorum();
+    } else if (core_->membership.changing()) {
+      call_absent();
+    }
+  }
+}
+
+/// Who does not know yet that it votes asks nobody for this leader, but its vote is needed.
+void Leader::call_absent() {
+  for (const ServerId voter : core_->membership.voters()) {
+    const bool here = std::any_of(learners_.begin(), learners_.end(),
+                                  [voter](const auto& item) { return item.second.sid == voter; });
+    if (here || voter == core_->options.self) continue;
+    core_->send_vote(voter, PeerState::Leading, core_->vote, core_->vote.round);
   }
 }
 
@@ -233,7 +247,7 @@ void Leader::commit_reconfig(const LogRecord& record) {
                  std::nullopt});
   }
   core_->activate_config(record.zxid);
-  tracker_.membership_changed(membership);
+  tracker_.membership_activated(membership);
   for (auto& [link, entry] : learners_) {
     const Member* member = membership.current().find(entry.sid);
     if (member != nullptr && member->observer != entry.observer) REACHED("reconfig changes a role");

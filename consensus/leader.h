@@ -94,6 +94,7 @@ class Leader {
   std::vector<ServerId> synced_servers() const;
   void end_of_counter();
   void check_quorum();
+  void call_absent();
   bool counter_left(std::size_t wanted) const;
 
   // leader_learners.cc: one learner.

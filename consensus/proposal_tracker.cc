@@ -67,6 +67,12 @@ void ProposalTracker::membership_changed(const Membership& membership) {
   rules_.push_back(std::move(rule));
 }
 
+void ProposalTracker::membership_activated(const Membership& membership) {
+  membership_changed(membership);
+  const auto newest = first_rule_ + static_cast<std::uint32_t>(rules_.size()) - 1;
+  for (Open& open : open_) open.rule = newest;
+}
+
 std::optional<std::size_t> ProposalTracker::bit(ServerId id) const {
   const auto found = std::find(servers_.begin(), servers_.end(), id);
   if (found == servers_.end()) return std::nullopt;

@@ -40,9 +40,13 @@ class ProposalTracker {
   /// predecessors are committed by then.
   std::optional<Zxid> take_committed();
 
-  /// A reconfig has been proposed, or activated: what is added from here on needs a quorum of each
-  /// config of `membership`, and acknowledgements of its voters count.
+  /// A reconfig has been proposed: what is added from here on needs a quorum of each config of
+  /// `membership`, and acknowledgements of its voters count.
   void membership_changed(const Membership& membership);
+  /// A reconfig is committed: what is open needs the new config only, too. Whoever leads next has
+  /// that reconfig, since a quorum of both has logged it, and so needs a quorum of the new config.
+  /// The old one may not be there any more: its servers have left, or become observers.
+  void membership_activated(const Membership& membership);
   /// Who has acknowledged the most of what is open, among `candidates`; the first of them if none.
   ServerId most_advanced(const std::vector<ServerId>& candidates) const;
 

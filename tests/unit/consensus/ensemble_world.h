@@ -421,6 +421,7 @@ class World {
               std::to_string(server.disk.current) + " last " + to_string(server.disk.last());
       if (server.peer) text += std::string(" ") + name_of(server.peer->role());
       if (server.peer && server.peer->serving()) text += " serving";
+      if (server.peer) text += " committed " + to_string(server.peer->committed());
       if (server.peer && reconfig_enabled) {
         const Membership& membership = server.peer->membership();
         text += " config " + brief(membership.current());

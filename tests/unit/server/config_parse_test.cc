@@ -159,7 +159,6 @@ TEST_CASE("config: a fault names file, line, key and what would be right") {
                "extendedTypesEnabled: TTL nodes need a server id of at most 254"},
            Row{three + "forceSync=no\n", "1",
                "zoo.cfg:9: forceSync: no is possible on a standalone"},
-           Row{three + "server.4=d:2888:3888:observer\n", "4", "would be an observer"},
            Row{three + "server.1=a:2888:3888;2222\n", "1", "server.1 line says 0.0.0.0:2222"},
            Row{"dataDir=/d\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2\nsyncLimit=5\n", "1",
                "initLimit: is missing"},
