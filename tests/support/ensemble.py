@@ -70,7 +70,7 @@ def four_letter(port, word, timeout=2.0, host="127.0.0.1"):
 class Server:
     """One process of kind "quorate" or "zookeeper" with its folder, config and log."""
 
-    def __init__(self, folder, kind, sid, client_port, members=None, settings=None):
+    def __init__(self, folder, kind, sid, client_port, members=None, settings=None, observers=()):
         self.folder = pathlib.Path(folder)
         self.kind, self.sid, self.client_port = kind, sid, client_port
         self.process = None
@@ -92,7 +92,10 @@ class Server:
         lines.update(settings or {})
         text = "".join(f"{key}={value}\n" for key, value in lines.items())
         for other, (quorum, election) in sorted((members or {}).items()):
-            text += f"server.{other}=127.0.0.1:{quorum}:{election}\n"
+            role = ":observer" if other in observers else ""
+            text += f"server.{other}=127.0.0.1:{quorum}:{election}{role}\n"
+        if kind == "zookeeper" and sid in observers:
+            text += "peerType=observer\n"
         self.config.write_text(text)
         if members:
             (self.data / "myid").write_text(f"{sid}\n")
@@ -141,7 +144,7 @@ class Server:
         return self.process.returncode
 
     def mode(self):
-        """"leader", "follower", "standalone", or "" while not serving."""
+        """"leader", "follower", "observer", "standalone", or "" while not serving."""
         if not self.alive:
             return ""
         for line in four_letter(self.client_port, "srvr").splitlines():
@@ -167,7 +170,7 @@ class Server:
 class Ensemble:
     """Servers in one temporary folder; all of them end with the test."""
 
-    def __init__(self, kinds, settings=None, keep=False):
+    def __init__(self, kinds, settings=None, keep=False, observers=()):
         # QUORATE_ORACLE=1 runs a test against ZooKeeper alone: what it asks must hold there too.
         if os.environ.get("QUORATE_ORACLE"):
             kinds = ["zookeeper"] * len(kinds)
@@ -178,7 +181,7 @@ class Ensemble:
         if count > 1:
             members = {i + 1: (ports[count + 2 * i], ports[count + 2 * i + 1]) for i in range(count)}
         self.servers = [
-            Server(self.folder / str(i + 1), kind, i + 1, ports[i], members, settings)
+            Server(self.folder / str(i + 1), kind, i + 1, ports[i], members, settings, observers)
             for i, kind in enumerate(kinds)
         ]
         self.keep = keep
