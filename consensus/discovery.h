@@ -29,6 +29,8 @@ class Discovery {
 
   /// FOLLOWERINFO. A server without data raises no quorum (`counts` false).
   void report(ServerId from, std::uint32_t accepted, bool counts);
+  /// No reports are needed: this leader's epoch ends, and the next one follows it.
+  void fix(std::uint32_t epoch) { epoch_ = epoch; }
   /// The new epoch, once a quorum has reported; fixed from then on.
   std::optional<std::uint32_t> epoch() const { return epoch_; }
 

@@ -14,6 +14,8 @@ const char* name_of(EventKind kind) {
       return "serving";
     case EventKind::ServiceLost:
       return "service-lost";
+    case EventKind::EpochEnds:
+      return "epoch-ends";
     case EventKind::LearnerSyncing:
       return "learner-syncing";
     case EventKind::LearnerSynced:

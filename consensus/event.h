@@ -14,6 +14,7 @@ enum class EventKind {
   EpochAccepted,  ///< epoch is durable as acceptedEpoch.
   Serving,      ///< Leader: established. Learner: UPTODATE. zxid = last committed. The gate opens.
   ServiceLost,  ///< No longer serving: close client connections, drop what is in flight.
+  EpochEnds,    ///< Leader: the counter has run out; the next epoch begins on the open links.
   LearnerSyncing,    ///< Leader: plan chosen for `peer`; detail "DIFF", "TRUNC", "SNAP".
   LearnerSynced,     ///< Leader: `peer` acknowledged NEWLEADER.
   LearnerLost,       ///< Leader: link of `peer` ended or was dropped; detail says why.

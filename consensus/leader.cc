@@ -9,7 +9,6 @@
 namespace quorate::consensus {
 namespace {
 
-constexpr std::uint32_t kCounterEnd = 0xffffffff;  // R50: never used.
 constexpr std::int64_t kRetireMs = 100;
 
 }  // namespace
@@ -162,7 +161,9 @@ void Leader::establish() {
   core_->serving = true;
   core_->snapshot_needed = false;
   core_->vote.epoch = epoch_;
-  core_->tell(EventKind::Serving, core_->options.self, core_->log.committed());
+  if (!std::exchange(handing_over_, false)) {
+    core_->tell(EventKind::Serving, core_->options.self, core_->log.committed());
+  }
   for (auto& [link, entry] : learners_) {
     if (entry.stage != Stage::Synced) continue;
     entry.heard = core_->now;  // It answers no PING before UPTODATE.
@@ -175,7 +176,8 @@ void Leader::establish() {
 }
 
 bool Leader::counter_left(std::size_t wanted) const {
-  return kCounterEnd - 1 - std::min(counter_, kCounterEnd - 1) >= wanted;
+  const std::uint32_t last = core_->options.counter_end - 1;
+  return last - std::min(counter_, last) >= wanted;
 }
 
 bool Leader::may_propose() const {
@@ -359,10 +361,49 @@ void Leader::end_of_counter() {
   }
   if (counter_left(1) || !tracker_.empty()) return;
   REACHED("counter ends");
-  if (!core_->options.standalone) return core_->leave_role("zxid counter ends");
-  if (epoch_ + 1 >= kEpochEnd) return;
+  if (epoch_ + 1 >= kEpochEnd) return core_->leave_role("epochs have run out", /*penalty=*/true);
+  if (!core_->options.standalone) {
+    return may_hand_over() ? hand_over() : core_->leave_role("zxid counter ends");
+  }
   core_->write(StoreAcceptedEpoch{std::max(core_->accepted, epoch_ + 1)});
   next_epoch_barrier_ = core_->write(StoreCurrentEpoch{std::max(core_->current, epoch_ + 1)});
+}
+
+/// ZooKeeper's learners do not know LEADERINFO in the middle of an epoch: with one of them there is
+/// an election, as between ZooKeeper servers.
+bool Leader::may_hand_over() const {
+  return std::all_of(learners_.begin(), learners_.end(), [](const auto& item) {
+    return item.second.stage != Stage::Synced || item.second.quorate;
+  });
+}
+
+/// All that was proposed is committed. Discovery and synchronisation of the next epoch, in their
+/// usual packets, on the links that are there: promises and NEWLEADER's ACKs of a quorum first,
+/// every epoch durable before it is spoken of. Who is not in sync comes again.
+void Leader::hand_over() {
+  REACHED("epoch handed over");
+  std::vector<LinkId> others;
+  for (auto& [link, entry] : learners_) {
+    if (entry.stage != Stage::Synced) {
+      others.push_back(link);
+      continue;
+    }
+    entry.stage = Stage::Reported;
+    entry.heard = core_->now;
+    entry.unacked.clear();
+    entry.pings = entry.pings_answered = entry.confirms_at = 0;
+  }
+  for (const LinkId link : others) drop(link, "the epoch ends");
+  handing_over_ = true;
+  ++epoch_;
+  counter_ = 0;
+  discovery_ = Discovery(core_->membership,
+                         {core_->options.self, core_->accepted, core_->current, core_->log.last()});
+  discovery_.fix(epoch_);
+  phase_ = Phase::StoreAccepted;
+  deadline_ = core_->now + core_->ticks(core_->options.init_limit);
+  barrier_ = core_->write(StoreAcceptedEpoch{epoch_});
+  core_->tell(EventKind::EpochEnds, core_->options.self, core_->log.last());
 }
 
 /// Epochs come before the tree: alone, no start would see that they are behind it.
@@ -414,7 +455,7 @@ Peer::LearnerCounts Leader::learner_counts() const {
 }
 
 void Leader::check() const {
-  ENSURE(core_->serving == established());
+  ENSURE(core_->serving == (established() || handing_over_));
   ENSURE(phase_ < Phase::Promises || core_->options.standalone || core_->accepted == epoch_);
   ENSURE(phase_ < Phase::Synchronising || core_->options.standalone || core_->current == epoch_);
   ENSURE(!established() || tracker_.empty() == (core_->log.committed() == core_->log.last()));

@@ -60,6 +60,7 @@ class Leader {
   struct Entry {
     Stage stage = Stage::Connected;
     ServerId sid{-1};
+    bool quorate = false;   ///< By the mark in its LearnerInfo.
     bool observer = false;  ///< Gets INFORM, and proposals only as part of its plan.
     Zxid last;
     Zxid applied_at_transfer;
@@ -93,6 +94,8 @@ class Leader {
   void commit_reconfig(const LogRecord& record);
   std::vector<ServerId> synced_servers() const;
   void end_of_counter();
+  bool may_hand_over() const;
+  void hand_over();
   void check_quorum();
   void call_absent();
   bool counter_left(std::size_t wanted) const;
@@ -127,6 +130,8 @@ class Leader {
   std::uint32_t epoch_ = 0;
   std::uint32_t counter_ = 0;
   std::uint64_t barrier_ = 0;
+  /// From one epoch to the next inside the open links: clients are served on, writes wait.
+  bool handing_over_ = false;
   std::optional<std::uint64_t> next_epoch_barrier_;  ///< Standalone: the counter has run out.
   std::int64_t deadline_ = 0;
   std::int64_t next_ping_ = 0;

@@ -61,11 +61,14 @@ void Leader::on_packet(LinkId link, const QuorumPacket& packet) {
       break;
     case PacketType::Ack:
       if (entry.stage >= Stage::Syncing) return on_ack(link, entry, packet.zxid);
+      if (handing_over_) return;  // Of what is committed.
       break;
     case PacketType::Ping:
     case PacketType::Request:
     case PacketType::Revalidate:
-      if (entry.stage >= Stage::Syncing) return on_learner_traffic(link, entry, packet);
+      if (entry.stage >= Stage::Syncing || handing_over_) {
+        return on_learner_traffic(link, entry, packet);
+      }
       break;
     default:
       if (name_of(packet.type) == name_of(static_cast<PacketType>(0))) return;
@@ -100,6 +103,7 @@ void Leader::on_info(LinkId link, Entry& entry, const QuorumPacket& packet) {
   }
   entry.sid = info->sid;
   entry.observer = observer;
+  entry.quorate = info->quorate;
   if (info->config_version > membership.last_seen().version()) {
     return drop(link, "has a newer config");
   }

@@ -102,7 +102,14 @@ void Learner::handle(QuorumPacket& packet) {
 }
 
 bool Learner::handle_handshake(const QuorumPacket& packet) {
-  if (stage_ == Stage::AwaitEpoch && packet.type == PacketType::LeaderInfo) {
+  const bool next_epoch = stage_ == Stage::UpToDate && core_->serving && leader_quorate_ &&
+                          packet.zxid == Zxid::make(epoch_ + 1, 0);
+  if (packet.type == PacketType::LeaderInfo && (stage_ == Stage::AwaitEpoch || next_epoch)) {
+    if (next_epoch) {
+      handing_over_ = true;
+      diff_to_.reset();
+      cut_ = plan_records_ = snapshot_taken_ = false;
+    }
     on_leader_info(packet);
     return true;
   }
@@ -292,6 +299,7 @@ void Learner::on_up_to_date() {
   if (stage_ != Stage::AwaitServing) return misbehaved("UPTODATE out of place");
   stage_ = Stage::UpToDate;
   up_to_date_ = true;
+  handing_over_ = false;
   core_->snapshot_needed = false;
   deadline_ = core_->now + core_->ticks(core_->options.sync_limit);
   core_->log.commit(std::max(marked_, core_->log.committed()));
@@ -385,7 +393,7 @@ void Learner::leave() {
 
 void Learner::check() const {
   ENSURE(stage_ == Stage::Connecting || link_.has_value() || core_->leave.has_value());
-  ENSURE(core_->serving == false || stage_ == Stage::UpToDate);
+  ENSURE(core_->serving == false || stage_ == Stage::UpToDate || handing_over_);
   ENSURE(stage_ < Stage::AwaitServing || core_->current == epoch_);
   ENSURE(stage_ < Stage::AwaitPlan || core_->blank || core_->accepted >= epoch_);
   ENSURE(stage_ < Stage::AwaitServing || acked_ <= core_->log.synced());

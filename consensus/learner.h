@@ -63,7 +63,9 @@ class Learner {
   void need_snapshot(const char* why);
   void misbehaved(std::string what);
   void send_acks();
-  bool plan_stage() const { return stage_ >= Stage::Plan && stage_ <= Stage::UpToDate; }
+  bool plan_stage() const {
+    return (stage_ >= Stage::Plan && stage_ <= Stage::UpToDate) || handing_over_;
+  }
 
   Core* core_;
   ServerId leader_;
@@ -87,6 +89,7 @@ class Learner {
   Zxid marked_;  ///< Committed as far as this stream says; effective at UPTODATE.
   Zxid acked_;   ///< Proposals up to here need no ACK of ours any more.
   bool up_to_date_ = false;
+  bool handing_over_ = false;  ///< The leader goes on in the next epoch, on this link.
   Zxid serve_from_;
   std::deque<QuorumPacket> held_;  ///< Packets that came while the stream is being installed.
   std::size_t syncs_asked_ = 0;

@@ -33,6 +33,8 @@ struct PeerOptions {
   /// The recent log kept in memory for DIFF (commitLogCount); never less than what is unapplied.
   std::size_t window_records = 500;
   std::size_t window_bytes = 16u << 20;
+  /// The last counter of an epoch is the one before this (R50). Smaller only in tests.
+  std::uint32_t counter_end = 0xffffffff;
   /// Outstanding proposals of the leader; at the limit no request leaves Ready.requests.
   std::size_t outstanding_max = 10000;
   std::size_t max_field =

@@ -94,11 +94,17 @@ struct Server {
 
 class World {
  public:
-  World(int servers, bool blank, std::uint64_t seed = 1)
-      : World(Ensemble(members_of(servers)), blank, false, seed) {}
+  static constexpr std::uint32_t kNoEnd = 0xffffffff;
 
-  World(Ensemble file, bool blank, bool reconfig, std::uint64_t seed)
-      : ensemble(std::move(file)), file_(ensemble), reconfig_enabled(reconfig), random_(seed) {
+  World(int servers, bool blank, std::uint64_t seed = 1, std::uint32_t end = kNoEnd)
+      : World(Ensemble(members_of(servers)), blank, false, seed, end) {}
+
+  World(Ensemble file, bool blank, bool reconfig, std::uint64_t seed, std::uint32_t end = kNoEnd)
+      : counter_end(end),
+        ensemble(std::move(file)),
+        file_(ensemble),
+        reconfig_enabled(reconfig),
+        random_(seed) {
     for (const Member& member : ensemble.members()) {
       servers_[member.id].disk.has_current = !blank;
       start(member.id);
@@ -132,6 +138,7 @@ class World {
     options.self = id;
     options.ensemble = server.file ? *server.file : file_;
     options.reconfig_enabled = reconfig_enabled;
+    options.counter_end = counter_end;
     options.tick_time_ms = 100;
     options.window_records = window_records;
     options.outstanding_max = 50;
@@ -231,6 +238,16 @@ class World {
       at(to).install = Server::Install{link, wire.packet.zxid, wire.tree};
     }
     return true;
+  }
+
+  /// The next packet for this server, on whichever link.
+  bool deliver_any(ServerId id) {
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
+      for (int side : {0, 1}) {
+        if (connections_[i].ends[side].server == id && deliver(connections_[i], side)) return true;
+      }
+    }
+    return false;
   }
 
   bool finish_install(ServerId id, bool ok) {
@@ -440,6 +457,7 @@ class World {
     return text;
   }
 
+  std::uint32_t counter_end = kNoEnd;
   Ensemble ensemble;  ///< In force, as far as anybody has applied.
   History chosen;     ///< What has been applied anywhere, in order.
   std::size_t window_records = 4;

@@ -235,7 +235,7 @@ TEST_CASE("random schedules with reconfigs: agreement and order hold, and it rec
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     CAPTURE(seed);
     World world(of({1, 2, 3}, seed % 2 == 0 ? std::vector<int>{4} : std::vector<int>{}), false,
-                true, seed);
+                true, seed, seed % 4 == 0 ? 10 : World::kNoEnd);
     if (seed % 2 != 0) world.add({4}, of({1, 2, 3, 4}));
     world.add({5}, of({1, 2, 3, 5}));
     for (int i = 0; i < 20000; ++i) world.random_step();

@@ -20,7 +20,9 @@ TEST_CASE("random schedules: agreement, order, nothing committed is lost, and it
     if (std::getenv("QUORATE_SEEDS"))
       std::fprintf(stderr, "seed %lu\n", static_cast<unsigned long>(seed));
     const int servers = 3 + static_cast<int>(seed % 3);
-    world::World world(servers, /*blank=*/seed % 2 == 0, seed);
+    // In some of them the counter of an epoch runs out again and again.
+    const std::uint32_t counter_end = seed % 5 == 0 ? 8 : world::World::kNoEnd;
+    world::World world(servers, /*blank=*/seed % 2 == 0, seed, counter_end);
     world.wipes_left = seed % 4 == 0 ? 1 : 0;
     for (int i = 0; i < 20000; ++i) world.random_step();
     // All faults end: a leader serves, everybody joins, and all trees are one.
