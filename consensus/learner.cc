@@ -186,6 +186,8 @@ void Learner::on_trunc(Zxid zxid) {
 }
 
 void Learner::on_snap() {
+  // It serves clients from the tree that would be replaced: it starts over instead.
+  if (handing_over_) return core_->leave_role("too far behind when the next epoch began");
   REACHED("snap");
   stage_ = Stage::Installing;
   core_->installing = link_;

@@ -29,7 +29,9 @@ TEST_CASE("random schedules: agreement, order, nothing committed is lost, and it
     world.faults = false;
     world.cuts.clear();
     for (auto& [id, server] : world.all()) world.start(id);
-    const bool serves = world.run_until([&] { return world.all_serving() && world.leader(); });
+    const bool serves = world.run_until([&] {
+      return world.all_serving() && world.leader() && world.peer(*world.leader()).may_propose();
+    });
     REQUIRE_MESSAGE(serves, world.states());
     REQUIRE(world.propose(*world.leader()));
     REQUIRE(world.run_until([&] {
