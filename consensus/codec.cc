@@ -21,6 +21,7 @@ constexpr std::size_t kMaxAddress = 2048;
 constexpr std::string_view kMark = "QUORATE";
 constexpr std::uint8_t kMarkVersion = 1;
 constexpr std::uint8_t kFlagBlank = 1;
+constexpr std::uint8_t kFlagWithoutVote = 2;
 
 template <class T>
 void put(Bytes& out, T value) {
@@ -288,7 +289,10 @@ SharedBytes encode_learner_info(const LearnerInfo& info) {
   put(out, info.sid.value);
   put(out, info.protocol_version);
   put(out, info.config_version);
-  if (info.quorate) put_mark(out, info.blank ? kFlagBlank : std::uint8_t{0});
+  if (info.quorate) {
+    put_mark(out, static_cast<std::uint8_t>((info.blank ? kFlagBlank : 0) |
+                                            (info.without_vote ? kFlagWithoutVote : 0)));
+  }
   return SharedBytes(std::move(out));
 }
 
@@ -303,6 +307,7 @@ Result<LearnerInfo> decode_learner_info(ByteView data) {
   if (const auto flags = find_mark(data, 20)) {
     info.quorate = true;
     info.blank = (*flags & kFlagBlank) != 0;
+    info.without_vote = (*flags & kFlagWithoutVote) != 0;
   }
   return info;
 }

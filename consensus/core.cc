@@ -43,6 +43,7 @@ Core::Core(PeerOptions given, DurableState state)
 }
 
 bool Core::is_observer() const {
+  if (!without_vote.empty()) return true;
   if (membership.is_voter(options.self)) return false;
   const Member* self = membership.last_seen().find(options.self);
   return self != nullptr ? self->observer : options.observer;
@@ -54,7 +55,7 @@ void Core::see_config(const LogRecord& record) {
   auto config = parse_config_text(*text);
   if (!config) {
     // Its quorums are unknown here: this server must not decide anything any more.
-    config_unreadable = true;
+    without_vote = "its config cannot be read";
     return tell(EventKind::ConfigUnreadable, options.self, record.zxid, config.error().what);
   }
   if (config->version() <= membership.current().version()) return;
@@ -65,6 +66,7 @@ void Core::see_config(const LogRecord& record) {
 
 void Core::tree_replaced(Zxid zxid, const std::string& config) {
   log.reset(zxid);
+  diverged = false;
   if (!options.reconfig_enabled) return;
   if (membership.changing()) {
     membership.forget();
@@ -74,9 +76,20 @@ void Core::tree_replaced(Zxid zxid, const std::string& config) {
   if (auto known = parse_config_text(config)) {
     adopt_config(*std::move(known), /*committed=*/true);
   } else {
-    config_unreadable = true;
+    without_vote = "its config cannot be read";
     tell(EventKind::ConfigUnreadable, options.self, zxid, known.error().what);
   }
+}
+
+/// Once a tree of the leader's mends it. When that differs again, the fault is not in what was
+/// received: this server serves on without a vote, and somebody has to look.
+void Core::tree_diverged(Zxid zxid) {
+  if (options.standalone || diverged) return;
+  diverged = snapshot_needed = true;
+  if (++divergences > 1) without_vote = "its tree differs from the leader's again";
+  tell(EventKind::Diverged, options.self, zxid,
+       without_vote.empty() ? "a whole tree is asked for" : without_vote);
+  leave_role("tree differs from its digest");
 }
 
 void Core::activate_config(Zxid zxid) {

@@ -40,7 +40,9 @@ class Core {
 
   // Membership.
   /// Whether this server votes: by the configs it knows, and only when it could read them.
-  bool votes() const { return membership.is_voter(options.self) && !config_unreadable; }
+  bool votes() const { return membership.is_voter(options.self) && without_vote.empty(); }
+  /// May be elected: its tree is right, as far as anybody knows.
+  bool may_lead() const { return votes() && !diverged; }
   bool is_observer() const;
   /// The reconfig that stands last in `record` is proposed: both configs count from here on.
   void see_config(const LogRecord& record);
@@ -49,6 +51,7 @@ class Core {
   bool adopt_config(Ensemble config, bool committed);
   /// A whole tree has taken the place of the log, and of the reconfigs in it.
   void tree_replaced(Zxid zxid, const std::string& config);
+  void tree_diverged(Zxid zxid);
   /// The reconfig `zxid` is committed.
   void activate_config(Zxid zxid);
 
@@ -78,7 +81,11 @@ class Core {
   std::int64_t round = 0;  ///< Logical clock of the election; in memory only.
   Vote vote;               ///< Final vote while following or leading.
   bool serving = false;
-  bool config_unreadable = false;  ///< A committed config has a form this version does not know.
+  /// Why this server must not decide anything any more, until it is started again: a committed
+  /// config has a form this version does not know, or its tree has diverged twice.
+  std::string without_vote;
+  bool diverged = false;  ///< The tree is wrong until a whole one has been received.
+  int divergences = 0;
   Zxid fuzzy_until;
   std::optional<LinkId> installing;  ///< A SNAP has begun; SnapshotInstalled has not come yet.
   std::optional<Leave> leave;

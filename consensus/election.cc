@@ -35,7 +35,7 @@ void Election::restart() {
 }
 
 Vote Election::initial_vote() const {
-  if (!core_->votes()) return {kNobody, Zxid{kNobody.value}, kNobody.value, core_->round};
+  if (!core_->may_lead()) return {kNobody, Zxid{kNobody.value}, kNobody.value, core_->round};
   return {core_->options.self, core_->reported_zxid(), core_->current, core_->round};
 }
 

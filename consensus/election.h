@@ -52,7 +52,7 @@ class Election {
   /// who ask may know one (a reconfig that has reached only them).
   bool supports() const {
     return counts() ||
-           (core_->options.reconfig_enabled && !core_->blank && !core_->config_unreadable);
+           (core_->options.reconfig_enabled && !core_->blank && core_->without_vote.empty());
   }
   bool wins(const Vote& a, const Vote& b) const;
   void note_fresh(ServerId from, const Notification& n);

@@ -34,6 +34,8 @@ const char* name_of(EventKind kind) {
       return "config-active";
     case EventKind::ConfigUnreadable:
       return "config-unreadable";
+    case EventKind::Diverged:
+      return "diverged";
     case EventKind::BlankServer:
       return "blank-server";
   }

@@ -24,6 +24,7 @@ enum class EventKind {
   ConfigProposed,    ///< A reconfig is in the log: zxid is its version.
   ConfigActive,      ///< A config is in force.
   ConfigUnreadable,  ///< It has a form this version does not know; detail. No vote from here on.
+  Diverged,          ///< Own tree differs from the digest of txn zxid; detail says what follows.
   BlankServer,       ///< No data here: waits for a leader, neither votes nor counts.
 };
 const char* name_of(EventKind kind);

@@ -102,6 +102,12 @@ struct TreeReplaced {
   bool ok = false;
 };
 
+/// The tree's digest after this txn is not the one in the txn: this tree is not what the others
+/// have. (The log is: what this server acknowledges it has.)
+struct TreeDiverged {
+  Zxid zxid;
+};
+
 /// Learner: a client reconnects; ask the leader whether its session lives.
 struct AskRevalidate {
   SessionId session;
@@ -114,8 +120,9 @@ struct AnswerRevalidate {
   bool valid = false;
 };
 
-using Input = std::variant<Tick, ElectionMessage, ElectionLink, QuorumMessage, LinkUp, LinkDown,
-                           Submit, Propose, LogSynced, TransferDone, SnapshotInstalled,
-                           TreeReplacing, TreeReplaced, AskRevalidate, AnswerRevalidate>;
+using Input =
+    std::variant<Tick, ElectionMessage, ElectionLink, QuorumMessage, LinkUp, LinkDown, Submit,
+                 Propose, LogSynced, TransferDone, SnapshotInstalled, TreeReplacing, TreeReplaced,
+                 TreeDiverged, AskRevalidate, AnswerRevalidate>;
 
 }  // namespace quorate::consensus

@@ -66,7 +66,7 @@ void Leader::call_absent() {
 void Leader::check_quorum() {
   std::vector<ServerId> alive{core_->options.self};
   for (const auto& [link, entry] : learners_) {
-    if (entry.stage >= Stage::Reported) alive.push_back(entry.sid);
+    if (entry.stage >= Stage::Reported && !entry.without_vote) alive.push_back(entry.sid);
   }
   if (!core_->membership.is_quorum(alive)) core_->leave_role("quorum lost");
 }
@@ -123,7 +123,7 @@ void Leader::advance() {
 std::vector<ServerId> Leader::synced_servers() const {
   std::vector<ServerId> synced{core_->options.self};
   for (const auto& [link, entry] : learners_) {
-    if (entry.stage == Stage::Synced) synced.push_back(entry.sid);
+    if (entry.stage == Stage::Synced && !entry.without_vote) synced.push_back(entry.sid);
   }
   return synced;
 }

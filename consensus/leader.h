@@ -60,7 +60,8 @@ class Leader {
   struct Entry {
     Stage stage = Stage::Connected;
     ServerId sid{-1};
-    bool quorate = false;   ///< By the mark in its LearnerInfo.
+    bool quorate = false;  ///< By the mark in its LearnerInfo.
+    bool without_vote = false;
     bool observer = false;  ///< Gets INFORM, and proposals only as part of its plan.
     Zxid last;
     Zxid applied_at_transfer;

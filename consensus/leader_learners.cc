@@ -88,10 +88,6 @@ void Leader::on_info(LinkId link, Entry& entry, const QuorumPacket& packet) {
     return drop(link, "not a member: server " + to_string(info->sid), true);
   }
   const bool observer = packet.type == PacketType::ObserverInfo;
-  if (observer && membership.current().is_voter(info->sid)) {
-    return drop(link, "says that it is an observer, but it votes: server " + to_string(info->sid),
-                true);
-  }
   if (info->protocol_version >> 16 != kProtocolMajor) {
     return drop(link,
                 "speaks version " + std::to_string(info->protocol_version) + " of the protocol",
@@ -104,6 +100,7 @@ void Leader::on_info(LinkId link, Entry& entry, const QuorumPacket& packet) {
   entry.sid = info->sid;
   entry.observer = observer;
   entry.quorate = info->quorate;
+  entry.without_vote = info->without_vote;
   if (info->config_version > membership.last_seen().version()) {
     return drop(link, "has a newer config");
   }
@@ -113,7 +110,7 @@ void Leader::on_info(LinkId link, Entry& entry, const QuorumPacket& packet) {
   }
   replace_older(link, info->sid);
   entry.stage = Stage::Reported;
-  discovery_.report(info->sid, accepted, /*counts=*/!info->blank);
+  discovery_.report(info->sid, accepted, /*counts=*/!info->blank && !info->without_vote);
   const auto fixed = discovery_.epoch();
   if (fixed && accepted > *fixed && membership.is_voter(info->sid)) {
     // It could not follow us before there is a greater epoch: begin one.
@@ -152,7 +149,8 @@ void Leader::on_ack_epoch(LinkId link, Entry& entry, const QuorumPacket& packet)
   const auto current = packet.data ? decode_int(packet.data->view())
                                    : Result<std::int32_t>(make_error_code(CodecError::Malformed));
   if (current.has_error()) return drop(link, "malformed ACKEPOCH", true);
-  if (discovery_.promise(entry.sid, *current, packet.zxid) == Discovery::Promise::MoreRecent) {
+  const std::int32_t counted = entry.without_vote ? -1 : *current;
+  if (discovery_.promise(entry.sid, counted, packet.zxid) == Discovery::Promise::MoreRecent) {
     return drop(link, "its history is newer than ours");
   }
   entry.last = packet.zxid;

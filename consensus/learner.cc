@@ -47,6 +47,7 @@ void Learner::on_link_up(LinkId link, ServerId peer) {
   info.config_version = core_->membership.current().version();
   info.quorate = true;
   info.blank = core_->blank;
+  info.without_vote = !core_->without_vote.empty();
   const auto type = observer_ ? PacketType::ObserverInfo : PacketType::FollowerInfo;
   core_->send(link,
               {type, Zxid::make(core_->accepted, 0), encode_learner_info(info), std::nullopt});

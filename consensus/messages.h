@@ -73,8 +73,9 @@ struct LearnerInfo {
   ServerId sid;
   std::int32_t protocol_version = 0x10000;
   std::int64_t config_version = 0;
-  bool quorate = false;  ///< The mark was there.
-  bool blank = false;    ///< From the mark: this server has no data and must not be counted.
+  bool quorate = false;       ///< The mark was there.
+  bool blank = false;         ///< From the mark: this server has no data and must not be counted.
+  bool without_vote = false;  ///< From the mark: not now and not later.
 };
 
 /// A client's write (or sync) on its way to the leader: REQUEST.

@@ -204,6 +204,10 @@ void Peer::Impl::on(const TreeReplaced& replaced) {
   if (replaced.ok) as<Leader>()->on_tree_replaced(replaced.zxid);
 }
 
+void Peer::Impl::on(const TreeDiverged& diverged) {
+  core.tree_diverged(diverged.zxid);
+}
+
 void Peer::Impl::on(const AskRevalidate& ask) {
   if (auto* learner = as<Learner>()) learner->on_revalidate(ask);
 }

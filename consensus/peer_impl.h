@@ -37,6 +37,7 @@ struct Peer::Impl {
   void on(const SnapshotInstalled& installed);
   void on(const TreeReplacing& replacing);
   void on(const TreeReplaced& replaced);
+  void on(const TreeDiverged& diverged);
   void on(const AskRevalidate& ask);
   void on(const AnswerRevalidate& answer);
 

@@ -72,6 +72,8 @@ void Replica::Impl::pump() {
     propose_waiting();
     while (peer.has_ready()) {
       carry_out(peer.take_ready());
+      if (diverged_at)
+        peer.step(consensus::TreeDiverged{*std::exchange(diverged_at, std::nullopt)});
       propose_waiting();
     }
     start_install();
@@ -178,6 +180,7 @@ void Replica::Impl::apply(const consensus::LogRecord& record) {
     ++metrics.digest_mismatches;
     if (!diverged) ports.observer.note('E', "digest mismatch zxid=" + to_string(record.zxid));
     diverged = true;
+    diverged_at = record.zxid;
   }
   track_session(outcome);
   // What a start applies again has been told before.
@@ -401,11 +404,11 @@ void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
   // must not differ from it (hazard R8).
   if (ok) {
     tree = std::move(install.tree);
+    diverged = false;
     recovered_fuzzy_until = install.fuzzy_until;
     checkpoints.replaced(zxid);
   }
-  peer.step(consensus::SnapshotInstalled{link, zxid, ok,
-                                         ok ? config_of(tree) : std::string()});
+  peer.step(consensus::SnapshotInstalled{link, zxid, ok, ok ? config_of(tree) : std::string()});
 }
 
 // ---- The face

@@ -138,6 +138,7 @@ struct Replica::Impl {
   bool serving = false;
   bool stopped = false;
   bool diverged = false;                            ///< A digest has differed; said once.
+  std::optional<Zxid> diverged_at;                  ///< Consensus is to be told.
   std::deque<consensus::Request> waiting_requests;  ///< At the leader's limit of proposals.
   std::map<LinkId, Link> links;
   std::vector<LinkId> links_to_close;  ///< Malformed bytes; closed by the pump.

@@ -118,14 +118,14 @@ TEST_CASE("blank servers raise no epoch and promise nothing, but are given a tre
   CHECK(one.peer.serving());
 }
 
-TEST_CASE("observers, strangers, itself, impossible epochs: the link is closed") {
+TEST_CASE("strangers, itself, impossible epochs: the link is closed") {
   struct Row {
     const char* name;
     PacketType type;
     std::int64_t sid;
     std::uint32_t accepted;
   };
-  for (const Row& row : {Row{"observer", PacketType::ObserverInfo, 2, 1},
+  for (const Row& row : {Row{"stranger as an observer", PacketType::ObserverInfo, 9, 1},
                          Row{"stranger", PacketType::FollowerInfo, 9, 1},
                          Row{"itself", PacketType::FollowerInfo, 3, 1},
                          Row{"epoch too far", PacketType::FollowerInfo, 2, 2 + (1u << 20)},
