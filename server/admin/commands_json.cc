@@ -189,8 +189,8 @@ void monitor(const CommandContext& context, Json& out) {
   }
 }
 
-void observers(const CommandContext&, Json& out) {
-  out["synced_observers"] = 0;
+void observers(const CommandContext& context, Json& out) {
+  out["synced_observers"] = context.facts.status.synced_observers;
   out["observers"] = Json::array();
 }
 

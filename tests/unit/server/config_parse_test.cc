@@ -198,11 +198,11 @@ TEST_CASE("config: protection that is switched off is no fault") {
 
 TEST_CASE("config: TLS between servers, and what weakens it is said") {
   const Config config = good({{{"zoo.cfg", kEnsemble + "sslQuorum=true\nportUnification=true\n"
-                                                    "ssl.quorum.keyStore.location=/k.pem\n"
-                                                    "ssl.quorum.trustStore.location=/t.pem\n"
-                                                    "ssl.quorum.clientAuth=want\n"
-                                                    "ssl.quorum.hostnameVerification=false\n"
-                                                    "sslQuorumReloadCertFiles=true\n"},
+                                                       "ssl.quorum.keyStore.location=/k.pem\n"
+                                                       "ssl.quorum.trustStore.location=/t.pem\n"
+                                                       "ssl.quorum.clientAuth=want\n"
+                                                       "ssl.quorum.hostnameVerification=false\n"
+                                                       "sslQuorumReloadCertFiles=true\n"},
                                {"/d/myid", "1\n"}}});
   CHECK(config.ensemble.uses_tls());
   CHECK(config.ensemble.ssl_quorum);
