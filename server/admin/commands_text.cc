@@ -261,7 +261,8 @@ std::string envi(const CommandContext&) {
 std::string dump(const CommandContext& context) {
   const AdminFacts& facts = context.facts;
   std::string out = "SessionTracker dump:\n";
-  out += facts.status.mode == "follower" || facts.status.mode == "observer" ? global_sessions(facts) : session_sets(facts);
+  out += facts.status.mode == "follower" || facts.status.mode == "observer" ? global_sessions(facts)
+                                                                            : session_sets(facts);
   out += "ephemeral nodes dump:\nSessions with Ephemerals (" +
          std::to_string(facts.ephemerals.size()) + "):\n";
   for (const SessionPaths& one : facts.ephemerals) {

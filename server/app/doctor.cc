@@ -15,8 +15,8 @@
 #include <filesystem>
 #include <optional>
 
-#include "server/app/data_tools.h"
 #include "consensus/member_text.h"
+#include "server/app/data_tools.h"
 #include "server/storage/real/data_lock.h"
 #include "server/storage/real/posix_files.h"
 

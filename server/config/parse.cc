@@ -9,9 +9,9 @@
 #include <sstream>
 #include <utility>
 
+#include "consensus/member_text.h"
 #include "server/config/auth_rules.h"
 #include "server/config/config_table.h"
-#include "consensus/member_text.h"
 #include "server/config/properties.h"
 #include "server/config/tls_rules.h"
 

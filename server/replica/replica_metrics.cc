@@ -46,8 +46,8 @@ void Replica::Impl::count_commits(const std::vector<consensus::LogRecord>& commi
 }
 
 void Replica::Impl::count_writes(const std::vector<consensus::LogWrite>& writes) {
-  const bool learner = peer.role() == consensus::Role::Following ||
-                       peer.role() == consensus::Role::Observing;
+  const bool learner =
+      peer.role() == consensus::Role::Following || peer.role() == consensus::Role::Observing;
   const std::int64_t wall_ms = learner ? ports.clock.wall_ms() : 0;
   for (const consensus::LogWrite& write : writes) {
     const auto* append = std::get_if<consensus::AppendRecord>(&write);
