@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <filesystem>
 #include <random>
 #include <thread>
 #include <utility>
@@ -184,16 +183,9 @@ bool App::bind_server_ports() {
 
 bool App::lock_data() {
   const StorageConfig& storage = config_.storage;
-  std::vector<std::string> folders = {storage.data_dir};
-  std::error_code ignored;
-  const bool apart = !storage.data_log_dir.empty() &&
-                     !std::filesystem::equivalent(storage.data_dir, storage.data_log_dir, ignored);
-  if (apart) folders.push_back(storage.data_log_dir);
-  for (const std::string& folder : folders) {
-    if (const auto why = data_locks_.emplace_back().take(folder)) {
-      fail(kExitDataDir, "data-locked " + *why);
-      return false;
-    }
+  if (const auto why = lock_folders(data_locks_, storage.data_dir, storage.data_log_dir)) {
+    fail(kExitDataDir, "data-locked " + *why);
+    return false;
   }
   return true;
 }

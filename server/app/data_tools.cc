@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <deque>
 #include <random>
-#include <set>
 
 #include "server/app/part_options.h"
 #include "server/storage/backup.h"
@@ -22,16 +21,11 @@ std::uint64_t fresh_seed() {
 }
 
 /// 0, or the exit code after a message: a running server holds them.
-int lock_folders(const char* what, const StorageOptions& options, std::deque<DataLock>& locks) {
-  const std::set<std::string> folders = {options.data_dir, options.data_log_dir};
-  for (const std::string& folder : folders) {
-    if (folder.empty()) continue;
-    if (const auto why = locks.emplace_back().take(folder)) {
-      std::fprintf(stderr, "quorate-server: %s: %s\n", what, why->c_str());
-      return kInUseExit;
-    }
-  }
-  return 0;
+int hold(const char* what, const StorageOptions& options, std::deque<DataLock>& locks) {
+  const auto why = lock_folders(locks, options.data_dir, options.data_log_dir);
+  if (!why) return 0;
+  std::fprintf(stderr, "quorate-server: %s: %s\n", what, why->c_str());
+  return kInUseExit;
 }
 
 int conclude(const char* what, const std::optional<StorageFault>& fault,
@@ -56,7 +50,7 @@ int run_import(const Config& config, const std::vector<std::string>& directories
   if (directories.size() > 1) source.data_log_dir = directories[1];
   BackupReport report;
   std::deque<DataLock> locks;
-  if (int code = lock_folders("import", target, locks)) return code;
+  if (int code = hold("import", target, locks)) return code;
   const auto fault = import_zookeeper(files, open_leveldb_tree_store(), source, target, report);
   return conclude("import", fault, report);
 }
@@ -69,7 +63,7 @@ int run_export(const Config& config, const std::string& directory) {
   if (!config.ensemble.standalone) self = config.ensemble.self;
   BackupReport report;
   std::deque<DataLock> locks;
-  if (int code = lock_folders("export", source, locks)) return code;
+  if (int code = hold("export", source, locks)) return code;
   const auto fault =
       export_zookeeper(files, open_leveldb_tree_store(), source, directory, self, report);
   return conclude("export", fault, report);

@@ -126,6 +126,12 @@ def a_start_on_a_full_disk_destroys_nothing():
             client.close()
 
 
+def a_folder_that_is_not_there_yet_is_made():
+    with Ensemble(["quorate"], {"dataDir": "fresh/data"}) as ensemble:
+        ensemble.start()  # Relative to where the server was started.
+        assert (ensemble[1].folder / "fresh" / "data" / "quorate-1").is_dir()
+
+
 def a_second_process_on_the_folder_is_refused():
     with Ensemble(["quorate"]) as ensemble:
         ensemble.start()

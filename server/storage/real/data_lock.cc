@@ -33,4 +33,15 @@ std::optional<std::string> DataLock::take(const std::string& directory) {
          ". The file system must know flock(2).";
 }
 
+std::optional<std::string> lock_folders(std::deque<DataLock>& locks, const std::string& data_dir,
+                                        const std::string& log_dir) {
+  if (auto why = locks.emplace_back().take(data_dir)) return why;
+  if (log_dir.empty()) return std::nullopt;
+  // It must be there before it can be compared.
+  std::error_code ignored;
+  std::filesystem::create_directories(log_dir, ignored);
+  if (std::filesystem::equivalent(data_dir, log_dir, ignored)) return std::nullopt;
+  return locks.emplace_back().take(log_dir);
+}
+
 }  // namespace quorate::server

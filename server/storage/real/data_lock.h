@@ -1,6 +1,7 @@
 // One process per data directory.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 
@@ -22,5 +23,9 @@ class DataLock {
  private:
   int descriptor_ = -1;
 };
+
+/// Both folders of a server, which may be one, under whatever names; or why not, as take().
+std::optional<std::string> lock_folders(std::deque<DataLock>& locks, const std::string& data_dir,
+                                        const std::string& log_dir);
 
 }  // namespace quorate::server
