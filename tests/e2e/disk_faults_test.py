@@ -213,6 +213,7 @@ def slow_syncs_are_counted_and_warned_of():
 
 if __name__ == "__main__":
     run_tests([a_full_disk_stops_the_server_and_nothing_acknowledged_is_lost,
-               a_start_on_a_full_disk_destroys_nothing, a_second_process_on_the_folder_is_refused,
+               a_start_on_a_full_disk_destroys_nothing, a_folder_that_is_not_there_yet_is_made,
+               a_second_process_on_the_folder_is_refused,
                data_of_zookeeper_is_not_started_beside, damage_is_refused_with_file_and_offset,
                without_force_sync_only_standalone_starts, slow_syncs_are_counted_and_warned_of])
