@@ -190,11 +190,13 @@ void Leader::on_propose(LogRecord record) {
   if (!may_propose()) return;  // Serving ended while it was being prepared.
   ENSURE(record.zxid == next_zxid());
   ++counter_;
-  const bool reconfig = reconfig_text(record.bytes.view()).has_value();
+  const Zxid zxid = record.zxid;
+  const bool changing = core_->membership.changing();
   broadcast_proposal(record);
-  core_->append(record);
-  if (reconfig) tracker_.membership_changed(core_->membership);  // R: it needs both quorums itself.
-  tracker_.add(record.zxid);
+  core_->append(std::move(record));
+  // A reconfig needs both quorums itself.
+  if (core_->membership.changing() != changing) tracker_.membership_changed(core_->membership);
+  tracker_.add(zxid);
 }
 
 void Leader::ack_own() {
