@@ -113,6 +113,10 @@ def check_header(path, text, report):
         report.error(path, "a header starts with #pragma once")
 
 
+# Of shell scripts and of commands in documents. "grep -q" leaves at its first hit.
+QUIET_PIPE = re.compile(r"(?<!\|)\|\s*grep\s+-\w*q")
+
+
 def check_lines(path, text, report):
     is_code = pathlib.PurePosixPath(path).suffix in CODE_SUFFIXES
     in_product = not path.startswith(("tests/", "scripts/", "docs/"))
@@ -123,6 +127,8 @@ def check_lines(path, text, report):
         if SLEEP.search(line) and path.startswith("tests/") \
                 and not PAUSE_WITH_CONDITION.search(line):
             report.error(where, "a sleep is not a condition: wait for what must come true")
+        if QUIET_PIPE.search(line) and not line.lstrip().startswith("#"):
+            report.error(where, "a pipe into 'grep -q' fails under pipefail when grep leaves first")
         if MACHINE_PATH.search(line) and path not in ("scripts/check_style.py",):
             report.error(where, "the path of a machine")
         if in_product and is_code and "using namespace std;" in line:

@@ -50,6 +50,8 @@ expect_fault $style znode/helper.cc 'int a;' "no job yet"
 expect_fault $style znode/a.h 'int a;' "#pragma once"
 expect_fault $style znode/a.cc '// TO''DO: more' "unfinished"
 expect_fault $style tests/unit/a_test.cc 'void f() { std::this_thread::sle''ep_for(x); }' "not a condition"
+expect_fault $style scripts/a.sh 'list | grep'' -qx "$1" || exit 1' "under pipefail"
+expect_clean $style scripts/a.sh 'list || grep'' -qx "$1" file'
 expect_fault $style docs/a.md 'see /ro''ot/notes' "path of a machine"
 expect_fault $style client-lib/a.cc 'void f() {\n  co_await g([&x] { return x; });\n}' "co_await"
 expect_fault $style client-lib/a.cc 'void f() {\n  co_await create("/a", Options{.acl = acl});\n}' "co_await"

@@ -40,8 +40,8 @@ running() { # DIR: how many of its servers run
   printf '%s\n' "$count"
 }
 runs() { [[ $(running "$1") == "$2" ]]; }
-ports_differ() { ! comm -12 <(cut -d' ' -f2- "$1/servers" | tr ' ' '\n' | sort) \
-  <(cut -d' ' -f2- "$2/servers" | tr ' ' '\n' | sort) | grep -q .; }
+ports_differ() { [[ -z $(comm -12 <(cut -d' ' -f2- "$1/servers" | tr ' ' '\n' | sort) \
+  <(cut -d' ' -f2- "$2/servers" | tr ' ' '\n' | sort)) ]]; }
 fails() { ! "$@"; }
 gap_is_told() { grep -qE 'missing=0 .*longest_gap_ms=[0-9]+' "$1.out"; }
 same_session() {
