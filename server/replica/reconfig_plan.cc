@@ -124,7 +124,8 @@ std::optional<Ensemble> changed(const Ensemble& now, const znode::ReconfigReques
   const auto take_out = [&members](ServerId id) {
     std::erase_if(members, [id](const Member& one) { return one.id == id; });
   };
-  for (const std::string_view one : pieces(request.leaving.value_or(""))) {
+  const std::string leaving = request.leaving.value_or("");
+  for (const std::string_view one : pieces(leaving)) {
     const auto id = number(one);
     if (!id) {
       why = '"' + std::string(one) + "\" is no server id";
@@ -132,7 +133,8 @@ std::optional<Ensemble> changed(const Ensemble& now, const znode::ReconfigReques
     }
     take_out(ServerId{*id});
   }
-  for (const std::string_view one : pieces(request.joining.value_or(""))) {
+  const std::string joining = request.joining.value_or("");
+  for (const std::string_view one : pieces(joining)) {
     std::optional<Member> member = joiner(one, why);
     if (!member) return std::nullopt;
     take_out(member->id);
