@@ -219,6 +219,7 @@ def grow_and_shrink_under_load():
         for server in ensemble.servers:
             wait_for("the file names it", lambda s=server: f"dynamicConfigFile={s.config}.dynamic."
                      f"{version_of(text):x}\n" in s.config.read_text())
+        for server in ensemble.servers:
             server.stop()
             text_of = server.config.read_text()
             assert not [line for line in text_of.splitlines() if line.startswith("server.")], text_of
