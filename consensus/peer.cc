@@ -298,6 +298,11 @@ Peer::LearnerCounts Peer::learner_counts() const {
   return leader ? leader->learner_counts() : LearnerCounts{};
 }
 
+std::vector<ServerId> Peer::synced_observers() const {
+  const auto* leader = impl_->as<Leader>();
+  return leader ? leader->synced_observers() : std::vector<ServerId>{};
+}
+
 const Membership& Peer::membership() const {
   return impl_->core.membership;
 }

@@ -98,6 +98,7 @@ class Peer {
     std::size_t synced_non_voting = 0;
   };
   LearnerCounts learner_counts() const;
+  std::vector<ServerId> synced_observers() const;
   /// Txns up to this zxid are applied in ReplayMode::Fuzzy: a ZooKeeper leader's SNAP may already
   /// hold their effects. Zxid{0} when none.
   Zxid fuzzy_until() const;

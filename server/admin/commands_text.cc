@@ -111,8 +111,12 @@ std::string connection_sets(const CommandContext& context) {
          bucket_lines(buckets, context.facts.status);
 }
 
-std::string ensemble_lines(const EnsembleConfig& ensemble) {
-  const consensus::Ensemble members(ensemble.members, ensemble.version);
+std::string ensemble_lines(const CommandContext& context) {
+  const EnsembleConfig& ensemble = context.config.ensemble;
+  const consensus::Ensemble members =
+      context.facts.ensemble
+          ? *context.facts.ensemble
+          : consensus::Ensemble(ensemble.members, ensemble.version, ensemble.groups);
   const consensus::Member* self = members.find(ensemble.self);
   std::string out = "initLimit=" + number(ensemble.init_limit) +
                     "\nsyncLimit=" + number(ensemble.sync_limit) +
@@ -237,7 +241,9 @@ std::string conf(const CommandContext& context) {
   const Config& config = context.config;
   const ClientPortConfig& client = config.client;
   const EnsembleConfig& ensemble = config.ensemble;
-  std::string out = "clientPort=" + number(client.port) + "\nsecureClientPort=";
+  const auto& moved = context.facts.client_port;
+  std::string out =
+      "clientPort=" + number(moved ? moved->port : client.port) + "\nsecureClientPort=";
   out += client.secure_port == 0 ? "-1" : number(client.secure_port);
   out += "\ndataDir=" + config.storage.data_dir;
   out += "\ndataDirSize=" + std::to_string(bytes_below(config.storage.data_dir));
@@ -249,7 +255,7 @@ std::string conf(const CommandContext& context) {
   out += "\nmaxSessionTimeout=" + number(client.max_session_timeout_ms);
   out += "\nclientPortListenBacklog=" + number(client.backlog);
   out += "\nserverId=" + number(ensemble.standalone ? 0 : ensemble.self.value) + '\n';
-  return ensemble.standalone ? out : out + ensemble_lines(ensemble);
+  return ensemble.standalone ? out : out + ensemble_lines(context);
 }
 
 std::string envi(const CommandContext&) {

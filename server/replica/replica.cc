@@ -38,6 +38,14 @@ consensus::DurableState with_config(consensus::DurableState state, const znode::
   return state;
 }
 
+/// What writes are prepared by; without reconfig nobody is there to be asked about it.
+znode::OpOptions with_planner(const ReplicaOptions& options,
+                              const znode::ReconfigPlanner& planner) {
+  znode::OpOptions ops = options.ops;
+  if (options.peer.reconfig_enabled) ops.reconfig = &planner;
+  return ops;
+}
+
 }  // namespace
 
 Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports, Random random)
@@ -54,6 +62,8 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
       applier(tree, watches, connections, options.ops, metrics),
       reader(tree, watches, connections, options.ops, metrics),
       peer(options.peer, with_config(std::move(recovered.durable), tree), random.fork()),
+      planner(peer, options.peer.standalone, options.reconfig_voters_min),
+      write_ops(with_planner(options, planner)),
       reaper(options.reaper),
       started_ms(ports.clock.now_ms()),
       last_tick_ms(started_ms),
@@ -95,8 +105,10 @@ void Replica::Impl::pump() {
   flush();
 }
 
-/// In the order of the fields of Ready, which is the order that consensus relies on.
+/// In the order of the fields of Ready, which is the order that consensus relies on. But the links
+/// must know of new members before anything is sent to these.
 void Replica::Impl::carry_out(consensus::Ready ready) {
+  if (ready.membership_changed) ports.links.set_members(peer.membership());
   if (!ready.writes.empty()) count_writes(ready.writes);
   if (!ready.writes.empty()) ports.disk.write(ready.first_write, std::move(ready.writes));
   for (const consensus::LinkCommand& command : ready.links) carry_out(command);
@@ -130,6 +142,7 @@ void Replica::Impl::carry_out(consensus::Ready ready) {
   for (const consensus::Transfer& transfer : ready.transfers) {
     checkpoints.begin(transfer.link, tree.last_applied(), last_tick_ms);
   }
+  if (ready.membership_changed) show_members();
   for (const consensus::Event& event : ready.events) observe(event);
   for (consensus::Request& request : ready.requests) {
     waiting_requests.push_back(std::move(request));
@@ -224,6 +237,10 @@ void Replica::Impl::propose_waiting() {
     ++metrics.prepared;
     propose(proposer->prepare(request, peer.next_zxid(), ports.clock.wall_ms()));
     note_quota();
+    if (planner.refused()) {
+      ports.observer.note('W', "reconfig refused session=" + to_string(request.session) +
+                                   " reason=\"" + planner.take_refusal() + '"');
+    }
   }
 }
 
@@ -306,12 +323,24 @@ void Replica::Impl::begin_service() {
   // Service may be over again already; its ServiceLost is then behind this event.
   if (!peer.serving()) return;
   serving = true;
+  show_members();
   // What was proposed before UPTODATE is all in the log now: behind it every txn is exact.
   recovered_fuzzy_until = std::min(recovered_fuzzy_until, peer.last_logged());
   if (peer.role() != consensus::Role::Leading) return;
   sessions.lead(tree.sessions(), ports.clock.now_ms());
-  proposer.emplace(tree, options.ops, sessions, options.peer.max_field);
+  proposer.emplace(tree, write_ops, sessions, options.peer.max_field);
   reaper.lead(ports.clock.now_ms());
+}
+
+/// /zookeeper/config tells of the config in force: as a reconfig's txn has written it, or else as
+/// this server knows it, from its own file or from others (also behind a SNAP, whose sender may
+/// have another file).
+void Replica::Impl::show_members() {
+  if (!serving || options.peer.standalone) return;
+  const consensus::Ensemble& members = peer.membership().current();
+  const std::string& text = peer.membership().text();
+  if (config_of(tree) == text) return;
+  applier.set_config(text, Zxid{members.version()}, ports.clock.wall_ms());
 }
 
 void Replica::Impl::lose_service() {

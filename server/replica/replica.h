@@ -49,6 +49,8 @@ struct ReplicaOptions {
   /// A checkpoint is due after so many bytes of changed nodes, or so many bytes of log.
   std::size_t checkpoint_dirty_bytes = 16u << 20;
   std::size_t checkpoint_log_bytes = 256u << 20;
+  /// Participants that a reconfig must leave (standaloneEnabled).
+  std::size_t reconfig_voters_min = 2;
   std::int64_t snap_count = 100000;  ///< And after so many records.
   /// So much of it is encoded at once: well below a millisecond.
   znode::PortionLimit checkpoint_slice{256u << 10, 2000};

@@ -15,6 +15,7 @@
 #include "server/replica/link_stream.h"
 #include "server/replica/proposer.h"
 #include "server/replica/reader.h"
+#include "server/replica/reconfig_plan.h"
 #include "server/replica/replica.h"
 #include "server/replica/request_gate.h"
 #include "server/replica/restore.h"
@@ -96,6 +97,7 @@ struct Replica::Impl {
   void count_event(const consensus::Event& event);
   void count_checkpoint(Zxid zxid);
   void keep_digest(Zxid zxid);
+  void show_members();
   ServerStatus status() const;
   const char* zab_state() const;
   const char* mode() const;
@@ -129,6 +131,8 @@ struct Replica::Impl {
   Applier applier;
   Reader reader;
   consensus::Peer peer;
+  const PeerReconfigPlanner planner;
+  const znode::OpOptions write_ops;  ///< options.ops, and whom to ask about reconfigs.
   std::optional<Proposer> proposer;  ///< From Serving to ServiceLost of a leader.
   Reaper reaper;                     ///< At work as long as there is a proposer.
   std::map<std::string, std::uint64_t> quota_refusals;  ///< By top-level node.

@@ -39,6 +39,7 @@ ServerStatus Replica::Impl::status() const {
   out.synced_followers = learners.synced_followers;
   out.synced_observers = learners.synced_observers;
   out.synced_non_voting = learners.synced_non_voting;
+  out.observers = peer.synced_observers();
   out.quorum_size = peer.membership().current().voter_count();
   const Statistics& s = statistics;
   out.packets_received = s.packets_received;

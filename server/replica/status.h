@@ -28,6 +28,7 @@ struct ServerStatus {
   std::size_t pending_syncs = 0;  ///< Of this server's clients.
   std::size_t learners = 0, synced_followers = 0, quorum_size = 0;
   std::size_t synced_observers = 0, synced_non_voting = 0;  ///< Leader.
+  std::vector<ServerId> observers;                          ///< Leader: the synced ones.
   std::uint64_t packets_received = 0, packets_sent = 0;
   std::int64_t min_latency_ms = 0, max_latency_ms = 0;
   double avg_latency_ms = 0;

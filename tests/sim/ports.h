@@ -17,6 +17,8 @@ class SimLinks final : public server::Links {
  public:
   SimLinks(World& world, Server& server) : world_(world), server_(server) {}
 
+  /// On the virtual network a server is found by its id.
+  void set_members(const consensus::Membership&) override {}
   void vote(ServerId to, const consensus::Notification& notification) override;
   void open(ServerId peer) override;
   void cancel(ServerId peer) override;

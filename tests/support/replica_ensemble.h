@@ -76,6 +76,8 @@ class ReplicaEnsemble {
       consensus::Member member;
       member.id = ServerId{i};
       member.host = "127.0.0.1";
+      member.quorum_port = static_cast<std::uint16_t>(2000 + i);
+      member.election_port = static_cast<std::uint16_t>(3000 + i);
       members.push_back(std::move(member));
     }
     ensemble_ = consensus::Ensemble(std::move(members));
@@ -88,7 +90,7 @@ class ReplicaEnsemble {
     node->id = ServerId{number};
     node->clock.now = now_;
     options.peer.self = node->id;
-    options.peer.ensemble = ensemble_;
+    if (options.peer.ensemble.members().empty()) options.peer.ensemble = ensemble_;
     options.peer.window_records = 10;
     options.peer.window_bytes = 1;
     Recovered recovered;
@@ -143,6 +145,8 @@ class ReplicaEnsemble {
     FAIL("no follower");
     return *nodes.front();
   }
+
+  const consensus::Ensemble& ensemble() const { return ensemble_; }
 
   std::vector<std::unique_ptr<EnsembleNode>> nodes;
 

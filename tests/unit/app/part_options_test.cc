@@ -59,3 +59,20 @@ TEST_CASE("options: globalOutstandingLimit is divided among the followers") {
   }
   CHECK(replica_options(config).outstanding_max == 25);
 }
+
+TEST_CASE("options: reconfigEnabled lets strangers in; standaloneEnabled says how many must stay") {
+  const Config off;
+  CHECK_FALSE(replica_options(off).peer.reconfig_enabled);
+  CHECK_FALSE(election_link_options(off).strangers);
+  CHECK(member_files_options(off).config_file.empty());
+  Config on = with("reconfigEnabled", "true");
+  CHECK(replica_options(on).peer.reconfig_enabled);
+  CHECK(replica_options(on).reconfig_voters_min == 2);
+  CHECK(election_link_options(on).strangers);
+  on.file = "/no/such/zoo.cfg";
+  CHECK(member_files_options(on).config_file == "/no/such/zoo.cfg");
+  on.ensemble.standalone_enabled = false;
+  CHECK(replica_options(on).reconfig_voters_min == 1);
+  on.ensemble.members_in_file = false;  // There is no file that could follow.
+  CHECK(member_files_options(on).config_file.empty());
+}

@@ -113,6 +113,12 @@ TEST_CASE("conf: keys of ZooKeeper; an ensemble adds its members, the last line 
   f.config.ensemble.self = ServerId{1};
   f.config.ensemble.members = {{ServerId{1}, "a", 2888, 3888, false, ""}};
   CHECK(contains(f.ask("conf"), "membership: \nserver.1=a:2888:3888:participant\nversion=0"));
+  // What a reconfig has made of it.
+  f.source.now.client_port = consensus::HostPort{"127.0.0.1", 2182};
+  CHECK(contains(f.ask("conf"), "clientPort=2182\n"));
+  f.source.now.ensemble = consensus::Ensemble({{ServerId{1}, "b", 1, 2, true, ""}}, 0x1a);
+  CHECK(contains(f.ask("conf"), "electionPort=2\nquorumPort=1\npeerType=1\n"));
+  CHECK(contains(f.ask("conf"), "membership: \nserver.1=b:1:2:observer\nversion=1a"));
 }
 
 TEST_CASE("four-letter words: every word of ZooKeeper has a row") {
