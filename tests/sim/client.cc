@@ -74,7 +74,8 @@ void Client::crash(bool silent, Micros down) {
   listed_.clear();
   fresh_session();
   world_.scheduler.after(down, [this, attempt = ++attempt_] {
-    if (attempt != attempt_) return;
+    // It may have crashed before it had begun, and have begun since.
+    if (attempt != attempt_ || state_ != State::Idle) return;
     world_.network.attach(host(), *this);
     connect();
   });
