@@ -16,6 +16,7 @@ void Client::start() {
 }
 
 void Client::fresh_session() {
+  world_.checks.left(session_);
   session_ = {};
   password_.assign(kPasswordSize, '\0');
   timeout_ms_ = world_.plan.session_timeout_ms;
@@ -62,6 +63,24 @@ void Client::drop() {
   }
 }
 
+void Client::crash(bool silent, Micros down) {
+  world_.trace.event("client-crash", {number_, session_.value, silent});
+  world_.network.detach(host(), silent);
+  state_ = State::Idle;
+  conn_ = 0;
+  pending_.clear();
+  restoring_ = false;
+  versions_.clear();
+  listed_.clear();
+  fresh_session();
+  world_.scheduler.after(down, [this, attempt = ++attempt_] {
+    // It may have crashed before it had begun, and have begun since.
+    if (attempt != attempt_ || state_ != State::Idle) return;
+    world_.network.attach(host(), *this);
+    connect();
+  });
+}
+
 void Client::on_connected(ConnId conn, bool ok) {
   if (conn != conn_ || state_ != State::Connecting) return;
   if (!ok) return lose();
@@ -105,7 +124,7 @@ void Client::beat() {
     append_frame(frame, [](JuteWriter& out) {
       encode(out, RequestHeader{xid::kPing, OpCode::Ping});
     });
-    pending_.push_back({xid::kPing, std::nullopt, OpCode::Ping, "", false});
+    pending_.push_back({xid::kPing, std::nullopt, OpCode::Ping, "", false, now});
     send(std::move(frame));
   }
   world_.scheduler.after(timeout / 12, [this] { beat(); });
@@ -165,12 +184,15 @@ void Client::reply(const ReplyHeader& header, ByteView body) {
   if (header.zxid < last_zxid_)
     throw Violation("client " + std::to_string(number_) + ": zxid went back");
   last_zxid_ = header.zxid;
+  world_.checks.shown(header.zxid);
+  world_.checks.heard(session_, pending.sent);
   if (pending.op == OpCode::SetWatches) return watches_restored(header.zxid);
   check_missed(header.zxid);
   if (!pending.operation) return;
   world_.checks.answered(*pending.operation, header.err, header.zxid, body);
   if (pending.watch) take_watch(pending, header);
   if (header.err != Code::Ok) return;
+  if (world_.checks.is_write(*pending.operation)) rested_ = false;
   JuteReader in(body);
   if (pending.op == OpCode::GetData) {
     (void)in.buffer();

@@ -11,6 +11,7 @@ constexpr int kNodes = 5, kChildren = 3;
 
 void Client::work() {
   if (world_.scheduler.now() >= world_.plan.load_end) return;
+  if (rests()) return;
   if (state_ == State::Up && !closing_) {
     std::uint64_t burst = 1 + random_.below(static_cast<std::uint64_t>(world_.plan.pipeline));
     for (std::uint64_t i = 0; i < burst && !closing_; ++i) {
@@ -18,6 +19,19 @@ void Client::work() {
     }
   }
   world_.scheduler.after(random_.between(1, 2 * world_.plan.think_mean), [this] { work(); });
+}
+
+/// Now and then it asks for nothing, longer than its session lives without a sign of life: pings
+/// alone have to keep it. At least one write goes through between two rests.
+bool Client::rests() {
+  if (state_ != State::Up || closing_ || rested_ || random_.below(400) != 0) return false;
+  rested_ = true;
+  const Plan& plan = world_.plan;
+  Micros pause = Micros{timeout_ms_} * kMillisecond * random_.between(110, 160) / 100;
+  pause = std::min(pause, (plan.load_end - plan.faults_end) / 3);
+  world_.trace.event("client-rests", {number_, pause});
+  world_.scheduler.after(pause, [this] { work(); });
+  return true;
 }
 
 void Client::issue() {
@@ -30,6 +44,8 @@ void Client::issue() {
   }
   if (random_.percent(60)) {
     issue_write();
+  } else if (random_.percent(10)) {
+    issue_sync();
   } else {
     issue_read();
   }
@@ -50,7 +66,7 @@ void Client::request(OpCode op, const Record& record, std::optional<std::size_t>
     encode(out, RequestHeader{xid, op});
     if (op != OpCode::CloseSession) encode(out, record);
   });
-  pending_.push_back({xid, operation, op, path, watch});
+  pending_.push_back({xid, operation, op, path, watch, world_.scheduler.now()});
   send(std::move(frame));
 }
 
@@ -130,6 +146,20 @@ void Client::issue_read() {
   request(op, record, number, record.path, watch);
 }
 
+/// Promises of every server what `linearizableReads` promises of one.
+void Client::issue_sync() {
+  Operation operation;
+  operation.client = number_;
+  operation.session = session_;
+  operation.cxid = next_xid_;
+  operation.linearizable = true;
+  operation.intent.op = OpCode::Sync;
+  operation.intent.path = "/n0";
+  PathRequest record{operation.intent.path};
+  std::size_t number = world_.checks.invoked(std::move(operation));
+  request(OpCode::Sync, record, number, record.path, false);
+}
+
 // ---- Watches
 // -------------------------------------------------------------------------------------
 
@@ -173,6 +203,7 @@ void Client::take_watch(const Pending& pending, const ReplyHeader& header) {
 
 void Client::event(const ReplyHeader& header, const WatcherEvent& told) {
   world_.trace.event("event", {number_, static_cast<int>(told.type), header.zxid.value});
+  world_.checks.shown(header.zxid);
   std::string what = "client " + std::to_string(number_) + ": event " + name_of(told.type) +
                      " of " + told.path + " at " + to_string(header.zxid);
   bool data = watches_.contains({false, told.path}), child = watches_.contains({true, told.path});

@@ -1,7 +1,11 @@
 #include "tests/sim/ports.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "consensus/codec.h"
 #include "tests/sim/world.h"
+#include "znode/proto/frame.h"
 
 namespace quorate::sim {
 namespace {
@@ -77,8 +81,41 @@ void SimLinks::close(LinkId link) {
 
 void SimLinks::send(LinkId link, const consensus::QuorumPacket& packet) {
   if (!up_.contains(link.value)) return;
-  consensus::encode(out_[link.value], packet);
+  if (silenced(packet)) {
+    consensus::encode(out_[link.value], {packet.type, packet.zxid, SharedBytes(), std::nullopt});
+  } else {
+    consensus::encode(out_[link.value], packet);
+  }
+  plant_behind(link, packet);
   limit(link.value);
+}
+
+/// The mutant: a learner's answer to PING, which names the sessions it has heard of, names none.
+bool SimLinks::silenced(const consensus::QuorumPacket& packet) const {
+  return world_.plan.mutant == Mutant::SessionNotRevived &&
+         packet.type == consensus::PacketType::Ping && !server_.leading();
+}
+
+/// The mutants of a leader that does not wait for its quorum.
+void SimLinks::plant_behind(LinkId link, const consensus::QuorumPacket& packet) {
+  if (packet.type != consensus::PacketType::Proposal) return;
+  if (world_.plan.mutant == Mutant::ReplyBeforeQuorum) {
+    consensus::encode(out_[link.value],
+                      {consensus::PacketType::Commit, packet.zxid, std::nullopt, std::nullopt});
+  } else if (world_.plan.mutant == Mutant::CommitOnMinority) {
+    server_.post(1, [this, link, zxid = packet.zxid] {
+      if (!up_.contains(link.value)) return;
+      Bytes ack;
+      consensus::encode(ack, {consensus::PacketType::Ack, zxid, std::nullopt, std::nullopt});
+      server_.replica().on_link_bytes(link, ack);
+    });
+  }
+}
+
+std::size_t SimLinks::longest_queue() const {
+  std::size_t longest = 0;
+  for (ConnId conn : up_) longest = std::max(longest, queued_bytes(link_of(conn)));
+  return longest;
 }
 
 void SimLinks::send_raw(LinkId link, SharedBytes bytes) {
@@ -137,8 +174,23 @@ void SimClients::resume(ConnectionId connection) {
 void SimClients::flush() {
   for (auto& [conn, state] : conns_) {
     if (state.out.empty()) continue;
+    if (world_.plan.mutant == Mutant::WatchAfterReply) events_last(state);
     world_.network.send(conn, server_.id(), std::exchange(state.out, {}));
   }
+}
+
+/// The mutant: events stay behind until there is an answer to leave with, and go after it.
+void SimClients::events_last(Conn& conn) {
+  Bytes answers;
+  ByteView frames = conn.out;
+  while (!frames.empty()) {
+    auto size = 4 + static_cast<std::size_t>(load_be<std::int32_t>(frames.data()));
+    const bool event = load_be<std::int32_t>(frames.data() + 4) == xid::kEvent;
+    append(event ? conn.late : answers, frames.first(size));
+    frames = frames.subspan(size);
+  }
+  if (!answers.empty()) append(answers, std::exchange(conn.late, {}));
+  conn.out = std::move(answers);
 }
 
 void SimClients::accepted(ConnId conn, HostId from) {
@@ -172,11 +224,12 @@ void SimClients::drain(ConnId conn) {
 
 std::int64_t SimClock::now_ms() const {
   Micros now = world_.scheduler.now();
-  return offset_ms_ + (now + now / 1'000'000 * drift_ppm_) / kMillisecond;
+  return server_.clock_offset_ms_ + (now + now * server_.drift_ppm_ / 1'000'000) / kMillisecond;
 }
 
 std::int64_t SimClock::wall_ms() const {
-  return 1'700'000'000'000 + world_.scheduler.now() / kMillisecond + offset_ms_ % 1000;
+  return 1'700'000'000'000 + world_.scheduler.now() / kMillisecond +
+         server_.clock_offset_ms_ % 1000 + server_.wall_jumps_ms_;
 }
 
 void SimObserver::on_event(const consensus::Event& event) {
@@ -184,6 +237,7 @@ void SimObserver::on_event(const consensus::Event& event) {
                     "peer=" + to_string(event.peer) + " epoch=" + std::to_string(event.epoch) +
                         " zxid=" + to_string(event.zxid) + " " + event.detail);
   world_.checks.on_event(id_, event);
+  world_.servers[static_cast<std::size_t>(id_) - 1]->happened(event.kind);
 }
 
 void SimObserver::note(char severity, const std::string& text) {

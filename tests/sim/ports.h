@@ -28,6 +28,8 @@ class SimLinks final : public server::Links {
   std::size_t queued_bytes(LinkId link) const override;
   void flush() override;
 
+  /// Bytes that wait on the fullest of them.
+  std::size_t longest_queue() const;
   void accepted(ConnId conn);
   /// False when `conn` is none of ours, or not wanted any more.
   bool connected(ConnId conn, bool ok);
@@ -38,6 +40,8 @@ class SimLinks final : public server::Links {
  private:
   void attempt(ServerId peer);
   void limit(ConnId conn);
+  bool silenced(const consensus::QuorumPacket& packet) const;
+  void plant_behind(LinkId link, const consensus::QuorumPacket& packet);
 
   World& world_;
   Server& server_;
@@ -66,9 +70,11 @@ class SimClients final : public server::Clients {
   struct Conn {
     Bytes in;
     Bytes out;
+    Bytes late;  ///< Of the mutant: events that wait for the next answer.
     bool paused = false;
   };
   void drain(ConnId conn);
+  static void events_last(Conn& conn);
 
   World& world_;
   Server& server_;
@@ -77,14 +83,13 @@ class SimClients final : public server::Clients {
 
 class SimClock final : public server::Clock {
  public:
-  SimClock(World& world, std::int64_t offset_ms, std::int64_t drift_ppm)
-      : world_(world), offset_ms_(offset_ms), drift_ppm_(drift_ppm) {}
+  SimClock(const World& world, const Server& server) : world_(world), server_(server) {}
   std::int64_t now_ms() const override;
   std::int64_t wall_ms() const override;
 
  private:
-  World& world_;
-  std::int64_t offset_ms_, drift_ppm_;
+  const World& world_;
+  const Server& server_;
 };
 
 class SimObserver final : public server::Observer {
