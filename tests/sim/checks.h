@@ -28,6 +28,8 @@ struct Operation {
   WriteIntent intent;  ///< Reads use op and path only.
   bool write = false;
   bool watch = false;
+  bool linearizable = false;  ///< A sync, or a read where these are promised.
+  Zxid floor;                 ///< The last zxid that anybody had been shown when it began.
   Micros invoked = 0;
   Micros returned = -1;  ///< -1: no answer (yet); the outcome is unknown.
   Code code = Code::Ok;  ///< Of the answer.
@@ -61,6 +63,8 @@ class Checks {
   /// A reply arrived: judges it against the model at its zxid.
   void answered(std::size_t number, Code code, Zxid zxid, ByteView body);
   void session_refused(int client, SessionId session);
+  /// A session of a server in read-only mode: the ensemble never hears of it.
+  void local_session(SessionId session) { local_sessions_.insert(session); }
   void disturbed(const std::string& what);  ///< Something a healthy world never shows.
 
   const Model& model() const { return model_; }
@@ -107,7 +111,9 @@ class Checks {
   std::map<SessionId, std::int32_t> last_ok_cxid_;
   std::map<SessionId, Micros> last_touch_;  ///< A moment not after the last sure touch.
   std::map<SessionId, Zxid> session_zxid_;  ///< The last a session has been shown.
-  std::set<SessionId> closing_;             ///< Their end was proposed; perhaps never committed.
+  std::set<SessionId> local_sessions_;
+  Zxid shown_;                   ///< The last that any client has been shown.
+  std::set<SessionId> closing_;  ///< Their end was proposed; perhaps never committed.
   std::map<int, Micros> last_progress_;
   std::size_t acknowledged_ = 0;
 };

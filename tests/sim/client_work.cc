@@ -21,6 +21,7 @@ void Client::work() {
 }
 
 void Client::issue() {
+  if (read_only_) return random_.percent(70) ? issue_read() : issue_refused_write();
   if (random_.below(600) == 0) {
     closing_ = true;
     WriteIntent intent;
@@ -30,6 +31,8 @@ void Client::issue() {
   }
   if (random_.percent(60)) {
     issue_write();
+  } else if (random_.percent(10)) {
+    issue_sync();
   } else {
     issue_read();
   }
@@ -123,11 +126,34 @@ void Client::issue_read() {
   operation.watch = random_.percent(40);
   operation.intent.op = kReads[random_.below(3)];
   operation.intent.path = random_path();
+  operation.linearizable = !read_only_ && world_.plan.linearizable(server_);
   PathWatchRequest record{operation.intent.path, operation.watch};
   OpCode op = operation.intent.op;
   bool watch = operation.watch;
   std::size_t number = world_.checks.invoked(std::move(operation));
   request(op, record, number, record.path, watch);
+}
+
+/// Promises of every server what `linearizableReads` promises of one.
+void Client::issue_sync() {
+  Operation operation;
+  operation.client = number_;
+  operation.session = session_;
+  operation.cxid = next_xid_;
+  operation.linearizable = true;
+  operation.intent.op = OpCode::Sync;
+  operation.intent.path = "/n0";
+  PathRequest record{operation.intent.path};
+  std::size_t number = world_.checks.invoked(std::move(operation));
+  request(OpCode::Sync, record, number, record.path, false);
+}
+
+/// In read-only mode a write, or a sync, has no effect: it is none of the operations.
+void Client::issue_refused_write() {
+  std::string path = random_path();
+  if (random_.percent(20))
+    return request(OpCode::Sync, PathRequest{path}, std::nullopt, path, false);
+  request(OpCode::Delete, DeleteRequest{path, kAnyVersion}, std::nullopt, path, false);
 }
 
 // ---- Watches

@@ -24,7 +24,7 @@ void usage() {
       "                   [--list-reached] [--must-reach FILE] [--keep-going]\n"
       "       quorate-sim --seed N [--trace] [--seconds-virtual S] [--mutant NAME]\n"
       "mutants: ack-before-sync, lose-truncate, stale-link, forget-epoch, no-dir-sync,\n"
-      "         ignore-sync-error, trust-bad-record\n"
+      "         ignore-sync-error, trust-bad-record, unconfirmed-sync\n"
       "exit code: 0 all promises kept, 1 one broken (with --mutant: the mutant was found), "
       "2 usage\n");
 }

@@ -33,6 +33,7 @@ void choose_faults(Plan& plan, Random random) {
   faults.crash_all = faults.crash_all || plan.mutant == Mutant::NoDirSync;
   faults.disk_error = faults.disk_error || plan.mutant == Mutant::IgnoreSyncError;
   faults.bit_flip = faults.bit_flip || plan.mutant == Mutant::TrustBadRecord;
+  faults.partition = faults.partition || plan.mutant == Mutant::UnconfirmedSync;
 }
 
 void choose_knobs(Plan& plan, Random random) {
@@ -63,15 +64,27 @@ void choose_world(Plan& plan, Random random) {
       std::max<std::int32_t>(800, ticks * static_cast<std::int32_t>(plan.tick_time_ms));
 }
 
+/// About a third of the servers each, every seed another part of them.
+void choose_services(Plan& plan, Random random) {
+  for (int id = 1; id <= plan.servers; ++id) {
+    if (random.percent(35)) plan.linearizable_servers |= 1U << id;
+    if (random.percent(40)) plan.read_only_servers |= 1U << id;
+  }
+  plan.read_only_after_ms = one_of<std::int64_t>(random, {100, 300, 1000});
+}
+
 struct MutantName {
   const char* name;
   Mutant mutant;
 };
-constexpr MutantName kMutants[] = {
-    {"ack-before-sync", Mutant::AckBeforeSync},  {"lose-truncate", Mutant::LoseTruncate},
-    {"stale-link", Mutant::StaleLink},           {"forget-epoch", Mutant::ForgetEpoch},
-    {"no-dir-sync", Mutant::NoDirSync},          {"ignore-sync-error", Mutant::IgnoreSyncError},
-    {"trust-bad-record", Mutant::TrustBadRecord}};
+constexpr MutantName kMutants[] = {{"ack-before-sync", Mutant::AckBeforeSync},
+                                   {"lose-truncate", Mutant::LoseTruncate},
+                                   {"stale-link", Mutant::StaleLink},
+                                   {"forget-epoch", Mutant::ForgetEpoch},
+                                   {"no-dir-sync", Mutant::NoDirSync},
+                                   {"ignore-sync-error", Mutant::IgnoreSyncError},
+                                   {"trust-bad-record", Mutant::TrustBadRecord},
+                                   {"unconfirmed-sync", Mutant::UnconfirmedSync}};
 
 }  // namespace
 
@@ -88,6 +101,7 @@ Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant) {
   choose_faults(plan, random.fork());
   choose_knobs(plan, random.fork());
   choose_world(plan, random.fork());
+  choose_services(plan, random.fork());
   return plan;
 }
 

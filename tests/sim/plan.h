@@ -20,6 +20,7 @@ enum class Mutant {
   NoDirSync,        ///< A folder's sync does nothing: names may be gone after a power cut.
   IgnoreSyncError,  ///< A failed sync is taken for a good one (hazard R7).
   TrustBadRecord,   ///< The log is cut at its first bad record, durable or not (design.md 2).
+  UnconfirmedSync,  ///< A leader takes its PINGs for answered: no quorum has confirmed (R62).
 };
 
 struct Faults {
@@ -74,6 +75,14 @@ struct Plan {
   int pipeline = 4;                          ///< Requests a client keeps in flight.
   Micros think_mean = 20 * kMillisecond;
   std::int32_t session_timeout_ms = 2000;
+
+  // Which servers promise more, or serve without a leader: a bit each, by id.
+  unsigned linearizable_servers = 0;
+  unsigned read_only_servers = 0;
+  std::int64_t read_only_after_ms = 300;
+
+  bool linearizable(int server) const { return (linearizable_servers >> server & 1) != 0; }
+  bool read_only(int server) const { return (read_only_servers >> server & 1) != 0; }
 };
 
 Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant);

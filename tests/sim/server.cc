@@ -87,6 +87,9 @@ server::ReplicaOptions Server::replica_options() const {
   options.checkpoint_log_bytes = plan.checkpoint_log_bytes;
   options.checkpoint_slice.nodes = options.install_slice.nodes = plan.slice_nodes;
   options.snap_count = plan.snap_count;
+  options.linearizable_reads = plan.linearizable(id_);
+  options.read_only_mode = plan.read_only(id_);
+  options.read_only_after_ms = plan.read_only_after_ms;
   options.ops.extended_types_enabled = options.reaper.rules.ttl_nodes = true;
   options.reaper.check_interval_ms = 500;
   return options;
@@ -376,7 +379,7 @@ void Server::on_bytes(ConnId conn, ByteView bytes) {
   }
   run([this, conn, bytes] {
     if (life_->links.has(conn)) {
-      life_->replica->on_link_bytes(LinkId{conn}, bytes);
+      life_->links.bytes(conn, bytes);
     } else if (life_->clients.has(conn)) {
       life_->clients.bytes(conn, bytes);
     }
