@@ -1,5 +1,7 @@
 #include "tests/sim/checks.h"
 
+#include "base/ensure.h"
+
 #include "tests/sim/server.h"
 #include "tests/sim/world.h"
 
@@ -84,6 +86,7 @@ void Checks::check_leadership(const Server& server) {
     broken("epoch " + std::to_string(peer.current_epoch()) + " was established by server " +
            std::to_string(at->second) + " and by server " + std::to_string(server.id()));
   }
+  if (leaders_.rbegin()->first > peer.current_epoch()) REACHED("deposed leader serves");
   if (!fresh) return;
   world_.trace.event("leader", {server.id(), peer.current_epoch(), peer.last_logged().value});
   if (leaders_.size() > 1) disturbed("a second leader");

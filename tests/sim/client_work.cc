@@ -22,6 +22,9 @@ void Client::work() {
 
 void Client::issue() {
   if (read_only_) return random_.percent(70) ? issue_read() : issue_refused_write();
+  if (world_.plan.readers && number_ % 2 == 0 && world_.scheduler.now() < world_.plan.faults_end) {
+    return random_.percent(70) ? issue_read() : issue_sync();
+  }
   if (random_.below(600) == 0) {
     closing_ = true;
     WriteIntent intent;

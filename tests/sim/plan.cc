@@ -33,7 +33,11 @@ void choose_faults(Plan& plan, Random random) {
   faults.crash_all = faults.crash_all || plan.mutant == Mutant::NoDirSync;
   faults.disk_error = faults.disk_error || plan.mutant == Mutant::IgnoreSyncError;
   faults.bit_flip = faults.bit_flip || plan.mutant == Mutant::TrustBadRecord;
-  faults.partition = faults.partition || plan.mutant == Mutant::UnconfirmedSync;
+  if (plan.mutant == Mutant::UnconfirmedSync) {  // And nothing that ends a partition early.
+    faults = {};
+    faults.partition = faults.client_drop = true;
+    plan.fault_interval = 3 * kSecond;
+  }
 }
 
 void choose_knobs(Plan& plan, Random random) {
@@ -71,6 +75,8 @@ void choose_services(Plan& plan, Random random) {
     if (random.percent(40)) plan.read_only_servers |= 1U << id;
   }
   plan.read_only_after_ms = one_of<std::int64_t>(random, {100, 300, 1000});
+  plan.uneven_limits = random.percent(25) || plan.mutant == Mutant::UnconfirmedSync;
+  plan.readers = random.percent(30) || plan.mutant == Mutant::UnconfirmedSync;
 }
 
 struct MutantName {

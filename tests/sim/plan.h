@@ -57,6 +57,9 @@ struct Plan {
   // Knobs of the product; small values make rare paths frequent.
   std::int64_t tick_time_ms = 200;
   std::int32_t init_limit = 10, sync_limit = 5;
+  /// The server that leads first, as a rule, has a syncLimit three times as long: it holds on long
+  /// after the others have elected the next one. No promise may rest on equal limits.
+  bool uneven_limits = false;
   std::int64_t max_notification_ms = 2000;
   std::size_t window_records = 500;
   std::int64_t snap_count = 100000;
@@ -75,6 +78,9 @@ struct Plan {
   int pipeline = 4;                          ///< Requests a client keeps in flight.
   Micros think_mean = 20 * kMillisecond;
   std::int32_t session_timeout_ms = 2000;
+  /// Every other client only reads while there are faults: a write that cannot be committed would
+  /// hold up whoever asks its server for the latest.
+  bool readers = false;
 
   // Which servers promise more, or serve without a leader: a bit each, by id.
   unsigned linearizable_servers = 0;

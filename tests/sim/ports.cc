@@ -102,12 +102,12 @@ void SimLinks::bytes(ConnId conn, ByteView input) {
   if (!packets.empty()) server_.replica().on_link_bytes(link_of(conn), packets);
 }
 
-/// The mutant: a PING counts as answered the moment it is sent. A learner that has been silent for
-/// syncLimit is lost all the same, as it would be to any leader that only forgets to ask.
+/// The mutant: a PING counts as answered the moment it is sent. A learner is lost all the same, but
+/// so late that those who were cut off have had the time to elect another leader.
 void SimLinks::confirm(LinkId link, const consensus::QuorumPacket& packet) {
   auto learner = learners_.find(link.value);
   if (learner == learners_.end() || packet.type != consensus::PacketType::Ping) return;
-  const Micros patience = world_.plan.sync_limit * world_.plan.tick_time_ms * kMillisecond;
+  const Micros patience = 3 * world_.plan.sync_limit * world_.plan.tick_time_ms * kMillisecond;
   if (world_.scheduler.now() - learner->second.heard > patience) return;
   server_.post(0, [this, link, zxid = packet.zxid] {
     if (!up_.contains(link.value)) return;
