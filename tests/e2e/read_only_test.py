@@ -156,7 +156,7 @@ def a_read_shows_what_was_acknowledged_anywhere():
         for server in others:
             server.process.send_signal(signal.SIGSTOP)
         read = own.get_async("/n")
-        time.sleep(0.5)  # A quarter of syncLimit.
+        read.wait(0.5)  # A quarter of syncLimit.
         early = read.ready()
         for server in others:
             server.process.send_signal(signal.SIGCONT)
