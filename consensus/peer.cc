@@ -260,6 +260,11 @@ std::optional<ServerId> Peer::leader() const {
   return std::nullopt;
 }
 
+bool Peer::proves_syncs() const {
+  const auto* learner = impl_->as<Learner>();
+  return impl_->as<Leader>() != nullptr || (learner != nullptr && learner->leader_quorate());
+}
+
 Zxid Peer::next_zxid() const {
   const auto* leader = impl_->as<Leader>();
   ENSURE(leader != nullptr);

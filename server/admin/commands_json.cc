@@ -169,8 +169,8 @@ void initial_configuration(const CommandContext& context, Json& out) {
   out["initial_configuration"] = context.config_text;
 }
 
-void is_read_only(const CommandContext&, Json& out) {
-  out["read_only"] = false;
+void is_read_only(const CommandContext& context, Json& out) {
+  out["read_only"] = context.facts.status.read_only;
 }
 
 void last_snapshot(const CommandContext& context, Json& out) {
@@ -236,7 +236,7 @@ void server_stats(const CommandContext& context, Json& out) {
   stats["non_mtlslocal_conn_count"] = 0;
   stats["uptime"] = status.uptime_ms;
   out["version"] = kVersionText;
-  out["read_only"] = false;
+  out["read_only"] = status.read_only;
   out["server_stats"] = std::move(stats);
   out["client_response"] = responses;
   if (status.mode == "leader") {

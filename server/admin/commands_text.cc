@@ -25,8 +25,10 @@ std::string date_text(std::int64_t wall_ms) {
   return {buffer, size};
 }
 
-std::string head(const AdminFacts&) {
-  return "Zookeeper version: " + std::string(kVersionText) + '\n';
+std::string head(const AdminFacts& facts) {
+  std::string out = "Zookeeper version: " + std::string(kVersionText) + '\n';
+  if (facts.status.read_only) out += "READ-ONLY mode; serving only read-only clients\n";
+  return out;
 }
 
 std::string figures(const AdminFacts& facts) {
@@ -228,7 +230,8 @@ std::string mntr(const CommandContext& context) {
 }
 
 std::string isro(const CommandContext& context) {
-  return context.facts.status.serving ? "rw" : "null";
+  const ServerStatus& status = context.facts.status;
+  return status.read_only ? "ro" : status.takes_clients() ? "rw" : "null";
 }
 
 std::string dirs(const CommandContext& context) {
@@ -267,8 +270,10 @@ std::string envi(const CommandContext&) {
 std::string dump(const CommandContext& context) {
   const AdminFacts& facts = context.facts;
   std::string out = "SessionTracker dump:\n";
-  out += facts.status.mode == "follower" || facts.status.mode == "observer" ? global_sessions(facts)
-                                                                            : session_sets(facts);
+  // Who expires sessions knows when.
+  const std::string& mode = facts.status.mode;
+  const bool decides = mode == "leader" || mode == "standalone";
+  out += decides ? session_sets(facts) : global_sessions(facts);
   out += "ephemeral nodes dump:\nSessions with Ephemerals (" +
          std::to_string(facts.ephemerals.size()) + "):\n";
   for (const SessionPaths& one : facts.ephemerals) {

@@ -62,6 +62,9 @@ ReplicaOptions replica_options(const Config& config) {
   options.large_request_max_bytes = static_cast<std::size_t>(config.limits.large_request_max_bytes);
   options.reply_bytes_max = static_cast<std::size_t>(config.limits.client_out_bytes_max);
   options.snap_count = config.storage.snap_count;
+  options.leader_serves = config.ensemble.leader_serves;
+  options.read_only_mode = config.ensemble.read_only_mode;
+  options.linearizable_reads = config.ensemble.linearizable_reads;
   options.sessionless_timeout_ms = config.client.sessionless_timeout_ms;
   if (config.audit) options.audit_user = user_of_this_process();
   return options;

@@ -87,6 +87,9 @@ struct EnsembleConfig {
   std::int64_t election_port_bind_retry = 3;  ///< 0: for ever.
   bool ssl_quorum = false;                    ///< Links that this server opens speak TLS.
   bool port_unification = false;              ///< Both server ports take plain and TLS links.
+  bool leader_serves = true;                  ///< Whether the leader takes clients.
+  bool read_only_mode = false;                ///< readonlymode.enabled.
+  bool linearizable_reads = false;
 
   bool uses_tls() const { return !standalone && (ssl_quorum || port_unification); }
 };

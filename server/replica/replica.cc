@@ -53,10 +53,12 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
       ports(given_ports),
       tree(std::move(recovered.tree)),
       recovered_fuzzy_until(recovered.fuzzy_until),
+      proven(!recovered.durable.blank),
       connections(options.fan_out, metrics),
       gate({options.outstanding_max, options.per_connection_max, options.large_request_threshold,
             options.large_request_max_bytes}),
       sessions(options.peer.self, options.peer.tick_time_ms, ports.clock.wall_ms(), random.fork()),
+      local_sessions(options.peer.tick_time_ms),
       checkpoints(checkpoint_limits(options), recovered.durable.checkpoint,
                   options.peer.init_limit * options.peer.tick_time_ms, ports.disk, ports.links),
       applier(tree, watches, connections, options.ops, metrics),
@@ -79,12 +81,14 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
 
 void Replica::Impl::pump() {
   while (true) {
+    begin_read_round();
     propose_waiting();
     while (peer.has_ready()) {
       carry_out(peer.take_ready());
       if (diverged_at)
         peer.step(consensus::TreeDiverged{*std::exchange(diverged_at, std::nullopt)});
       propose_waiting();
+      begin_read_round();
     }
     start_install();
     start_restore();
@@ -124,7 +128,9 @@ void Replica::Impl::carry_out(consensus::Ready ready) {
   };
   // Nobody has asked any more while a tree is being restored.
   if (serving) {
-    for (ConnectionId id : gate.syncs_done(ready.syncs_done, queue_of)) drain(id);
+    for (ConnectionId id : gate.syncs_done(ready.syncs_done, queue_of)) {
+      id == RequestGate::kReadRound ? finish_read_round() : drain(id);
+    }
   }
   for (const consensus::RevalidateAnswer& answer : ready.revalidated) {
     Connection* connection = connections.of_session(answer.session);
@@ -202,6 +208,7 @@ void Replica::Impl::apply(const consensus::LogRecord& record) {
                            [this](const std::string& line) { ports.observer.audit(line); });
   }
   answer_txn(outcome);
+  if (barrier.awaited && is_barrier(outcome.header)) finish_read_round();
 }
 
 void Replica::Impl::track_session(const znode::Outcome& outcome) {
@@ -309,6 +316,9 @@ void Replica::Impl::observe(const consensus::Event& event) {
     case consensus::EventKind::Serving:
       begin_service();
       break;
+    case consensus::EventKind::Elected:
+      end_read_only();
+      break;
     case consensus::EventKind::ServiceLost:
       lose_service();
       break;
@@ -322,7 +332,7 @@ void Replica::Impl::observe(const consensus::Event& event) {
 void Replica::Impl::begin_service() {
   // Service may be over again already; its ServiceLost is then behind this event.
   if (!peer.serving()) return;
-  serving = true;
+  serving = proven = true;
   show_members();
   // What was proposed before UPTODATE is all in the log now: behind it every txn is exact.
   recovered_fuzzy_until = std::min(recovered_fuzzy_until, peer.last_logged());
@@ -432,8 +442,9 @@ void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
   // Also when the link has ended meanwhile: the disk holds this tree and no log now, and memory
   // must not differ from it (hazard R8).
   if (ok) {
+    end_read_only();
     tree = std::move(install.tree);
-    diverged = false;
+    diverged = proven = false;
     recovered_fuzzy_until = install.fuzzy_until;
     checkpoints.replaced(zxid);
   }
@@ -528,6 +539,7 @@ void Replica::on_tick() {
   if (slept) impl.sessions.regrant(impl.tree.sessions(), now_ms);
   impl.expire_sessions();
   impl.reap();
+  impl.tend_read_only(slept);
   impl.close_sessionless();
   impl.close_silent_trees();
 }
@@ -557,6 +569,7 @@ bool Replica::copy_tree(std::shared_ptr<TreeSink> sink) {
 
 void Replica::stop() {
   impl_->stopped = true;
+  impl_->read_only = false;
   impl_->close_all_clients();
   if (!impl_->installing) impl_->checkpoints.renew_at_once(impl_->tree, impl_->fuzzy_until());
   impl_->flush();

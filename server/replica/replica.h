@@ -57,6 +57,14 @@ struct ReplicaOptions {
   /// Of a received tree; nobody is served while it is written.
   znode::PortionLimit install_slice{4u << 20, 20000};
   std::int64_t sessionless_timeout_ms = 10000;  ///< A connection that sends no handshake.
+  /// Whether a server that finds no leader answers reads of clients that ask for no more; after so
+  /// long, and at least a tick.
+  bool read_only_mode = false;
+  std::int64_t read_only_after_ms = 2000;
+  bool leader_serves = true;  ///< False: while it leads an ensemble it takes no clients.
+  /// Reads wait until the leader has proved, after they came, that it leads, and until all that was
+  /// committed by then is applied here.
+  bool linearizable_reads = false;
   FanOutLimits fan_out;
   /// Who the server's own changes are put down to in the audit log; empty: none is kept.
   std::string audit_user;

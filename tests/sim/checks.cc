@@ -131,6 +131,7 @@ void Checks::check_leadership(const Server& server) {
     broken("epoch " + std::to_string(peer.current_epoch()) + " was established by server " +
            std::to_string(at->second) + " and by server " + std::to_string(server.id()));
   }
+  if (leaders_.rbegin()->first > peer.current_epoch()) REACHED("deposed leader serves");
   if (!fresh) return;
   for (const auto& other : world_.servers) {
     if (other.get() != &server && other->leading() && other->replica().peer().serving()) {

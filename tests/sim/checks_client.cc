@@ -136,6 +136,7 @@ void Checks::left(SessionId session) {
 
 void Checks::session_refused(int client, SessionId session) {
   disturbed("session " + to_string(session) + " refused");
+  if (local_sessions_.contains(session)) return;
   // A session is refused from the moment its end is proposed (client-protocol 3.3, step 8a).
   if (model_.session_closed(session) || closing_.contains(session)) return;
   throw Violation("client " + std::to_string(client) + ": session " + to_string(session) +

@@ -70,6 +70,7 @@ class Client final : public Host {
   void issue_read();
   void issue_sync();
   bool rests();
+  void issue_refused_write();
   std::string random_path();
   template <class Record>
   void request(OpCode op, const Record& record, std::optional<std::size_t> operation,
@@ -94,6 +95,10 @@ class Client final : public Host {
   Random random_;
   State state_ = State::Idle;
   ConnId conn_ = 0;
+  HostId server_ = 0;       ///< That `conn_` goes to.
+  bool reads_only_;         ///< Puts up with a server in read-only mode.
+  bool read_only_ = false;  ///< Is connected to one.
+  int failures_ = 0;        ///< Connections in a row that did not come up.
   FrameReader frames_;
   SessionId session_;
   std::string password_;

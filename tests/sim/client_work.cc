@@ -35,6 +35,10 @@ bool Client::rests() {
 }
 
 void Client::issue() {
+  if (read_only_) return random_.percent(70) ? issue_read() : issue_refused_write();
+  if (world_.plan.readers && number_ % 2 == 0 && world_.scheduler.now() < world_.plan.faults_end) {
+    return random_.percent(70) ? issue_read() : issue_sync();
+  }
   if (random_.below(600) == 0) {
     closing_ = true;
     WriteIntent intent;
@@ -139,6 +143,7 @@ void Client::issue_read() {
   operation.watch = random_.percent(40);
   operation.intent.op = kReads[random_.below(3)];
   operation.intent.path = random_path();
+  operation.linearizable = !read_only_ && world_.plan.linearizable(server_);
   PathWatchRequest record{operation.intent.path, operation.watch};
   OpCode op = operation.intent.op;
   bool watch = operation.watch;
@@ -158,6 +163,14 @@ void Client::issue_sync() {
   PathRequest record{operation.intent.path};
   std::size_t number = world_.checks.invoked(std::move(operation));
   request(OpCode::Sync, record, number, record.path, false);
+}
+
+/// In read-only mode a write, or a sync, has no effect: it is none of the operations.
+void Client::issue_refused_write() {
+  std::string path = random_path();
+  if (random_.percent(20))
+    return request(OpCode::Sync, PathRequest{path}, std::nullopt, path, false);
+  request(OpCode::Delete, DeleteRequest{path, kAnyVersion}, std::nullopt, path, false);
 }
 
 // ---- Watches

@@ -63,6 +63,11 @@ void favour_mutant(Plan& plan) {
     case Mutant::ReplyBeforeQuorum:
       faults.partition = faults.crash = true;
       break;
+    case Mutant::UnconfirmedSync:  // And nothing that ends a partition early.
+      faults = {};
+      faults.partition = faults.client_drop = true;
+      plan.fault_interval = 3 * kSecond;
+      break;
     default:
       break;
   }
@@ -98,6 +103,17 @@ void choose_world(Plan& plan, Random random) {
       std::max<std::int32_t>(800, ticks * static_cast<std::int32_t>(plan.tick_time_ms));
 }
 
+/// About a third of the servers each, every seed another part of them.
+void choose_services(Plan& plan, Random random) {
+  for (int id = 1; id <= plan.servers; ++id) {
+    if (random.percent(35)) plan.linearizable_servers |= 1U << id;
+    if (random.percent(40)) plan.read_only_servers |= 1U << id;
+  }
+  plan.read_only_after_ms = one_of<std::int64_t>(random, {100, 300, 1000});
+  plan.uneven_limits = random.percent(25) || plan.mutant == Mutant::UnconfirmedSync;
+  plan.readers = random.percent(30) || plan.mutant == Mutant::UnconfirmedSync;
+}
+
 struct MutantName {
   const char* name;
   Mutant mutant;
@@ -112,6 +128,7 @@ constexpr MutantName kMutants[] = {{"ack-before-sync", Mutant::AckBeforeSync},
                                    {"commit-on-minority", Mutant::CommitOnMinority},
                                    {"reply-before-quorum", Mutant::ReplyBeforeQuorum},
                                    {"session-not-revived", Mutant::SessionNotRevived},
+                                   {"unconfirmed-sync", Mutant::UnconfirmedSync},
                                    {"watch-after-reply", Mutant::WatchAfterReply}};
 
 }  // namespace
@@ -132,6 +149,7 @@ Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant) {
   choose_faults(plan, random.fork());
   choose_knobs(plan, random.fork());
   choose_world(plan, random.fork());
+  choose_services(plan, random.fork());
   favour_mutant(plan);
   return plan;
 }

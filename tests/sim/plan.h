@@ -26,6 +26,7 @@ enum class Mutant {
   ReplyBeforeQuorum,  ///< A COMMIT goes out right behind its PROPOSAL: followers answer too soon.
   SessionNotRevived,  ///< What a learner hears of its clients does not reach the leader (R58).
   WatchAfterReply,    ///< An event leaves behind the next answer, which may show its change (R64).
+  UnconfirmedSync,    ///< A leader takes its PINGs for answered: no quorum has confirmed (R62).
 };
 
 struct Faults {
@@ -73,6 +74,9 @@ struct Plan {
   // Knobs of the product; small values make rare paths frequent.
   std::int64_t tick_time_ms = 200;
   std::int32_t init_limit = 10, sync_limit = 5;
+  /// The server that leads first, as a rule, has a syncLimit three times as long: it holds on long
+  /// after the others have elected the next one. No promise may rest on equal limits.
+  bool uneven_limits = false;
   std::int64_t max_notification_ms = 2000;
   std::size_t window_records = 500;
   std::int64_t snap_count = 100000;
@@ -93,11 +97,22 @@ struct Plan {
   int pipeline = 4;                          ///< Requests a client keeps in flight.
   Micros think_mean = 20 * kMillisecond;
   std::int32_t session_timeout_ms = 2000;
+  /// Every other client only reads while there are faults: a write that cannot be committed would
+  /// hold up whoever asks its server for the latest.
+  bool readers = false;
+
+  // Which servers promise more, or serve without a leader: a bit each, by id.
+  unsigned linearizable_servers = 0;
+  unsigned read_only_servers = 0;
+  std::int64_t read_only_after_ms = 300;
+
 
   int voters() const { return servers - observers; }
   bool observes(int server) const { return server > voters(); }
   bool standalone() const { return servers == 1; }
   bool skewed() const { return faults.tick_skew && !without.contains("tick-skew"); }
+  bool linearizable(int server) const { return (linearizable_servers >> server & 1) != 0; }
+  bool read_only(int server) const { return (read_only_servers >> server & 1) != 0; }
 };
 
 inline constexpr double kSecondsMin = 15;

@@ -64,11 +64,13 @@ bool SimLinks::connected(ConnId conn, bool ok) {
 
 void SimLinks::accepted(ConnId conn) {
   up_.insert(conn);
+  if (world_.plan.mutant == Mutant::UnconfirmedSync) learners_[conn];
   server_.replica().on_link_up(link_of(conn), std::nullopt);
 }
 
 bool SimLinks::ended(ConnId conn) {
   out_.erase(conn);
+  learners_.erase(conn);
   return up_.erase(conn) != 0;
 }
 
@@ -87,7 +89,41 @@ void SimLinks::send(LinkId link, const consensus::QuorumPacket& packet) {
     consensus::encode(out_[link.value], packet);
   }
   plant_behind(link, packet);
+  confirm(link, packet);
   limit(link.value);
+}
+
+void SimLinks::bytes(ConnId conn, ByteView input) {
+  auto learner = learners_.find(conn);
+  if (learner == learners_.end()) return server_.replica().on_link_bytes(link_of(conn), input);
+  // Whole packets only: an answer that is made up must not fall into the middle of one.
+  learner->second.heard = world_.scheduler.now();
+  Bytes& part = learner->second.part;
+  append(part, input);
+  ByteView rest = part;
+  for (bool more = true; more;) {
+    auto packet = consensus::take_packet(rest, world_.plan.link_queue_max);
+    more = packet && *packet;
+  }
+  const auto whole = static_cast<std::ptrdiff_t>(part.size() - rest.size());
+  const Bytes packets(part.begin(), part.begin() + whole);
+  part.erase(part.begin(), part.begin() + whole);
+  if (!packets.empty()) server_.replica().on_link_bytes(link_of(conn), packets);
+}
+
+/// The mutant: a PING counts as answered the moment it is sent. A learner is lost all the same, but
+/// so late that those who were cut off have had the time to elect another leader.
+void SimLinks::confirm(LinkId link, const consensus::QuorumPacket& packet) {
+  auto learner = learners_.find(link.value);
+  if (learner == learners_.end() || packet.type != consensus::PacketType::Ping) return;
+  const Micros patience = 3 * world_.plan.sync_limit * world_.plan.tick_time_ms * kMillisecond;
+  if (world_.scheduler.now() - learner->second.heard > patience) return;
+  server_.post(0, [this, link, zxid = packet.zxid] {
+    if (!up_.contains(link.value)) return;
+    Bytes answer;
+    consensus::encode(answer, {consensus::PacketType::Ping, zxid, SharedBytes(), std::nullopt});
+    server_.replica().on_link_bytes(link, answer);
+  });
 }
 
 /// The mutant: a learner's answer to PING, which names the sessions it has heard of, names none.

@@ -34,11 +34,13 @@ class SimLinks final : public server::Links {
   /// False when `conn` is none of ours, or not wanted any more.
   bool connected(ConnId conn, bool ok);
   bool has(ConnId conn) const { return up_.contains(conn); }
+  void bytes(ConnId conn, ByteView input);
   /// True once per link.
   bool ended(ConnId conn);
 
  private:
   void attempt(ServerId peer);
+  void confirm(LinkId link, const consensus::QuorumPacket& packet);
   void limit(ConnId conn);
   bool silenced(const consensus::QuorumPacket& packet) const;
   void plant_behind(LinkId link, const consensus::QuorumPacket& packet);
@@ -49,6 +51,13 @@ class SimLinks final : public server::Links {
   std::map<ConnId, ServerId> connecting_;
   std::set<ConnId> up_;
   std::map<ConnId, Bytes> out_;  ///< Until flush().
+  /// For the mutant that makes up answers: links of learners, when they were heard of, and what is
+  /// no whole packet yet.
+  struct Learner {
+    Micros heard = 0;
+    Bytes part;
+  };
+  std::map<ConnId, Learner> learners_;
 };
 
 class SimClients final : public server::Clients {

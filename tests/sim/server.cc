@@ -88,6 +88,7 @@ server::ReplicaOptions Server::replica_options() const {
   options.peer.tick_time_ms = plan.tick_time_ms;
   options.peer.init_limit = plan.init_limit;
   options.peer.sync_limit = plan.sync_limit;
+  if (plan.uneven_limits && id_ == plan.servers) options.peer.sync_limit *= 3;
   options.peer.max_notification_ms = plan.max_notification_ms;
   options.peer.window_records = plan.window_records;
   options.min_session_timeout_ms = 100;
@@ -100,6 +101,9 @@ server::ReplicaOptions Server::replica_options() const {
   options.checkpoint_log_bytes = plan.checkpoint_log_bytes;
   options.checkpoint_slice.nodes = options.install_slice.nodes = plan.slice_nodes;
   options.snap_count = plan.snap_count;
+  options.linearizable_reads = plan.linearizable(id_);
+  options.read_only_mode = plan.read_only(id_);
+  options.read_only_after_ms = plan.read_only_after_ms;
   options.ops.extended_types_enabled = options.reaper.rules.ttl_nodes = true;
   options.reaper.check_interval_ms = 500;
   return options;
@@ -415,7 +419,7 @@ void Server::on_bytes(ConnId conn, ByteView bytes) {
   }
   run([this, conn, bytes] {
     if (life_->links.has(conn)) {
-      life_->replica->on_link_bytes(LinkId{conn}, bytes);
+      life_->links.bytes(conn, bytes);
     } else if (life_->clients.has(conn)) {
       life_->clients.bytes(conn, bytes);
     }

@@ -23,6 +23,11 @@ class WireLinks : public FakeLinks {
  public:
   void send(LinkId link, const consensus::QuorumPacket& packet) override {
     FakeLinks::send(link, packet);
+    if (hides_mark && packet.type == consensus::PacketType::LeaderInfo) {
+      consensus::QuorumPacket plain = packet;
+      plain.data = consensus::encode_int(0x10000);
+      return consensus::encode(out[link], plain);
+    }
     consensus::encode(out[link], packet);
   }
   void send_raw(LinkId link, SharedBytes bytes) override { append(out[link], bytes.view()); }
@@ -31,6 +36,7 @@ class WireLinks : public FakeLinks {
 
   std::map<LinkId, Bytes> out;
   std::set<ServerId> wanted;
+  bool hides_mark = false;  ///< As a leader it is taken for one of ZooKeeper.
 };
 
 struct EnsembleNode {

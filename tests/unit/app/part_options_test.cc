@@ -45,6 +45,16 @@ TEST_CASE("options: autopurge.purgeInterval says how often that is renewed, 0 is
   CHECK(checkpoint_options(none).archive_interval == hours(0));
 }
 
+TEST_CASE("options: leaderServes, readonlymode.enabled and linearizableReads reach the replica") {
+  const ReplicaOptions unset = replica_options(Config());
+  CHECK(unset.leader_serves);
+  CHECK_FALSE(unset.read_only_mode);
+  CHECK_FALSE(unset.linearizable_reads);
+  CHECK_FALSE(replica_options(with("leaderServes", "no")).leader_serves);
+  CHECK(replica_options(with("readonlymode.enabled", "true")).read_only_mode);
+  CHECK(replica_options(with("linearizableReads", "true")).linearizable_reads);
+}
+
 TEST_CASE("options: commitLogCount is what the log keeps, in memory and on disk") {
   const Config config = with("commitLogCount", "77");
   CHECK(replica_options(config).peer.window_records == 77);
