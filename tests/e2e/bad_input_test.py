@@ -92,7 +92,7 @@ def wrong_configurations():
         (three, "x", f'{data}/myid:1: "x": expected a whole number'),
         (three + "server.4=127.0.0.1\n", "1", ":8: server.4:"),
         (three + "forceSync=no\n", "1", ":8: forceSync:"),
-        (three + "group.1=1:2:3\n", "1", ":8: group.1:"),
+        (three + "group.1=1:2:x\n", "1", ":8: group.1:"),
     ]
     for text, myid, expected in cases:
         config.write_text(text)
