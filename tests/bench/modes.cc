@@ -92,6 +92,27 @@ class Waiter : public Counter {
 
 }  // namespace
 
+namespace {
+
+/// Lets the server hear of each session every 10 s, a third of the timeout, in slices of 50 ms: a
+/// server that is slow to open many would end the first of them meanwhile.
+class Pinger {
+ public:
+  void run(const Wires& wires, std::size_t open) {
+    const auto now = Clock::now();
+    if (open == 0 || now < due_) return;
+    due_ = now + std::chrono::milliseconds(50);
+    const std::size_t slice = (open + 199) / 200;
+    for (std::size_t i = 0; i < slice; ++i) wires[next_++ % open]->ping();
+  }
+
+ private:
+  Clock::time_point due_ = Clock::now();
+  std::size_t next_ = 0;
+};
+
+}  // namespace
+
 void open_sessions(Loop& loop, const Settings& settings, int count, Wires& wires) {
   std::size_t open = 0;
   wires.reserve(wires.size() + std::size_t(count));
@@ -99,6 +120,7 @@ void open_sessions(Loop& loop, const Settings& settings, int count, Wires& wires
   const std::size_t whole = first + std::size_t(count);
   const auto begin = Clock::now();
   open = first;
+  Pinger pinger;
   while (open < whole) {
     while (wires.size() < whole && wires.size() - open < kConnectingAtOnce) {
       wires.push_back(std::make_unique<Wire>(loop, settings, int(wires.size())));
@@ -106,6 +128,7 @@ void open_sessions(Loop& loop, const Settings& settings, int count, Wires& wires
     loop.run_once(Clock::now() + std::chrono::milliseconds(10));
     // Servers answer in about the order of asking.
     while (open < wires.size() && wires[open]->has_session()) ++open;
+    pinger.run(wires, open);
     if (count > 1000) progress("sessions", double(open), double(whole));
     if (seconds_since(begin) > kPatienceSeconds)
       give_up("not in time: a session on every connection");
@@ -166,14 +189,12 @@ int run_sessions(const Settings& settings) {
   const double opening = seconds_since(begin);
   const double cpu_opening = cpu.servers();
   const long after = rss_kib(settings.pids);
-  // Each is heard of every 10 s: a third of the timeout. In slices of 50 ms.
   const CpuMeter idle(settings.pids);
   const auto idle_begin = Clock::now();
   const auto end = idle_begin + std::chrono::duration_cast<Clock::duration>(
                                     std::chrono::duration<double>(settings.seconds));
-  const std::size_t slice = (wires.size() + 199) / 200;
-  for (std::size_t next = 0; Clock::now() < end;) {
-    for (std::size_t i = 0; i < slice; ++i) wires[next++ % wires.size()]->ping();
+  for (Pinger pinger; Clock::now() < end;) {
+    pinger.run(wires, wires.size());
     loop.run_until(std::min(end, Clock::now() + std::chrono::milliseconds(50)));
   }
   const double count = double(settings.count);
