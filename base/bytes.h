@@ -62,19 +62,33 @@ void store_be(std::byte* to, T value) {
 class SharedBytes {
  public:
   SharedBytes() = default;
-  explicit SharedBytes(Bytes bytes) : bytes_(std::make_shared<const Bytes>(std::move(bytes))) {}
+  explicit SharedBytes(Bytes bytes) : size_(bytes.size()) {
+    const auto owner = std::make_shared<const Bytes>(std::move(bytes));
+    bytes_ = {owner, owner->data()};
+  }
+  /// In one allocation, so for short bytes cheaper than to move a vector.
+  static SharedBytes copy_of(ByteView bytes) {
+    SharedBytes copy;
+    if (bytes.empty()) return copy;
+    const auto owner = std::make_shared_for_overwrite<std::byte[]>(bytes.size());
+    std::memcpy(owner.get(), bytes.data(), bytes.size());
+    copy.bytes_ = {owner, owner.get()};
+    copy.size_ = bytes.size();
+    return copy;
+  }
 
-  ByteView view() const { return bytes_ ? ByteView(*bytes_) : ByteView(); }
-  std::size_t size() const { return bytes_ ? bytes_->size() : 0; }
+  ByteView view() const { return bytes_ ? ByteView(bytes_.get(), size_) : ByteView(); }
+  std::size_t size() const { return bytes_ ? size_ : 0; }
   bool empty() const { return size() == 0; }
 
   friend bool operator==(const SharedBytes& a, const SharedBytes& b) {
-    return a.bytes_ == b.bytes_ ||
+    return (a.bytes_ == b.bytes_ && a.size() == b.size()) ||
            (a.size() == b.size() && std::equal(a.view().begin(), a.view().end(), b.view().begin()));
   }
 
  private:
-  std::shared_ptr<const Bytes> bytes_;
+  std::shared_ptr<const std::byte> bytes_;
+  std::size_t size_ = 0;  ///< Of what bytes_ points to, if anything.
 };
 
 }  // namespace quorate

@@ -69,6 +69,12 @@ class JuteWriter {
   void boolean(bool value) { i8(value ? 1 : 0); }
   void i32(std::int32_t value) { number(value); }
   void i64(std::int64_t value) { number(value); }
+  /// All of them in one step.
+  template <class... T>
+  void numbers(T... values) {
+    std::byte* to = grow((sizeof(T) + ...));
+    ((store_be(to, values), to += sizeof(T)), ...);
+  }
   void string(std::string_view value);
   void nullable_string(const std::optional<std::string>& value);
   void buffer(const Buffer& value);
