@@ -456,6 +456,15 @@ Peer::LearnerCounts Leader::learner_counts() const {
   return counts;
 }
 
+std::vector<ServerId> Leader::synced_observers() const {
+  std::vector<ServerId> ids;
+  for (const auto& [link, entry] : learners_) {
+    if (established() && entry.stage == Stage::Synced && entry.observer) ids.push_back(entry.sid);
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
 void Leader::check() const {
   ENSURE(core_->serving == (established() || handing_over_));
   ENSURE(phase_ < Phase::Promises || core_->options.standalone || core_->accepted == epoch_);

@@ -40,6 +40,7 @@ class Leader {
   bool may_propose() const;
   std::size_t outstanding() const { return tracker_.size(); }
   Peer::LearnerCounts learner_counts() const;
+  std::vector<ServerId> synced_observers() const;
   bool quorum_synced(const Ensemble& config) const;
 
  private:

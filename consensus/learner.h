@@ -27,6 +27,7 @@ class Learner {
   void check() const;
 
   ServerId leader() const { return leader_; }
+  bool leader_quorate() const { return leader_quorate_; }
   bool observing() const { return observer_; }
 
  private:

@@ -260,6 +260,11 @@ std::optional<ServerId> Peer::leader() const {
   return std::nullopt;
 }
 
+bool Peer::proves_syncs() const {
+  const auto* learner = impl_->as<Learner>();
+  return impl_->as<Leader>() != nullptr || (learner != nullptr && learner->leader_quorate());
+}
+
 Zxid Peer::next_zxid() const {
   const auto* leader = impl_->as<Leader>();
   ENSURE(leader != nullptr);
@@ -296,6 +301,11 @@ std::size_t Peer::outstanding() const {
 Peer::LearnerCounts Peer::learner_counts() const {
   const auto* leader = impl_->as<Leader>();
   return leader ? leader->learner_counts() : LearnerCounts{};
+}
+
+std::vector<ServerId> Peer::synced_observers() const {
+  const auto* leader = impl_->as<Leader>();
+  return leader ? leader->synced_observers() : std::vector<ServerId>{};
 }
 
 const Membership& Peer::membership() const {

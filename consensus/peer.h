@@ -76,6 +76,8 @@ class Peer {
   Role role() const;
   bool serving() const;  ///< Between Serving and ServiceLost.
   std::optional<ServerId> leader() const;
+  /// Whether the leader answers a sync only after a quorum has confirmed it: ours do.
+  bool proves_syncs() const;
   const Membership& membership() const;
   /// Leader: whether a quorum of `config` is connected and synced, as a reconfig to it needs.
   bool quorum_synced(const Ensemble& config) const;
@@ -98,6 +100,7 @@ class Peer {
     std::size_t synced_non_voting = 0;
   };
   LearnerCounts learner_counts() const;
+  std::vector<ServerId> synced_observers() const;
   /// Txns up to this zxid are applied in ReplayMode::Fuzzy: a ZooKeeper leader's SNAP may already
   /// hold their effects. Zxid{0} when none.
   Zxid fuzzy_until() const;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -54,6 +55,23 @@ struct AclSchemes {
   bool x509 = false;
 };
 
+/// The record of a reconfig.
+struct ReconfigRequest {
+  std::optional<std::string> joining, leaving;  ///< Changes to the members there are.
+  std::optional<std::string> new_members;       ///< All of them; then the other two are not read.
+  std::int64_t based_on = -1;                   ///< Version of the config; -1: whichever it is.
+};
+
+/// Who the members are is nobody's business here: the server says what a reconfig would lead to.
+class ReconfigPlanner {
+ public:
+  virtual ~ReconfigPlanner() = default;
+  /// What /zookeeper/config will say if the txn `zxid` changes the members as asked for.
+  /// Error: Unimplemented without an ensemble, ReconfigInProgress, BadVersion, BadArguments,
+  /// NewConfigNoQuorum; looked for in this order.
+  virtual Result<std::string> plan(const ReconfigRequest& request, Zxid zxid) const = 0;
+};
+
 /// Settings that decide what prepare() accepts.
 struct OpOptions {
   bool extended_types_enabled = false;  ///< TTL nodes.
@@ -61,6 +79,7 @@ struct OpOptions {
   bool enforce_quota = false;  ///< Hard limits refuse; without it they are figures to look at.
   AclSchemes acl_schemes;
   std::int32_t max_buffer = kDefaultMaxBuffer;
+  const ReconfigPlanner* reconfig = nullptr;  ///< nullptr: ReconfigDisabled for everybody.
 };
 
 /// A write as it reached the leader, from an own client or by a REQUEST packet.
@@ -103,6 +122,7 @@ struct Outcome {
   std::int32_t timeout_ms = 0;  ///< createSession.
   std::vector<Fire> fires;      ///< Of a multi too: all of them are here, none in its parts.
   std::vector<Outcome> parts;   ///< multi: one per sub-txn.
+  std::string config;           ///< reconfig: what /zookeeper/config says now.
   /// The leader's digest, where the txn carried one, differs from this tree's: replicas diverged.
   bool digest_mismatch = false;
 };
@@ -118,6 +138,10 @@ enum class ReplayMode {
 /// Error: MarshallingError or Unimplemented for bytes that are no txn we know; the tree is then
 /// unchanged and this server cannot follow that leader any further.
 Result<Outcome> apply(DataTree& tree, ByteView txn, ReplayMode mode);
+
+/// Writes what is known of the members to /zookeeper/config, without a txn: the first config of an
+/// ensemble, and what a server learns of from others, have none. Not part of any digest.
+Outcome set_config(DataTree& tree, std::string_view text, Zxid version, std::int64_t time_ms);
 
 /// Decodes the header alone (first 32 bytes and type) of a txn.
 Result<TxnHeader> peek_header(ByteView txn);

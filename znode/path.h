@@ -13,6 +13,9 @@ bool is_valid_path(std::string_view path);
 /// The weaker form that create (before its suffix is known) and delete ask for: a slash, no NUL.
 bool has_path_form(std::string_view path);
 
+/// Who the members of the ensemble are.
+inline constexpr std::string_view kConfigPath = "/zookeeper/config";
+
 /// "/", /zookeeper, /zookeeper/quota, /zookeeper/config: never deleted.
 bool is_reserved_path(std::string_view path);
 

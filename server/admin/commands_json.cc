@@ -73,8 +73,13 @@ std::string host_port(const std::string& host, std::uint16_t port) {
          std::to_string(port);
 }
 
+const std::vector<consensus::Member>& members(const CommandContext& context) {
+  return context.facts.ensemble ? context.facts.ensemble->members()
+                                : context.config.ensemble.members;
+}
+
 const consensus::Member* member(const CommandContext& context, ServerId id) {
-  for (const consensus::Member& one : context.config.ensemble.members) {
+  for (const consensus::Member& one : members(context)) {
     if (one.id == id) return &one;
   }
   return nullptr;
@@ -97,16 +102,19 @@ Json address_block(const std::string& host, std::uint16_t port) {
   return out;
 }
 
-std::string client_address(const Config& config) {
-  const std::string& host = config.client.address;
-  return host_port(host.empty() ? "0.0.0.0" : host, static_cast<std::uint16_t>(config.client.port));
+std::string client_address(const CommandContext& context) {
+  if (const auto& moved = context.facts.client_port) return host_port(moved->host, moved->port);
+  const ClientPortConfig& client = context.config.client;
+  return host_port(client.address.empty() ? "0.0.0.0" : client.address,
+                   static_cast<std::uint16_t>(client.port));
 }
 
 }  // namespace
 
 void configuration(const CommandContext& context, Json& out) {
   const Config& config = context.config;
-  out["client_port"] = config.client.port;
+  out["client_port"] =
+      context.facts.client_port ? context.facts.client_port->port : config.client.port;
   out["data_dir"] = config.storage.data_dir;
   out["data_log_dir"] = config.storage.data_log_dir;
   out["tick_time"] = config.tick_time_ms;
@@ -161,8 +169,8 @@ void initial_configuration(const CommandContext& context, Json& out) {
   out["initial_configuration"] = context.config_text;
 }
 
-void is_read_only(const CommandContext&, Json& out) {
-  out["read_only"] = false;
+void is_read_only(const CommandContext& context, Json& out) {
+  out["read_only"] = context.facts.status.read_only;
 }
 
 void last_snapshot(const CommandContext& context, Json& out) {
@@ -191,7 +199,16 @@ void monitor(const CommandContext& context, Json& out) {
 
 void observers(const CommandContext& context, Json& out) {
   out["synced_observers"] = context.facts.status.synced_observers;
-  out["observers"] = Json::array();
+  Json rows = Json::array();
+  for (const ServerId id : context.facts.status.observers) {
+    Json row;
+    row["sid"] = id.value;
+    if (const consensus::Member* one = member(context, id)) {
+      row["address"] = host_port(one->host, one->quorum_port);
+    }
+    rows.push_back(std::move(row));
+  }
+  out["observers"] = std::move(rows);
 }
 
 void server_stats(const CommandContext& context, Json& out) {
@@ -219,7 +236,7 @@ void server_stats(const CommandContext& context, Json& out) {
   stats["non_mtlslocal_conn_count"] = 0;
   stats["uptime"] = status.uptime_ms;
   out["version"] = kVersionText;
-  out["read_only"] = false;
+  out["read_only"] = status.read_only;
   out["server_stats"] = std::move(stats);
   out["client_response"] = responses;
   if (status.mode == "leader") {
@@ -256,13 +273,13 @@ void system_properties(const CommandContext& context, Json& out) {
 
 void voting_view(const CommandContext& context, Json& out) {
   Json view = Json::object();
-  for (const consensus::Member& one : context.config.ensemble.members) {
+  for (const consensus::Member& one : members(context)) {
     if (one.observer) continue;
     Json row;
     row["server_addresses"] = Json::array({host_port(one.host, one.quorum_port)});
     row["election_addresses"] = Json::array({host_port(one.host, one.election_port)});
-    row["client_address"] = one.id == context.config.ensemble.self ? client_address(context.config)
-                                                                   : one.client_address;
+    row["client_address"] =
+        one.id == context.config.ensemble.self ? client_address(context) : one.client_address;
     row["learner_type"] = "participant";
     view[std::to_string(one.id.value)] = std::move(row);
   }
@@ -304,7 +321,7 @@ void zabstate(const CommandContext& context, Json& out) {
     out["quorum_address"] = address_block(self->host, self->quorum_port);
     out["election_address"] = address_block(self->host, self->election_port);
   }
-  out["client_address"] = client_address(config);
+  out["client_address"] = client_address(context);
   out["voting"] = self != nullptr && !self->observer;
   out["last_zxid"] = to_string(status.last_applied);
   out["zab_epoch"] = status.last_applied.epoch();

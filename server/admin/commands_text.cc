@@ -25,8 +25,10 @@ std::string date_text(std::int64_t wall_ms) {
   return {buffer, size};
 }
 
-std::string head(const AdminFacts&) {
-  return "Zookeeper version: " + std::string(kVersionText) + '\n';
+std::string head(const AdminFacts& facts) {
+  std::string out = "Zookeeper version: " + std::string(kVersionText) + '\n';
+  if (facts.status.read_only) out += "READ-ONLY mode; serving only read-only clients\n";
+  return out;
 }
 
 std::string figures(const AdminFacts& facts) {
@@ -111,8 +113,12 @@ std::string connection_sets(const CommandContext& context) {
          bucket_lines(buckets, context.facts.status);
 }
 
-std::string ensemble_lines(const EnsembleConfig& ensemble) {
-  const consensus::Ensemble members(ensemble.members, ensemble.version);
+std::string ensemble_lines(const CommandContext& context) {
+  const EnsembleConfig& ensemble = context.config.ensemble;
+  const consensus::Ensemble members =
+      context.facts.ensemble
+          ? *context.facts.ensemble
+          : consensus::Ensemble(ensemble.members, ensemble.version, ensemble.groups);
   const consensus::Member* self = members.find(ensemble.self);
   std::string out = "initLimit=" + number(ensemble.init_limit) +
                     "\nsyncLimit=" + number(ensemble.sync_limit) +
@@ -224,7 +230,8 @@ std::string mntr(const CommandContext& context) {
 }
 
 std::string isro(const CommandContext& context) {
-  return context.facts.status.serving ? "rw" : "null";
+  const ServerStatus& status = context.facts.status;
+  return status.read_only ? "ro" : status.takes_clients() ? "rw" : "null";
 }
 
 std::string dirs(const CommandContext& context) {
@@ -237,7 +244,9 @@ std::string conf(const CommandContext& context) {
   const Config& config = context.config;
   const ClientPortConfig& client = config.client;
   const EnsembleConfig& ensemble = config.ensemble;
-  std::string out = "clientPort=" + number(client.port) + "\nsecureClientPort=";
+  const auto& moved = context.facts.client_port;
+  std::string out =
+      "clientPort=" + number(moved ? moved->port : client.port) + "\nsecureClientPort=";
   out += client.secure_port == 0 ? "-1" : number(client.secure_port);
   out += "\ndataDir=" + config.storage.data_dir;
   out += "\ndataDirSize=" + std::to_string(bytes_below(config.storage.data_dir));
@@ -249,7 +258,7 @@ std::string conf(const CommandContext& context) {
   out += "\nmaxSessionTimeout=" + number(client.max_session_timeout_ms);
   out += "\nclientPortListenBacklog=" + number(client.backlog);
   out += "\nserverId=" + number(ensemble.standalone ? 0 : ensemble.self.value) + '\n';
-  return ensemble.standalone ? out : out + ensemble_lines(ensemble);
+  return ensemble.standalone ? out : out + ensemble_lines(context);
 }
 
 std::string envi(const CommandContext&) {
@@ -261,8 +270,10 @@ std::string envi(const CommandContext&) {
 std::string dump(const CommandContext& context) {
   const AdminFacts& facts = context.facts;
   std::string out = "SessionTracker dump:\n";
-  out += facts.status.mode == "follower" || facts.status.mode == "observer" ? global_sessions(facts)
-                                                                            : session_sets(facts);
+  // Who expires sessions knows when.
+  const std::string& mode = facts.status.mode;
+  const bool decides = mode == "leader" || mode == "standalone";
+  out += decides ? session_sets(facts) : global_sessions(facts);
   out += "ephemeral nodes dump:\nSessions with Ephemerals (" +
          std::to_string(facts.ephemerals.size()) + "):\n";
   for (const SessionPaths& one : facts.ephemerals) {

@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "consensus/ensemble.h"
+#include "consensus/member_text.h"
 #include "server/admin/rights.h"
 #include "server/replica/metrics.h"
 #include "server/replica/restore.h"
@@ -55,6 +58,8 @@ struct ServerMetrics {
 
 struct AdminFacts {
   ServerStatus status;
+  std::optional<consensus::Ensemble> ensemble;     ///< The members now; nothing: those of the file.
+  std::optional<consensus::HostPort> client_port;  ///< Where it is now; nothing: as configured.
   std::size_t connection_count = 0;
   std::int64_t trace_mask = 0;
   std::shared_ptr<const ServerMetrics> metrics;

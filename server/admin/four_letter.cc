@@ -39,7 +39,7 @@ std::optional<std::string> answer_four_letter_word(std::string_view word, const 
   if (!is_allowed(config.admin, word)) {
     return std::string(word) + " is not executed because it is not in the whitelist.\n";
   }
-  if (!row->while_not_serving && !source.facts(kNothingMore).status.serving) {
+  if (!row->while_not_serving && !source.facts(kNothingMore).status.takes_clients()) {
     return not_serving(word);
   }
   if (row->act != nullptr) row->act(source, mask_of(more));

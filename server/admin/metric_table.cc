@@ -49,7 +49,7 @@ constexpr CounterOf kZero = [](Metrics) -> std::uint64_t { return 0; };
 // clang-format off
 const MetricRow kRows[] = {
     gauge("version", kAlways, [](Facts) -> MetricValue { return std::string(kVersionText); }, "Version and build date."),
-    gauge("server_state", kAlways, [](Facts f) -> MetricValue { return f.status.mode; }, "standalone, leader, follower or observer."),
+    gauge("server_state", kAlways, [](Facts f) -> MetricValue { return f.status.mode; }, "standalone, leader, follower, observer or read-only."),
     gauge("peer_state", kEnsemble, [](Facts f) -> MetricValue { return peer_state(f.status); }, "Role and phase."),
     gauge("ephemerals_count", kAlways, [](Facts f) -> MetricValue { return whole(f.status.ephemeral_count); }, "Ephemeral nodes."),
     gauge("num_alive_connections", kAlways, [](Facts f) -> MetricValue { return whole(f.connection_count); }, "Client connections."),
@@ -69,7 +69,7 @@ const MetricRow kRows[] = {
     gauge("max_file_descriptor_count", kAlways, [](Facts) -> MetricValue { return descriptor_limit(); }, "Limit of open descriptors."),
     gauge("approximate_data_size", kAlways, [](Facts f) -> MetricValue { return f.status.approximate_data_size; }, "Bytes of paths and data."),
     gauge("open_file_descriptor_count", kAlways, [](Facts) -> MetricValue { return open_descriptors(); }, "Open descriptors."),
-    gauge("local_sessions", kAlways, [](Facts) -> MetricValue { return whole(0); }, "Sessions of this server only."),
+    gauge("local_sessions", kAlways, [](Facts f) -> MetricValue { return whole(f.status.local_sessions); }, "Sessions of this server only."),
     gauge("uptime", kAlways, [](Facts f) -> MetricValue { return f.status.uptime_ms; }, "Since the start, in ms."),
     gauge("max_latency", kAlways, [](Facts f) -> MetricValue { return f.status.max_latency_ms; }, "Longest time of a request in ms."),
     gauge("outstanding_tls_handshake", kAlways, [](Facts) -> MetricValue { return whole(0); }, "TLS handshakes under way."),

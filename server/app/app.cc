@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "consensus/input.h"
+#include "consensus/member_text.h"
 #include "server/admin/version.h"
 #include "server/app/part_options.h"
 #include "server/app/received_snapshot.h"
@@ -35,6 +36,7 @@ constexpr int kTurnsBeforeHandOver = 8;
 
 /// A standalone server speaks to nobody.
 class NoLinks : public Links {
+  void set_members(const consensus::Membership&) override {}
   void vote(ServerId, const consensus::Notification&) override {}
   void open(ServerId) override {}
   void cancel(ServerId) override {}
@@ -177,8 +179,48 @@ bool App::bind_server_ports() {
     log::warn(text + " retry=1s");
     std::this_thread::sleep_for(std::chrono::seconds(1));
   }
-  links_ = std::make_unique<SocketLinks>(*peer_links_, *election_links_);
+  member_files_ = std::make_unique<MemberFiles>(
+      files_, member_files_options(config_),
+      [this](char severity, const std::string& text) { note(severity, text); });
+  links_ = std::make_unique<SocketLinks>(
+      *peer_links_, *election_links_,
+      [this](const consensus::Membership& members) { on_members(members); });
   return true;
+}
+
+void App::on_members(const consensus::Membership& members) {
+  if (peer_tls_) peer_tls_->set_ensemble(consensus::Ensemble(known_members(members)));
+  keep_members();
+}
+
+/// A config that has been heard of in an election only steers whom to ask (hazard R40): files and
+/// the port for clients go by it once this server serves under it.
+void App::keep_members() {
+  if (!member_files_ || !replica_->peer().serving()) return;
+  const consensus::Membership& members = replica_->peer().membership();
+  member_files_->show(members);
+  const consensus::Member* self = members.current().find(config_.ensemble.self);
+  if (self == nullptr || self->client_address == client_line_) return;
+  client_line_ = self->client_address;
+  const auto address = consensus::parse_host_port(self->client_address);
+  if (!address || !config_.ensemble.reconfig_enabled) return;
+  move_client_port(address->host, address->port);
+}
+
+/// Clients that are connected stay.
+void App::move_client_port(const std::string& host, std::uint16_t port) {
+  // The configuration itself stays as it was read: other threads look at it.
+  const std::string& address = client_port_ ? client_port_->host : config_.client.address;
+  const std::int64_t number = client_port_ ? client_port_->port : config_.client.port;
+  const bool same_host = address == host || (address.empty() && host == "0.0.0.0");
+  if (number == port && same_host) return;
+  const std::string where = address_of(host, port);
+  if (const ErrorCode error = clients_->move_to(host, port)) {
+    return note('E', "client-port-not-moved address=" + where + " error=\"" + error.message() +
+                         "\" remedy=\"make the address free, then restart this server\"");
+  }
+  client_port_ = consensus::HostPort{host, port};
+  note('I', "client-port-moved address=" + where);
 }
 
 bool App::lock_data() {
@@ -290,6 +332,7 @@ void App::arm_tick() {
       if (peer_tls_) peer_tls_->sweep();
       if (peer_links_) peer_links_->sweep(now);
       if (election_links_) election_links_->sweep(now);
+      keep_members();
     }
     replica_->on_tick();
     pump();
@@ -415,6 +458,8 @@ AdminFacts App::facts(unsigned wants) {
   AdminFacts out;
   out.status = replica_->status();
   out.status.slow_syncs = disk_->sync_times().slow;
+  out.client_port = client_port_;
+  if (!config_.ensemble.standalone) out.ensemble = replica_->peer().membership().current();
   out.connection_count = clients_->count();
   out.trace_mask = trace_mask_;
   if ((wants & kMetrics) != 0) {

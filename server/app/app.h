@@ -13,10 +13,12 @@
 #include <string>
 #include <vector>
 
+#include "consensus/member_text.h"
 #include "server/admin/four_letter.h"
 #include "server/admin/http_server.h"
 #include "server/app/event_log.h"
 #include "server/app/mailbox.h"
+#include "server/app/member_files.h"
 #include "server/config/config.h"
 #include "server/net/clients.h"
 #include "server/net/inbox.h"
@@ -53,6 +55,9 @@ class App : private Inbox, private AdminSource, private Clock {
   bool bind_server_ports();
   bool load_quorum_tls();
   bool recover();
+  void on_members(const consensus::Membership& members);
+  void keep_members();
+  void move_client_port(const std::string& host, std::uint16_t port);
   void start();
   void start_http();
   void run_loop();
@@ -109,6 +114,8 @@ class App : private Inbox, private AdminSource, private Clock {
   StartupTimes startup_;
   CommandCounts command_counts_;
   std::uint64_t rejected_before_ = 0, handshakes_before_ = 0;  ///< srst.
+  std::optional<consensus::HostPort> client_port_;  ///< Where a reconfig has moved it to.
+  std::string client_line_;                         ///< What the config said of it last.
   bool telling_ = false;  ///< A turn for Replica::pump_more() is on its way.
   Mailbox mailbox_;
   // In the order of building; destroyed in reverse. The replica's ports outlive it.
@@ -116,6 +123,7 @@ class App : private Inbox, private AdminSource, private Clock {
   std::unique_ptr<PeerTls> peer_tls_;              ///< Only when servers speak TLS.
   std::unique_ptr<PeerLinks> peer_links_;          ///< Not when standalone.
   std::unique_ptr<ElectionLinks> election_links_;  ///< Not when standalone.
+  std::unique_ptr<MemberFiles> member_files_;      ///< Not when standalone.
   std::unique_ptr<Links> links_;
   std::unique_ptr<DiskThread> disk_;
   std::unique_ptr<Replica> replica_;

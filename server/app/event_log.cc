@@ -30,6 +30,8 @@ char severity_of(EventKind kind) {
     case EventKind::PeerMisbehaved:
     case EventKind::SnapshotNeeded:
       return 'W';
+    case EventKind::ConfigUnreadable:
+      return 'E';
     default:
       return 'I';
   }

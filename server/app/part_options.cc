@@ -1,6 +1,7 @@
 #include "server/app/part_options.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include "server/app/event_log.h"
@@ -10,7 +11,8 @@ namespace quorate::server {
 namespace {
 
 consensus::Ensemble ensemble_of(const Config& config) {
-  return consensus::Ensemble(config.ensemble.members, config.ensemble.version);
+  return consensus::Ensemble(config.ensemble.members, config.ensemble.version,
+                             config.ensemble.groups);
 }
 
 /// ZooKeeper divides the limit among the followers, so that all of them together keep it.
@@ -28,6 +30,9 @@ ReplicaOptions replica_options(const Config& config) {
   peer.self = config.ensemble.self;
   peer.ensemble = ensemble_of(config);
   peer.standalone = config.ensemble.standalone;
+  peer.observer = config.ensemble.peer_type == "observer";
+  peer.reconfig_enabled = config.ensemble.reconfig_enabled;
+  options.reconfig_voters_min = config.ensemble.standalone_enabled ? 2 : 1;
   peer.tick_time_ms = config.tick_time_ms;
   if (!peer.standalone) {
     peer.init_limit = static_cast<std::int32_t>(config.ensemble.init_limit);
@@ -57,6 +62,9 @@ ReplicaOptions replica_options(const Config& config) {
   options.large_request_max_bytes = static_cast<std::size_t>(config.limits.large_request_max_bytes);
   options.reply_bytes_max = static_cast<std::size_t>(config.limits.client_out_bytes_max);
   options.snap_count = config.storage.snap_count;
+  options.leader_serves = config.ensemble.leader_serves;
+  options.read_only_mode = config.ensemble.read_only_mode;
+  options.linearizable_reads = config.ensemble.linearizable_reads;
   options.sessionless_timeout_ms = config.client.sessionless_timeout_ms;
   if (config.audit) options.audit_user = user_of_this_process();
   return options;
@@ -92,6 +100,7 @@ DiskThreadOptions disk_thread_options(const Config& config) {
 
 PeerLinkOptions peer_link_options(const Config& config) {
   PeerLinkOptions options;
+  options.self = config.ensemble.self;
   options.ensemble = ensemble_of(config);
   const consensus::Member* self = options.ensemble.find(config.ensemble.self);
   if (self != nullptr) {
@@ -108,6 +117,7 @@ ElectionLinkOptions election_link_options(const Config& config) {
   ElectionLinkOptions options;
   options.self = config.ensemble.self;
   options.ensemble = ensemble_of(config);
+  options.strangers = config.ensemble.reconfig_enabled;
   const consensus::Member* self = options.ensemble.find(config.ensemble.self);
   if (self != nullptr) {
     options.listen_address = config.ensemble.listen_on_all_ips ? "" : self->host;
@@ -124,6 +134,21 @@ PeerTlsOptions peer_tls_options(const Config& config) {
   options.connects = config.ensemble.ssl_quorum;
   options.plain_too = config.ensemble.port_unification;
   options.ensemble = ensemble_of(config);
+  return options;
+}
+
+MemberFiles::Options member_files_options(const Config& config) {
+  MemberFiles::Options options;
+  const EnsembleConfig& ensemble = config.ensemble;
+  if (ensemble.reconfig_enabled && ensemble.members_in_file) {
+    // A relative path would name another file once this process looks from another folder.
+    std::error_code fault;
+    const auto path = std::filesystem::canonical(config.file, fault);
+    options.config_file = fault ? config.file : path.string();
+  }
+  options.self = ensemble.self;
+  options.version = ensemble.version;
+  options.dynamic = !ensemble.dynamic_file.empty();
   return options;
 }
 

@@ -1,6 +1,7 @@
 // What each part is told of the configuration.
 #pragma once
 
+#include "server/app/member_files.h"
 #include "server/config/config.h"
 #include "server/net/election_links.h"
 #include "server/net/peer_links.h"
@@ -17,5 +18,6 @@ DiskThreadOptions disk_thread_options(const Config& config);
 PeerLinkOptions peer_link_options(const Config& config);
 ElectionLinkOptions election_link_options(const Config& config);
 PeerTlsOptions peer_tls_options(const Config& config);
+MemberFiles::Options member_files_options(const Config& config);
 
 }  // namespace quorate::server

@@ -74,8 +74,11 @@ struct EnsembleConfig {
   std::string dynamic_file;
   ServerId self{1};
   std::vector<consensus::Member> members;  ///< Empty when standalone.
-  std::int64_t version = 0;                ///< Of the members; from the name of the dynamic file.
-  std::int64_t init_limit = 0;             ///< Ticks; required with members.
+  consensus::QuorumGroups groups;
+  bool members_in_file = true;  ///< Not on the command line or in the environment.
+  bool reconfig_enabled = false;
+  std::int64_t version = 0;     ///< Of the members; from the name of the dynamic file.
+  std::int64_t init_limit = 0;  ///< Ticks; required with members.
   std::int64_t sync_limit = 0;
   std::int64_t election_alg = 3;
   bool listen_on_all_ips = false;
@@ -84,6 +87,9 @@ struct EnsembleConfig {
   std::int64_t election_port_bind_retry = 3;  ///< 0: for ever.
   bool ssl_quorum = false;                    ///< Links that this server opens speak TLS.
   bool port_unification = false;              ///< Both server ports take plain and TLS links.
+  bool leader_serves = true;                  ///< Whether the leader takes clients.
+  bool read_only_mode = false;                ///< readonlymode.enabled.
+  bool linearizable_reads = false;
 
   bool uses_tls() const { return !standalone && (ssl_quorum || port_unification); }
 };

@@ -117,12 +117,23 @@ class Loader {
       const std::string& where = origin == origins_.end() ? config_.file : origin->second;
       if (!take_member(where, property)) return false;
     }
-    if (config_.ensemble.dynamic_file.empty()) return true;
-    if (!members_.empty()) {
-      return fail("dynamicConfigFile",
-                  "server.N lines stand in this file too; keep them in one of the two places");
+    config_.ensemble.members_in_file = config_.file != kNoFile && !members_overridden();
+    if (!config_.ensemble.dynamic_file.empty()) {
+      if (!members_.empty()) {
+        return fail("dynamicConfigFile",
+                    "server.N lines stand in this file too; keep them in one of the two places");
+      }
+      if (!read_dynamic_file()) return false;
     }
-    return read_dynamic_file();
+    return settle_groups();
+  }
+
+  bool members_overridden() const {
+    return std::any_of(origins_.begin(), origins_.end(),
+                       [](const auto& one) { return is_member_key(one.first); });
+  }
+  static bool is_member_key(std::string_view key) {
+    return key.starts_with("server.") || key.starts_with("group.") || key.starts_with("weight.");
   }
 
   bool read_dynamic_file() {
@@ -130,10 +141,9 @@ class Loader {
     const auto text = read_(path);
     if (!text) return fail("dynamicConfigFile", path + " cannot be read");
     for (const Property& property : parse_properties(*text)) {
-      if (!property.key.starts_with("server.") && !property.key.starts_with("group.") &&
-          !property.key.starts_with("weight.")) {
+      if (!is_member_key(property.key)) {
         return fail_at(path, property.line, property.key,
-                       "only server.N lines may stand in the dynamic file");
+                       "only server.N, group.N and weight.N lines may stand in the dynamic file");
       }
       if (!take_member(path, property)) return false;
     }
@@ -147,10 +157,8 @@ class Loader {
 
   bool take_member(const std::string& file, const Property& property) {
     const std::string& key = property.key;
-    if (key.starts_with("group.") || key.starts_with("weight.")) {
-      return fail_at(file, property.line, key,
-                     "groups and weights are not available in this version; majority quorums are");
-    }
+    if (key.starts_with("group.")) return take_group(file, property);
+    if (key.starts_with("weight.")) return take_weight(file, property);
     if (!key.starts_with("server.")) return true;
     const auto id = whole_number(std::string_view(key).substr(7));
     if (!id || *id < 0 || *id > 255) {
@@ -161,6 +169,63 @@ class Loader {
     members_[*id] = std::move(*member);
     member_lines_[*id] = {file, property.line};
     return true;
+  }
+
+  bool take_group(const std::string& file, const Property& property) {
+    const auto group = whole_number(std::string_view(property.key).substr(6));
+    if (!group) return fail_at(file, property.line, property.key, "expected group.N, N a number");
+    group_lines_[property.key] = {file, property.line};
+    std::vector<ServerId>& ids = config_.ensemble.groups.groups[*group];
+    std::istringstream list(property.value);
+    for (std::string one; std::getline(list, one, ':');) {
+      const auto id = whole_number(trim(one));
+      if (!id) {
+        return fail_at(file, property.line, property.key,
+                       '"' + property.value + "\": expected server ids joined by ':'");
+      }
+      ids.push_back(ServerId{*id});
+    }
+    return true;
+  }
+
+  bool take_weight(const std::string& file, const Property& property) {
+    const auto id = whole_number(std::string_view(property.key).substr(7));
+    const auto weight = whole_number(property.value);
+    if (!id || !weight || *weight < 0) {
+      return fail_at(file, property.line, property.key,
+                     "expected weight.N=W, W a whole number, 0 for a server that never counts");
+    }
+    group_lines_[property.key] = {file, property.line};
+    config_.ensemble.groups.weights[ServerId{*id}] = *weight;
+    return true;
+  }
+
+  /// The line at fault is the one whose key the message begins with.
+  bool settle_groups() {
+    const consensus::QuorumGroups& groups = config_.ensemble.groups;
+    if (group_lines_.empty()) return true;
+    for (const auto& [id, weight] : groups.weights) {
+      const std::string key = "weight." + to_string(id);
+      const auto& [file, line] = group_lines_[key];
+      if (groups.groups.empty()) return fail_at(file, line, key, "needs group.N lines");
+      if (members_.count(id.value) == 0) {
+        return fail_at(file, line, key, "there is no server." + to_string(id) + " line");
+      }
+    }
+    std::vector<consensus::Member> members;
+    for (const auto& [id, member] : members_) members.push_back(member);
+    std::string wrong = consensus::check_groups(members, groups);
+    if (wrong.empty()) return true;
+    const std::string key = wrong.substr(0, wrong.find(' '));
+    const auto group = group_lines_.find(key);
+    if (group != group_lines_.end()) {
+      return fail_at(group->second.first, group->second.second, key, std::move(wrong));
+    }
+    for (const auto& [id, where] : member_lines_) {
+      if (key == "server." + std::to_string(id)) return fail_at_member(id, std::move(wrong));
+    }
+    const auto& [first, where] = *group_lines_.begin();
+    return fail_at(where.first, where.second, first, std::move(wrong));
   }
 
   bool fail_at_member(std::int64_t id, std::string what) {
@@ -395,7 +460,7 @@ class Loader {
   void tell_ignored_keys() {
     std::string known, unknown;
     for (const auto& [key, property] : lines_) {
-      if (key.starts_with("server.") || find_config_row(key) != nullptr) continue;
+      if (is_member_key(key) || find_config_row(key) != nullptr) continue;
       std::string& list = known_to_zookeeper(key) ? known : unknown;
       list += (list.empty() ? "" : ",") + key;
     }
@@ -411,6 +476,7 @@ class Loader {
   std::map<std::string, std::string> origins_;  ///< Of keys that were set outside the file.
   std::map<std::int64_t, consensus::Member> members_;
   std::map<std::int64_t, std::pair<std::string, int>> member_lines_;
+  std::map<std::string, std::pair<std::string, int>> group_lines_;  ///< Of weights too, by key.
 };
 
 }  // namespace

@@ -79,6 +79,15 @@ ErrorCode Acceptor::listen(const std::string& address, std::uint16_t port, int b
   return open_acceptor(io_, acceptor_, address, port, backlog);
 }
 
+ErrorCode Acceptor::move_to(const std::string& address, std::uint16_t port, int backlog) {
+  tcp::acceptor fresh(io_);
+  if (const ErrorCode error = open_acceptor(io_, fresh, address, port, backlog)) return error;
+  stop();
+  acceptor_ = std::move(fresh);
+  start();
+  return {};
+}
+
 void Acceptor::start() {
   accept_next();
 }
@@ -99,6 +108,7 @@ void Acceptor::accept_next() {
   acceptor_.async_accept(
       [this, alive = std::weak_ptr<bool>(alive_)](const ErrorCode& error, tcp::socket socket) {
         if (alive.expired() || !acceptor_.is_open()) return;
+        if (error == asio::error::operation_aborted) return;  // Of the port before move_to().
         if (error) {
           on_error_(error.message());
           return out_of_resources(error) ? pause() : accept_next();

@@ -26,6 +26,9 @@ class Acceptor {
   /// Resolves `address` (empty: all addresses), binds and listens; blocks while a name is resolved,
   /// so it belongs before the loop runs. `port` 0 takes any free one.
   ErrorCode listen(const std::string& address, std::uint16_t port, int backlog);
+  /// The same while it runs: what listened before is closed once the new port is open. With an
+  /// error nothing has changed.
+  ErrorCode move_to(const std::string& address, std::uint16_t port, int backlog);
   void start();
   void stop();
   std::uint16_t port() const;

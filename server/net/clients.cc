@@ -102,6 +102,7 @@ ErrorCode SocketClients::open(Listener& listener, const std::string& address, st
 ErrorCode SocketClients::listen() {
   plain_.transport = port_.port_unification ? Transport::Either : Transport::Plain;
   if (port_.port == 0 && port_.secure_port != 0) return {};
+  plain_address_ = port_.address;
   return open(plain_, port_.address, port_.port);
 }
 
@@ -117,6 +118,27 @@ void SocketClients::start() {
     if (listener->socket >= 0) home_.watch_listener(listener->socket, true);
   }
   wait_home();
+}
+
+ErrorCode SocketClients::move_to(const std::string& address, std::uint16_t port) {
+  Listener fresh;
+  fresh.transport = plain_.transport;
+  const Listener old = plain_;
+  const bool in_the_way = old.socket >= 0 && old.port == port;
+  const auto close_old = [this, &old] {
+    if (old.socket < 0) return;
+    if (accepting_) home_.watch_listener(old.socket, false);
+    ::close(old.socket);
+  };
+  if (in_the_way) close_old();
+  ErrorCode error = open(fresh, address, port);
+  if (error && in_the_way && open(fresh, plain_address_, port)) fresh.socket = -1;
+  if (error && !in_the_way) return error;
+  if (!in_the_way) close_old();
+  plain_ = fresh;
+  if (!error) plain_address_ = address;
+  if (accepting_ && plain_.socket >= 0) home_.watch_listener(plain_.socket, true);
+  return error;
 }
 
 void SocketClients::stop_accepting() {

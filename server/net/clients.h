@@ -38,6 +38,8 @@ class SocketClients : public Clients, private ClientEvents {
   ErrorCode listen();         ///< clientPort, if set; before the loop runs.
   ErrorCode listen_secure();  ///< secureClientPort, if set.
   void start();               ///< Begins to accept.
+  /// clientPort is another one from now on; connections stay. With an error it is as before.
+  ErrorCode move_to(const std::string& address, std::uint16_t port);
   void stop_accepting();
   void stop_reading();  ///< No more requests, for ever.
   void close_all();     ///< Each after what is queued for it.
@@ -99,6 +101,7 @@ class SocketClients : public Clients, private ClientEvents {
   boost::asio::posix::stream_descriptor home_readable_;
   boost::asio::steady_timer accept_pause_;
   Listener plain_, secure_;
+  std::string plain_address_;
   bool accepting_ = false;
   std::string tls_seen_;  ///< Of the files that were read last.
   /// Frames of clients whose answers must leave first; they are not read meanwhile, so there is no

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
+#include <cctype>
 #include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "consensus/member_text.h"
 #include "server/net/election_link.h"
 
 namespace quorate::server {
@@ -24,6 +26,43 @@ constexpr std::int64_t kKnockAgainMs = 500;
 /// reconnect more often than this (R40).
 constexpr milliseconds kConnectBackEvery{100};
 
+/// Servers that no config names. Each may make us connect to an address of its choice, so these are
+/// few, and so are the calls to all of them together.
+constexpr std::size_t kStrangersMax = 16;
+constexpr std::int64_t kServerIdMax = 255;
+constexpr std::int64_t kCallsToStrangers = 8;
+constexpr std::int64_t kCallAgainMs = 200;
+constexpr std::chrono::seconds kStrangerForgottenAfter{60};
+
+std::int64_t steady_ms() {
+  return std::chrono::duration_cast<milliseconds>(Clock::now().time_since_epoch()).count();
+}
+
+bool same_election_address(const consensus::Member& a, const consensus::Member& b) {
+  return a.host == b.host && a.election_port == b.election_port;
+}
+
+/// What a name or an address may consist of; these bytes reach the log and the resolver.
+bool is_host(std::string_view text) {
+  return !text.empty() && text.size() <= 255 &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' || c == ':' || c == '%';
+         });
+}
+
+/// What a stranger says of itself; nothing when that is no address.
+std::optional<consensus::Member> member_of(const consensus::InitialMessage& message) {
+  const std::string_view first =
+      std::string_view(message.address).substr(0, message.address.find('|'));
+  const auto address = consensus::parse_host_port(first);
+  if (!address || !is_host(address->host)) return std::nullopt;
+  consensus::Member member;
+  member.id = message.sid;
+  member.host = address->host;
+  member.election_port = address->port;
+  return member;
+}
+
 std::string host_port(const consensus::Member& member) {
   const bool v6 = member.host.find(':') != std::string::npos;
   return (v6 ? '[' + member.host + ']' : member.host) + ':' + std::to_string(member.election_port);
@@ -31,17 +70,19 @@ std::string host_port(const consensus::Member& member) {
 
 }  // namespace
 
-/// Another server of the config.
+/// Another server.
 struct ElectionLinks::Peer {
   Peer(asio::io_context& io, const consensus::Member& its_line) : member(its_line), retry(io) {}
   ~Peer() {
     if (attempt) attempt->cancel();
   }
 
-  const consensus::Member member;
-  LinkPtr link;             ///< The one stream.
-  Clock::time_point up_at;  ///< When `link` came.
-  Bytes latest;             ///< Frame of the last vote: sent again on each fresh stream.
+  consensus::Member member;
+  bool stranger = false;                     ///< No config names it.
+  Clock::time_point seen_at = Clock::now();  ///< Of a stranger: its last initial message.
+  LinkPtr link;                              ///< The one stream.
+  Clock::time_point up_at;                   ///< When `link` came.
+  Bytes latest;  ///< Frame of the last vote: sent again on each fresh stream.
   bool unsent = false;
   std::shared_ptr<Dial> attempt;
   asio::steady_timer retry;
@@ -65,9 +106,11 @@ ElectionLinks::ElectionLinks(asio::io_context& io, ElectionLinkOptions options, 
           [this](const std::string& text) {
             inbox_.note('W', "election-accept error=\"" + text + '"');
           }),
-      read_buffer_(kReadBufferBytes) {
+      read_buffer_(kReadBufferBytes),
+      calls_to_strangers_(kCallsToStrangers, kCallAgainMs, 1) {
   for (const consensus::Member& member : options_.ensemble.members()) {
     if (member.id == options_.self) {
+      self_ = member;
       initial_message_ = consensus::encode(consensus::InitialMessage{member.id, host_port(member)});
     } else {
       peers_[member.id] = std::make_unique<Peer>(io, member);
@@ -96,6 +139,96 @@ void ElectionLinks::stop() {
 ElectionLinks::Peer* ElectionLinks::find(ServerId id) {
   const auto found = peers_.find(id);
   return found == peers_.end() ? nullptr : found->second.get();
+}
+
+// ---- Members
+// -------------------------------------------------------------------------------------
+
+/// No Peer goes here: one of its calls may be what has led to this.
+void ElectionLinks::set_members(const std::vector<consensus::Member>& members) {
+  if (stopped_) return;
+  for (auto& [id, peer] : peers_) {
+    const bool named = std::any_of(members.begin(), members.end(),
+                                   [id = id](const auto& member) { return member.id == id; });
+    if (named || peer->stranger) continue;
+    peer->stranger = true;
+    peer->seen_at = Clock::now();
+  }
+  for (const consensus::Member& member : members) {
+    if (member.id == options_.self) {
+      listen_as(member);
+    } else {
+      set_member(member);
+    }
+  }
+}
+
+void ElectionLinks::set_member(const consensus::Member& member) {
+  std::unique_ptr<Peer>& peer = peers_[member.id];
+  if (!peer) {
+    peer = std::make_unique<Peer>(io_, member);
+    return;
+  }
+  const bool moved = !same_election_address(peer->member, member);
+  peer->member = member;
+  peer->stranger = false;
+  if (!moved) return;
+  if (peer->link) peer->link->stream().finish();
+  peer->link.reset();
+  if (peer->attempt) peer->attempt->cancel();
+  peer->attempt.reset();
+  push(*peer);
+}
+
+void ElectionLinks::listen_as(const consensus::Member& self) {
+  const bool moved = !self_ || !same_election_address(*self_, self);
+  self_ = self;
+  if (!moved) return;
+  initial_message_ = consensus::encode(consensus::InitialMessage{self.id, host_port(self)});
+  const std::string address = options_.listen_address.empty() ? std::string() : self.host;
+  if (self.election_port == port() && address.empty()) return;
+  const ErrorCode error = acceptor_.move_to(address, self.election_port, -1);
+  if (!error) return inbox_.note('I', "election-port-moved address=" + host_port(self));
+  inbox_.note('E', "election-port-not-moved address=" + host_port(self) + " error=\"" +
+                       error.message() +
+                       "\" remedy=\"make the address free, then restart this server\"");
+}
+
+/// nullptr: it may not come in, or says no address at which it could be called.
+ElectionLinks::Peer* ElectionLinks::admit_stranger(const consensus::InitialMessage& message) {
+  if (!options_.strangers || message.sid == options_.self) return nullptr;
+  if (message.sid < ServerId{0} || message.sid.value > kServerIdMax) return nullptr;
+  const auto member = member_of(message);
+  if (!member || !make_room_for_stranger()) return nullptr;
+  auto peer = std::make_unique<Peer>(io_, *member);
+  peer->stranger = true;
+  inbox_.note(
+      'I', "election-stranger server=" + to_string(member->id) + " address=" + host_port(*member));
+  return (peers_[member->id] = std::move(peer)).get();
+}
+
+/// Whoever has no stream has to come again.
+bool ElectionLinks::make_room_for_stranger() {
+  std::size_t strangers = 0;
+  Peer* oldest = nullptr;
+  for (const auto& [id, peer] : peers_) {
+    if (!peer->stranger) continue;
+    ++strangers;
+    const bool older = oldest == nullptr || peer->seen_at < oldest->seen_at;
+    if (!peer->link && older) oldest = peer.get();
+  }
+  if (strangers < kStrangersMax) return true;
+  if (oldest == nullptr) return false;
+  peers_.erase(ServerId{oldest->member.id});
+  return true;
+}
+
+void ElectionLinks::forget_strangers() {
+  const auto limit = Clock::now() - kStrangerForgottenAfter;
+  std::erase_if(peers_, [limit](const auto& one) {
+    const Peer& peer = *one.second;
+    return peer.stranger && !peer.link && peer.seen_at < limit;
+  });
 }
 
 // ---- Sending
@@ -199,7 +332,12 @@ void ElectionLinks::refuse(const LinkPtr& link) {
 
 void ElectionLinks::on_identified(const LinkPtr& link, const consensus::InitialMessage& message) {
   Peer* peer = find(message.sid);
+  if (peer == nullptr) peer = admit_stranger(message);
   if (peer == nullptr) return refuse(link);
+  if (peer->stranger) {
+    peer->seen_at = Clock::now();
+    if (const auto said = member_of(message)) peer->member = *said;
+  }
   if (options_.tls != nullptr && !options_.tls->may_be(peer->member, link->stream().tls())) {
     return refuse(link);
   }
@@ -214,8 +352,9 @@ void ElectionLinks::on_identified(const LinkPtr& link, const consensus::InitialM
 
 void ElectionLinks::connect_back(Peer& peer) {
   if (peer.attempt) return;
+  if (peer.link && Clock::now() - peer.up_at < kConnectBackEvery) return;
+  if (peer.stranger && !calls_to_strangers_.take(steady_ms())) return;
   if (peer.link) {
-    if (Clock::now() - peer.up_at < kConnectBackEvery) return;
     peer.link->stream().finish();
     peer.link.reset();
   }
@@ -276,6 +415,7 @@ void ElectionLinks::on_link_drained(const LinkPtr& link) {
 }
 
 void ElectionLinks::sweep(std::int64_t) {
+  forget_strangers();
   const auto limit = Clock::now() - milliseconds(options_.handshake_timeout_ms);
   std::vector<LinkPtr> late;
   for (const LinkPtr& link : half_open_) {

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/random.h"
@@ -19,12 +21,16 @@
 #include "server/net/dial.h"
 #include "server/net/inbox.h"
 #include "server/net/peer_tls.h"
+#include "server/net/token_bucket.h"
 
 namespace quorate::server {
 
 struct ElectionLinkOptions {
   ServerId self;
-  consensus::Ensemble ensemble;
+  consensus::Ensemble ensemble;  ///< Until set_members().
+  /// Servers that the config does not name are let in (reconfigEnabled): one that is to join, one
+  /// that has been removed and follows on.
+  bool strangers = false;
   std::string listen_address;  ///< Empty: all addresses.
   std::uint16_t listen_port = 0;
   std::int64_t connect_timeout_ms = 5000;
@@ -35,7 +41,7 @@ struct ElectionLinkOptions {
 
 /// Owned by the event loop. Accepts only the ids of the config and connects back only to its
 /// addresses, whatever an initial message says: without TLS nobody here has proved anything (hazard
-/// R40).
+/// R40). Strangers, where they are allowed at all, are few, and called back only so often.
 class ElectionLinks {
  public:
   ElectionLinks(boost::asio::io_context& io, ElectionLinkOptions options, Random random,
@@ -47,6 +53,8 @@ class ElectionLinks {
   void stop();
   std::uint16_t port() const { return acceptor_.port(); }
   void sweep(std::int64_t now_ms);
+  /// Streams that exist stay, but for those to an address that has changed.
+  void set_members(const std::vector<consensus::Member>& members);
 
   void vote(ServerId to, const consensus::Notification& notification);
 
@@ -69,9 +77,15 @@ class ElectionLinks {
   void on_link_drained(const LinkPtr& link);
   void refuse(const LinkPtr& link);
   Peer* find(ServerId id);
+  Peer* admit_stranger(const consensus::InitialMessage& message);
+  bool make_room_for_stranger();
+  void set_member(const consensus::Member& member);
+  void listen_as(const consensus::Member& self);
+  void forget_strangers();
 
   boost::asio::io_context& io_;
   const ElectionLinkOptions options_;
+  std::optional<consensus::Member> self_;  ///< Own line of the config, or of the last that had it.
   Random random_;
   Inbox& inbox_;
   PeerEntrance entrance_;
@@ -80,6 +94,7 @@ class ElectionLinks {
   Bytes initial_message_;
   std::map<ServerId, std::unique_ptr<Peer>> peers_;
   std::set<LinkPtr> half_open_;
+  TokenBucket calls_to_strangers_;
   std::uint64_t refused_ = 0;      ///< Since the last sweep: one log line for many.
   std::uint64_t refused_tls_ = 0;  ///< Of them, those that spoke TLS to a plain port.
   std::uint64_t malformed_ = 0;

@@ -1,9 +1,11 @@
 // Port Links over real sockets: the face of election and quorum port to the replica.
 #pragma once
 
+#include <functional>
 #include <utility>
 
 #include "server/net/election_links.h"
+#include "server/net/member_addresses.h"
 #include "server/net/peer_links.h"
 #include "server/replica/ports.h"
 
@@ -11,8 +13,16 @@ namespace quorate::server {
 
 class SocketLinks : public Links {
  public:
-  SocketLinks(PeerLinks& peers, ElectionLinks& election) : peers_(peers), election_(election) {}
+  /// `others`: what else depends on who the members are.
+  using OnMembers = std::function<void(const consensus::Membership&)>;
+  SocketLinks(PeerLinks& peers, ElectionLinks& election, OnMembers others)
+      : peers_(peers), election_(election), others_(std::move(others)) {}
 
+  void set_members(const consensus::Membership& members) override {
+    peers_.set_members(known_members(members));
+    election_.set_members(known_members(members));
+    if (others_) others_(members);
+  }
   void vote(ServerId to, const consensus::Notification& notification) override {
     election_.vote(to, notification);
   }
@@ -29,6 +39,7 @@ class SocketLinks : public Links {
  private:
   PeerLinks& peers_;
   ElectionLinks& election_;
+  const OnMembers others_;
 };
 
 }  // namespace quorate::server

@@ -87,9 +87,43 @@ PeerLinks::PeerLinks(asio::io_context& io, PeerLinkOptions options, Inbox& inbox
           [this](const std::string& text) {
             inbox_.note('W', "quorum-accept error=\"" + text + '"');
           }),
-      read_buffer_(kReadBufferBytes) {}
+      read_buffer_(kReadBufferBytes),
+      members_(options_.ensemble.members()) {}
 
 PeerLinks::~PeerLinks() = default;
+
+// ---- Members
+// -------------------------------------------------------------------------------------
+
+const consensus::Member* PeerLinks::member(ServerId id) const {
+  const auto found = std::find_if(members_.begin(), members_.end(),
+                                  [id](const consensus::Member& one) { return one.id == id; });
+  return found == members_.end() ? nullptr : &*found;
+}
+
+void PeerLinks::set_members(std::vector<consensus::Member> members) {
+  if (stopped_) return;
+  const consensus::Member* before = member(options_.self);
+  const std::optional<consensus::Member> old = before ? std::optional(*before) : std::nullopt;
+  members_ = std::move(members);
+  const consensus::Member* now = member(options_.self);
+  if (now == nullptr) {
+    // Not named, as before it joins or when it has been removed: it stays where it is.
+    if (old) members_.push_back(*old);
+  } else if (!old || old->host != now->host || old->quorum_port != now->quorum_port) {
+    listen_as(*now);
+  }
+}
+
+void PeerLinks::listen_as(const consensus::Member& self) {
+  const std::string address = options_.listen_address.empty() ? std::string() : self.host;
+  if (self.quorum_port == port() && address.empty()) return;
+  const ErrorCode error = acceptor_.move_to(address, self.quorum_port, -1);
+  const std::string where = self.host + ':' + std::to_string(self.quorum_port);
+  if (!error) return inbox_.note('I', "quorum-port-moved address=" + where);
+  inbox_.note('E', "quorum-port-not-moved address=" + where + " error=\"" + error.message() +
+                       "\" remedy=\"make the address free, then restart this server\"");
+}
 
 ErrorCode PeerLinks::listen() {
   return acceptor_.listen(options_.listen_address, options_.listen_port, -1);
@@ -119,9 +153,8 @@ void PeerLinks::stop() {
 
 void PeerLinks::open(ServerId peer) {
   if (stopped_ || openings_.count(peer) != 0) return;
-  auto opening = std::make_unique<Opening>(io_, peer);
-  dial(*opening);
-  openings_[peer] = std::move(opening);
+  Opening& opening = *openings_.emplace(peer, std::make_unique<Opening>(io_, peer)).first->second;
+  dial(opening);
 }
 
 void PeerLinks::cancel(ServerId peer) {
@@ -129,11 +162,12 @@ void PeerLinks::cancel(ServerId peer) {
 }
 
 void PeerLinks::dial(Opening& opening) {
-  const consensus::Member* member = options_.ensemble.find(opening.peer);
-  if (member == nullptr) return;
+  const consensus::Member* to = member(opening.peer);
+  // It may be named by a config that is on its way to here.
+  if (to == nullptr) return retry(opening, asio::error::host_not_found);
   opening.attempt = std::make_shared<Dial>(io_, options_.tls);
   opening.attempt->start(
-      member->host, member->quorum_port, std::chrono::milliseconds(options_.connect_timeout_ms),
+      to->host, to->quorum_port, std::chrono::milliseconds(options_.connect_timeout_ms),
       // Destroying the Opening cancels the attempt, so it is alive when this is called.
       [this, &opening](const ErrorCode& error, PeerSocket socket) {
         if (error) return retry(opening, error);

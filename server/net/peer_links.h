@@ -23,8 +23,9 @@
 namespace quorate::server {
 
 struct PeerLinkOptions {
-  consensus::Ensemble ensemble;
-  std::string listen_address;  ///< Empty: all addresses.
+  ServerId self;
+  consensus::Ensemble ensemble;  ///< Until set_members().
+  std::string listen_address;    ///< Empty: all addresses.
   std::uint16_t listen_port = 0;
   std::int64_t connect_timeout_ms = 5000;
   std::size_t out_bytes_max = 64u << 20;
@@ -44,6 +45,8 @@ class PeerLinks {
   void stop();  ///< Closes all; nothing is told any more.
   std::uint16_t port() const { return acceptor_.port(); }
   void sweep(std::int64_t now_ms);
+  /// Attempts under way go to the new addresses from their next try on.
+  void set_members(std::vector<consensus::Member> members);
 
   void open(ServerId peer);
   void cancel(ServerId peer);
@@ -62,6 +65,8 @@ class PeerLinks {
   void add(PeerSocket socket, std::optional<ServerId> opened_to);
   void end(LinkId link);
   Link* find(LinkId link) const;
+  const consensus::Member* member(ServerId id) const;
+  void listen_as(const consensus::Member& self);
 
   boost::asio::io_context& io_;
   const PeerLinkOptions options_;
@@ -69,6 +74,7 @@ class PeerLinks {
   PeerEntrance entrance_;
   Acceptor acceptor_;
   ReadBuffer read_buffer_;
+  std::vector<consensus::Member> members_;
   std::unordered_map<LinkId, std::shared_ptr<Link>> links_;
   std::map<ServerId, std::unique_ptr<Opening>> openings_;
   std::vector<LinkId> unflushed_;

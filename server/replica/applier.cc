@@ -48,6 +48,11 @@ znode::Outcome Applier::apply(const consensus::LogRecord& record, znode::ReplayM
   return std::move(*outcome);
 }
 
+void Applier::set_config(std::string_view text, Zxid version, std::int64_t wall_ms) {
+  const znode::Outcome outcome = znode::set_config(tree_, text, version, wall_ms);
+  if (watches_.size() > 0) notify(outcome, tree_.last_applied());
+}
+
 void Applier::notify(const znode::Outcome& outcome, Zxid zxid) {
   for (const znode::Fire& fire : outcome.fires) {
     std::vector<ConnectionId> watchers = watches_.take(fire);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "consensus/input.h"
 #include "server/replica/connections.h"
@@ -26,6 +27,8 @@ class Applier {
   /// fatal() when the txn cannot be applied: this server can then follow its leader no further, and
   /// going on would make it a different tree.
   znode::Outcome apply(const consensus::LogRecord& record, znode::ReplayMode mode);
+  /// The members as they are known without a txn.
+  void set_config(std::string_view text, Zxid version, std::int64_t wall_ms);
 
  private:
   void count_writes(const znode::Outcome& outcome);

@@ -61,8 +61,9 @@ struct Connection {
   std::int16_t last_op = 0;  ///< OpCode of the last answer; 0: none.
   std::int32_t timeout_ms = 0;
   SessionId session;
-  Zxid attached_after;     ///< Last zxid logged here when the session came to this connection.
-  std::uint64_t told = 0;  ///< See Listener.
+  Zxid attached_after;  ///< Last zxid logged here when the session came to this connection.
+  std::uint64_t read_round = 0;   ///< The last that a read of this connection waits for.
+  std::uint64_t told = 0;         ///< See Listener.
   std::optional<bool> read_only;  ///< The byte of the connect request; the answer mirrors it.
   znode::Identities identities;
   RequestQueue queue;

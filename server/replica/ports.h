@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "consensus/event.h"
+#include "consensus/membership.h"
 #include "consensus/messages.h"
 #include "consensus/ready.h"
 #include "znode/snapshot.h"
@@ -60,6 +61,10 @@ class Disk {
 class Links {
  public:
   virtual ~Links() = default;
+
+  /// Who the others are and where they listen, at start and whenever it changes. Links that exist
+  /// stay: consensus decides about those of servers that are named no more.
+  virtual void set_members(const consensus::Membership& members) = 0;
 
   /// Election port. Holds one vote per peer; a newer one replaces it.
   virtual void vote(ServerId to, const consensus::Notification& notification) = 0;

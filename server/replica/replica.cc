@@ -38,6 +38,14 @@ consensus::DurableState with_config(consensus::DurableState state, const znode::
   return state;
 }
 
+/// What writes are prepared by; without reconfig nobody is there to be asked about it.
+znode::OpOptions with_planner(const ReplicaOptions& options,
+                              const znode::ReconfigPlanner& planner) {
+  znode::OpOptions ops = options.ops;
+  if (options.peer.reconfig_enabled) ops.reconfig = &planner;
+  return ops;
+}
+
 }  // namespace
 
 Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports, Random random)
@@ -45,15 +53,19 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
       ports(given_ports),
       tree(std::move(recovered.tree)),
       recovered_fuzzy_until(recovered.fuzzy_until),
+      proven(!recovered.durable.blank),
       connections(options.fan_out, metrics),
       gate({options.outstanding_max, options.per_connection_max, options.large_request_threshold,
             options.large_request_max_bytes}),
       sessions(options.peer.self, options.peer.tick_time_ms, ports.clock.wall_ms(), random.fork()),
+      local_sessions(options.peer.tick_time_ms),
       checkpoints(checkpoint_limits(options), recovered.durable.checkpoint,
                   options.peer.init_limit * options.peer.tick_time_ms, ports.disk, ports.links),
       applier(tree, watches, connections, options.ops, metrics),
       reader(tree, watches, connections, options.ops, metrics),
       peer(options.peer, with_config(std::move(recovered.durable), tree), random.fork()),
+      planner(peer, options.peer.standalone, options.reconfig_voters_min),
+      write_ops(with_planner(options, planner)),
       reaper(options.reaper),
       started_ms(ports.clock.now_ms()),
       last_tick_ms(started_ms),
@@ -69,12 +81,14 @@ Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports
 
 void Replica::Impl::pump() {
   while (true) {
+    begin_read_round();
     propose_waiting();
     while (peer.has_ready()) {
       carry_out(peer.take_ready());
       if (diverged_at)
         peer.step(consensus::TreeDiverged{*std::exchange(diverged_at, std::nullopt)});
       propose_waiting();
+      begin_read_round();
     }
     start_install();
     start_restore();
@@ -95,8 +109,10 @@ void Replica::Impl::pump() {
   flush();
 }
 
-/// In the order of the fields of Ready, which is the order that consensus relies on.
+/// In the order of the fields of Ready, which is the order that consensus relies on. But the links
+/// must know of new members before anything is sent to these.
 void Replica::Impl::carry_out(consensus::Ready ready) {
+  if (ready.membership_changed) ports.links.set_members(peer.membership());
   if (!ready.writes.empty()) count_writes(ready.writes);
   if (!ready.writes.empty()) ports.disk.write(ready.first_write, std::move(ready.writes));
   for (const consensus::LinkCommand& command : ready.links) carry_out(command);
@@ -112,7 +128,9 @@ void Replica::Impl::carry_out(consensus::Ready ready) {
   };
   // Nobody has asked any more while a tree is being restored.
   if (serving) {
-    for (ConnectionId id : gate.syncs_done(ready.syncs_done, queue_of)) drain(id);
+    for (ConnectionId id : gate.syncs_done(ready.syncs_done, queue_of)) {
+      id == RequestGate::kReadRound ? finish_read_round() : drain(id);
+    }
   }
   for (const consensus::RevalidateAnswer& answer : ready.revalidated) {
     Connection* connection = connections.of_session(answer.session);
@@ -130,6 +148,7 @@ void Replica::Impl::carry_out(consensus::Ready ready) {
   for (const consensus::Transfer& transfer : ready.transfers) {
     checkpoints.begin(transfer.link, tree.last_applied(), last_tick_ms);
   }
+  if (ready.membership_changed) show_members();
   for (const consensus::Event& event : ready.events) observe(event);
   for (consensus::Request& request : ready.requests) {
     waiting_requests.push_back(std::move(request));
@@ -189,6 +208,7 @@ void Replica::Impl::apply(const consensus::LogRecord& record) {
                            [this](const std::string& line) { ports.observer.audit(line); });
   }
   answer_txn(outcome);
+  if (barrier.awaited && is_barrier(outcome.header)) finish_read_round();
 }
 
 void Replica::Impl::track_session(const znode::Outcome& outcome) {
@@ -224,6 +244,10 @@ void Replica::Impl::propose_waiting() {
     ++metrics.prepared;
     propose(proposer->prepare(request, peer.next_zxid(), ports.clock.wall_ms()));
     note_quota();
+    if (planner.refused()) {
+      ports.observer.note('W', "reconfig refused session=" + to_string(request.session) +
+                                   " reason=\"" + planner.take_refusal() + '"');
+    }
   }
 }
 
@@ -292,6 +316,9 @@ void Replica::Impl::observe(const consensus::Event& event) {
     case consensus::EventKind::Serving:
       begin_service();
       break;
+    case consensus::EventKind::Elected:
+      end_read_only();
+      break;
     case consensus::EventKind::ServiceLost:
       lose_service();
       break;
@@ -305,13 +332,25 @@ void Replica::Impl::observe(const consensus::Event& event) {
 void Replica::Impl::begin_service() {
   // Service may be over again already; its ServiceLost is then behind this event.
   if (!peer.serving()) return;
-  serving = true;
+  serving = proven = true;
+  show_members();
   // What was proposed before UPTODATE is all in the log now: behind it every txn is exact.
   recovered_fuzzy_until = std::min(recovered_fuzzy_until, peer.last_logged());
   if (peer.role() != consensus::Role::Leading) return;
   sessions.lead(tree.sessions(), ports.clock.now_ms());
-  proposer.emplace(tree, options.ops, sessions, options.peer.max_field);
+  proposer.emplace(tree, write_ops, sessions, options.peer.max_field);
   reaper.lead(ports.clock.now_ms());
+}
+
+/// /zookeeper/config tells of the config in force: as a reconfig's txn has written it, or else as
+/// this server knows it, from its own file or from others (also behind a SNAP, whose sender may
+/// have another file).
+void Replica::Impl::show_members() {
+  if (!serving || options.peer.standalone) return;
+  const consensus::Ensemble& members = peer.membership().current();
+  const std::string& text = peer.membership().text();
+  if (config_of(tree) == text) return;
+  applier.set_config(text, Zxid{members.version()}, ports.clock.wall_ms());
 }
 
 void Replica::Impl::lose_service() {
@@ -403,8 +442,9 @@ void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
   // Also when the link has ended meanwhile: the disk holds this tree and no log now, and memory
   // must not differ from it (hazard R8).
   if (ok) {
+    end_read_only();
     tree = std::move(install.tree);
-    diverged = false;
+    diverged = proven = false;
     recovered_fuzzy_until = install.fuzzy_until;
     checkpoints.replaced(zxid);
   }
@@ -499,6 +539,7 @@ void Replica::on_tick() {
   if (slept) impl.sessions.regrant(impl.tree.sessions(), now_ms);
   impl.expire_sessions();
   impl.reap();
+  impl.tend_read_only(slept);
   impl.close_sessionless();
   impl.close_silent_trees();
 }
@@ -528,6 +569,7 @@ bool Replica::copy_tree(std::shared_ptr<TreeSink> sink) {
 
 void Replica::stop() {
   impl_->stopped = true;
+  impl_->read_only = false;
   impl_->close_all_clients();
   if (!impl_->installing) impl_->checkpoints.renew_at_once(impl_->tree, impl_->fuzzy_until());
   impl_->flush();

@@ -49,12 +49,22 @@ struct ReplicaOptions {
   /// A checkpoint is due after so many bytes of changed nodes, or so many bytes of log.
   std::size_t checkpoint_dirty_bytes = 16u << 20;
   std::size_t checkpoint_log_bytes = 256u << 20;
+  /// Participants that a reconfig must leave (standaloneEnabled).
+  std::size_t reconfig_voters_min = 2;
   std::int64_t snap_count = 100000;  ///< And after so many records.
   /// So much of it is encoded at once: well below a millisecond.
   znode::PortionLimit checkpoint_slice{256u << 10, 2000};
   /// Of a received tree; nobody is served while it is written.
   znode::PortionLimit install_slice{4u << 20, 20000};
   std::int64_t sessionless_timeout_ms = 10000;  ///< A connection that sends no handshake.
+  /// Whether a server that finds no leader answers reads of clients that ask for no more; after so
+  /// long, and at least a tick.
+  bool read_only_mode = false;
+  std::int64_t read_only_after_ms = 2000;
+  bool leader_serves = true;  ///< False: while it leads an ensemble it takes no clients.
+  /// Reads wait until the leader has proved, after they came, that it leads, and until all that was
+  /// committed by then is applied here.
+  bool linearizable_reads = false;
   FanOutLimits fan_out;
   /// Who the server's own changes are put down to in the audit log; empty: none is kept.
   std::string audit_user;

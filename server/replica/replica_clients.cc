@@ -63,17 +63,28 @@ void Replica::Impl::handshake(Connection& connection, ByteView frame) {
   Result<ConnectRequest> request = decode_all<ConnectRequest>(frame);
   if (!request) return close(connection);
   SessionBounds bounds{options.min_session_timeout_ms, options.max_session_timeout_ms};
-  Verdict verdict = judge(*request, serving && !stopped, tree.last_applied(), bounds);
+  Verdict verdict = judge(*request, service(), tree.last_applied(), bounds);
   if (verdict.action == Verdict::Action::Close) return close(connection);
   ++metrics.connection_requests;
   connection.read_only = request->read_only;
   connection.timeout_ms = verdict.timeout_ms;
-  if (verdict.action == Verdict::Action::Create) return create_session(connection);
+  if (verdict.action == Verdict::Action::Create) {
+    return read_only ? create_local_session(connection) : create_session(connection);
+  }
+  // Of a session of the ensemble nobody here can say whether it lives (step 7).
+  if (read_only && tree.sessions().find(request->session_id)) return close(connection);
   // The older connection goes first, also when the password turns out wrong (step 8).
   Connection* older = connections.of_session(request->session_id);
   if (older != nullptr) close(*older);
   if (verdict.action == Verdict::Action::Refuse) return refuse(connection);
-  reconnect(connection, request->session_id);
+  read_only ? reconnect_local(connection, request->session_id)
+            : reconnect(connection, request->session_id);
+}
+
+Service Replica::Impl::service() const {
+  if (stopped) return Service::None;
+  if (read_only) return Service::ReadOnly;
+  return serving && !shuns_clients() ? Service::Full : Service::None;
 }
 
 void Replica::Impl::create_session(Connection& connection) {
@@ -109,7 +120,7 @@ void Replica::Impl::reconnect(Connection& connection, SessionId session) {
 
 void Replica::Impl::refuse(Connection& connection) {
   connections.send(connection,
-                   [&](JuteWriter& out) { encode(out, refused(connection.read_only)); });
+                   [&](JuteWriter& out) { encode(out, refused(connection.read_only, read_only)); });
   close(connection);
 }
 
@@ -121,7 +132,8 @@ void Replica::Impl::establish(Connection& connection) {
   connection.statistics.last_response_ms = last_tick_ms;
   connection.statistics.established_ms = ports.clock.wall_ms();
   connections.send(connection, [&](JuteWriter& out) {
-    encode(out, accepted(connection.session, connection.timeout_ms, connection.read_only));
+    encode(out,
+           accepted(connection.session, connection.timeout_ms, connection.read_only, read_only));
   });
   ConnectionId id = connection.id;
   for (const Bytes& frame : std::exchange(connection.held, {})) {
@@ -149,8 +161,10 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
     return close(connection);
   }
   Passage passage = passage_of(op);
+  if (read_only && answer_read_only(connection, cxid, op, passage)) return;
+  const bool waits = awaits_round(op, passage);
   bool local = passage != Passage::Write && passage != Passage::Sync;
-  if (local && connection.queue.empty()) {
+  if (local && !waits && connection.queue.empty()) {
     count_answer(connection, cxid, op, tree.last_applied(), /*latency_ms=*/0);
     answer_now(connection, cxid, op, passage, body);
     return;
@@ -169,6 +183,7 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   request.passage = passage;
   request.identities = static_cast<std::uint32_t>(connection.identities.size());
   request.received_ms = ports.clock.now_ms();
+  if (waits) join_round(connection, request);
   bool at_once = passage == Passage::Write && gate.open_for_submit(connection.queue);
   if (!at_once || audits(op)) request.body.assign(body.begin(), body.end());
   OpenRequest& queued = gate.push(connection.queue, std::move(request));
@@ -204,7 +219,9 @@ void Replica::Impl::on_sasl(Connection& connection, std::int32_t cxid, ByteView 
 }
 
 void Replica::Impl::heard(Connection& connection) {
-  if (proposer) {
+  if (read_only) {
+    local_sessions.touch(connection.session, connection.timeout_ms, last_tick_ms);
+  } else if (proposer) {
     sessions.touch(connection.session, connection.timeout_ms, ports.clock.now_ms());
   } else if (!connection.reported) {
     connection.reported = true;
@@ -265,6 +282,7 @@ void Replica::Impl::drain(ConnectionId id) {
     OpenRequest& first = connection->queue.front();
     if (first.passage == Passage::Write) break;
     if (first.passage == Passage::Sync && !first.answered) break;
+    if (!rounds.covers(first.round)) break;
     OpenRequest request = gate.pop(connection->queue);
     count_answer(*connection, request.cxid, request.op, tree.last_applied(),
                  ports.clock.now_ms() - request.received_ms);
@@ -337,6 +355,8 @@ void Replica::Impl::close_all_clients() {
     if (connection->stage != Stage::Sessionless) close(*connection);
   }
   gate.clear();
+  rounds.clear();
+  barrier.awaited = false;
 }
 
 void Replica::Impl::throttle(Connection& connection) {

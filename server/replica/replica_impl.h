@@ -1,5 +1,6 @@
 // The private part of Replica: its members, and what its source files share. replica.cc has the
-// pump, peers, disk and time; replica_clients.cc has clients and their requests.
+// pump, peers, disk and time; replica_clients.cc has clients and their requests; what is rare
+// has files of its own.
 #pragma once
 
 #include <deque>
@@ -13,8 +14,11 @@
 #include "server/replica/checkpoints.h"
 #include "server/replica/connections.h"
 #include "server/replica/link_stream.h"
+#include "server/replica/local_sessions.h"
 #include "server/replica/proposer.h"
+#include "server/replica/read_rounds.h"
 #include "server/replica/reader.h"
+#include "server/replica/reconfig_plan.h"
 #include "server/replica/replica.h"
 #include "server/replica/request_gate.h"
 #include "server/replica/restore.h"
@@ -62,6 +66,31 @@ struct Replica::Impl {
   bool waits_for_disk() const { return !waiting_requests.empty() && !ports.disk.has_room(); }
   void close_sessionless();
 
+  /// What a client that connects now may have.
+  Service service() const;
+  bool shuns_clients() const {
+    return !options.leader_serves && !options.peer.standalone &&
+           peer.role() == consensus::Role::Leading;
+  }
+
+  // ---- Linearizable reads (replica_reads.cc)
+  // -----------------------------------------------------
+  bool awaits_round(OpCode op, Passage passage) const;
+  void join_round(Connection& connection, OpenRequest& request);
+  void begin_read_round();
+  void finish_read_round();
+  consensus::Request round_request();
+  bool is_barrier(const TxnHeader& txn) const;
+
+  // ---- Read-only mode (replica_read_only.cc)
+  // -----------------------------------------------------
+  bool may_read_only() const;
+  void tend_read_only(bool slept);
+  void end_read_only();
+  void create_local_session(Connection& connection);
+  void reconnect_local(Connection& connection, SessionId session);
+  bool answer_read_only(Connection& connection, std::int32_t cxid, OpCode op, Passage passage);
+
   // ---- The pump and what Ready asks for (replica.cc)
   // ---------------------------------------------
   void pump();
@@ -96,6 +125,7 @@ struct Replica::Impl {
   void count_event(const consensus::Event& event);
   void count_checkpoint(Zxid zxid);
   void keep_digest(Zxid zxid);
+  void show_members();
   ServerStatus status() const;
   const char* zab_state() const;
   const char* mode() const;
@@ -120,15 +150,29 @@ struct Replica::Impl {
   Ports ports;
   znode::DataTree tree;
   Zxid recovered_fuzzy_until;
+  /// The tree is one that this server has served with, or has had since its start: not what a sync
+  /// has brought that did not come to its end.
+  bool proven;
   znode::WatchTable watches;
   ReplicaMetrics metrics;
   Connections connections;
   RequestGate gate;
+  ReadRounds rounds;
+  /// A round under a leader whose sync proves nothing: a write that cannot succeed.
+  struct Barrier {
+    SessionId session;  ///< Of no client, and unknown to the leader.
+    std::int32_t cxid = 0;
+    bool awaited = false;
+  };
+  Barrier barrier;
   Sessions sessions;
+  LocalSessions local_sessions;
   Checkpoints checkpoints;
   Applier applier;
   Reader reader;
   consensus::Peer peer;
+  const PeerReconfigPlanner planner;
+  const znode::OpOptions write_ops;  ///< options.ops, and whom to ask about reconfigs.
   std::optional<Proposer> proposer;  ///< From Serving to ServiceLost of a leader.
   Reaper reaper;                     ///< At work as long as there is a proposer.
   std::map<std::string, std::uint64_t> quota_refusals;  ///< By top-level node.
@@ -137,6 +181,7 @@ struct Replica::Impl {
 
   bool serving = false;
   bool stopped = false;
+  bool read_only = false;
   bool diverged = false;                            ///< A digest has differed; said once.
   std::optional<Zxid> diverged_at;                  ///< Consensus is to be told.
   std::deque<consensus::Request> waiting_requests;  ///< At the leader's limit of proposals.

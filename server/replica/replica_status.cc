@@ -20,6 +20,10 @@ ServerStatus Replica::Impl::status() const {
   out.serving = serving;
   const bool leads = peer.role() == consensus::Role::Leading;
   if (serving) out.mode = mode();
+  if (read_only) out.mode = "read-only";
+  out.read_only = read_only;
+  out.shuns_clients = shuns_clients();
+  out.local_sessions = local_sessions.size();
   if (!options.peer.standalone) out.zab_state = zab_state();
   out.self = options.peer.self;
   out.leader = peer.leader();
@@ -39,6 +43,7 @@ ServerStatus Replica::Impl::status() const {
   out.synced_followers = learners.synced_followers;
   out.synced_observers = learners.synced_observers;
   out.synced_non_voting = learners.synced_non_voting;
+  out.observers = peer.synced_observers();
   out.quorum_size = peer.membership().current().voter_count();
   const Statistics& s = statistics;
   out.packets_received = s.packets_received;

@@ -105,6 +105,7 @@ OpenRequest* RequestGate::next_to_submit(RequestQueue& queue) {
   for (; queue.next_ < queue.requests_.size(); ++queue.next_) {
     OpenRequest& request = queue.requests_[queue.next_];
     if (request.passage == Passage::Write || request.passage == Passage::Sync) return &request;
+    if (request.round != 0) return nullptr;
   }
   return nullptr;
 }

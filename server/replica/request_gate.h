@@ -32,6 +32,7 @@ struct OpenRequest {
   bool submitted = false;        ///< Handed to consensus (writes and syncs).
   bool answered = false;         ///< Syncs: the leader's answer is here.
   std::uint32_t identities = 0;  ///< How many the connection had proved when it came.
+  std::uint64_t round = 0;       ///< Linearizable reads: what it waits for, see ReadRounds.
   std::int64_t received_ms = 0;
   std::uint32_t bytes = 0;  ///< Of the whole packet; for the limit on large ones.
   Bytes body;               ///< Empty once a write has been submitted.
@@ -74,11 +75,14 @@ class RequestGate {
   /// The oldest one has been answered.
   OpenRequest pop(RequestQueue& queue);
 
-  /// The next request to hand to consensus, or nullptr. Nothing passes an unanswered sync: a write
-  /// behind it could otherwise be applied before a read between the two has run. The caller submits
-  /// it and calls submitted().
+  /// The next request to hand to consensus, or nullptr. Nothing passes an unanswered sync, or a
+  /// read that waits for its round: a write behind it could otherwise be applied before the read.
+  /// The caller submits it and calls submitted().
   OpenRequest* next_to_submit(RequestQueue& queue);
   void submitted(RequestQueue& queue, ConnectionId connection);
+  /// A sync of the server itself, for the reads that wait; syncs_done() names it by kReadRound.
+  void submitted_round() { syncs_.push_back(kReadRound); }
+  static constexpr ConnectionId kReadRound{-1};
   /// Whether a request pushed now would be the next to submit.
   static bool open_for_submit(const RequestQueue& queue) {
     return queue.open_syncs_ == 0 && queue.next_ == queue.requests_.size();
@@ -139,6 +143,10 @@ std::vector<ConnectionId> RequestGate::syncs_done(std::size_t count, QueueOf&& q
   for (; count > 0 && !syncs_.empty(); --count) {
     ConnectionId connection = syncs_.front();
     syncs_.pop_front();
+    if (connection == kReadRound) {
+      ready.push_back(connection);
+      continue;
+    }
     RequestQueue* queue = queue_of(connection);
     if (queue == nullptr) continue;
     OpenRequest* sync = first_open_sync(*queue);

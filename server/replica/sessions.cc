@@ -6,10 +6,11 @@
 
 namespace quorate::server {
 
-Verdict judge(const ConnectRequest& request, bool serving, Zxid last_applied,
+Verdict judge(const ConnectRequest& request, Service service, Zxid last_applied,
               const SessionBounds& bounds) {
   using Action = Verdict::Action;
-  if (!serving) return {Action::Close};
+  if (service == Service::None) return {Action::Close};
+  if (service == Service::ReadOnly && !request.read_only.value_or(false)) return {Action::Close};
   // The client has seen a later state than this server has: reads would go back in time (R63).
   if (request.last_zxid_seen > last_applied) return {Action::Close};
   std::int32_t timeout_ms =
@@ -19,27 +20,28 @@ Verdict judge(const ConnectRequest& request, bool serving, Zxid last_applied,
   return {right ? Action::Reconnect : Action::Refuse, timeout_ms};
 }
 
-ConnectResponse accepted(SessionId session, std::int32_t timeout_ms,
-                         std::optional<bool> read_only) {
+ConnectResponse accepted(SessionId session, std::int32_t timeout_ms, std::optional<bool> asked,
+                         bool read_only) {
   ConnectResponse response;
   response.timeout_ms = timeout_ms;
   response.session_id = session;
   response.password = znode::session_password(session);
   // The byte says whether this server is read-only, not what the client would put up with.
-  if (read_only) response.read_only = false;
+  if (asked) response.read_only = read_only;
   return response;
 }
 
-ConnectResponse refused(std::optional<bool> read_only) {
+ConnectResponse refused(std::optional<bool> asked, bool read_only) {
   ConnectResponse response;
   response.password = std::string(kPasswordSize, '\0');
-  if (read_only) response.read_only = false;
+  if (asked) response.read_only = read_only;
   return response;
 }
 
 Sessions::Sessions(ServerId self, std::int64_t tick_ms, std::int64_t seed_ms, Random random)
     : next_id_(znode::first_session_id(self, seed_ms).value +
                static_cast<std::int64_t>(random.below(1u << 16))),
+      first_id_(next_id_),
       tracker_(tick_ms) {}
 
 SessionId Sessions::take_id() {

@@ -24,6 +24,9 @@ struct SessionBounds {
   std::int32_t max_timeout_ms = 40000;
 };
 
+/// What a server has for clients.
+enum class Service { None, Full, ReadOnly };
+
 /// What to do with a connect request (spec: client-protocol 3.3).
 struct Verdict {
   enum class Action {
@@ -35,13 +38,16 @@ struct Verdict {
   Action action = Action::Close;
   std::int32_t timeout_ms = 0;  ///< Clamped.
 };
-Verdict judge(const ConnectRequest& request, bool serving, Zxid last_applied,
+Verdict judge(const ConnectRequest& request, Service service, Zxid last_applied,
               const SessionBounds& bounds);
 
 /// The answer to a connect request, without frame.
-ConnectResponse accepted(SessionId session, std::int32_t timeout_ms, std::optional<bool> read_only);
+/// `asked`: the byte of the request, if it had one; the answer has one then, which says whether
+/// this server is read-only.
+ConnectResponse accepted(SessionId session, std::int32_t timeout_ms, std::optional<bool> asked,
+                         bool read_only = false);
 /// timeout 0, session 0, zero password.
-ConnectResponse refused(std::optional<bool> read_only);
+ConnectResponse refused(std::optional<bool> asked, bool read_only = false);
 
 /// The learner's link through which a session's requests come; nothing for this server's clients.
 using Owner = std::optional<LinkId>;
@@ -57,6 +63,11 @@ class Sessions {
     SessionId id = take_id();
     while (known.find(id) || in_use(id)) id = take_id();
     return id;
+  }
+
+  /// Whether this process has made the id.
+  bool handed_out(SessionId session) const {
+    return session.value >= first_id_ && session.value < next_id_;
   }
 
   // ---- Leader
@@ -94,6 +105,7 @@ class Sessions {
   SessionId take_id();
 
   std::int64_t next_id_;
+  std::int64_t first_id_;
   bool leading_ = false;
   znode::SessionTracker tracker_;
   std::unordered_map<SessionId, Owner> owners_;

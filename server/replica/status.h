@@ -14,7 +14,10 @@ namespace quorate::server {
 
 struct ServerStatus {
   bool serving = false;
-  std::string mode;  ///< "standalone", "leader", "follower", "observer"; empty while not serving.
+  bool read_only = false;      ///< Not serving, but reads are answered to those who ask for that.
+  bool shuns_clients = false;  ///< A leader that takes none.
+  /// "standalone", "leader", "follower", "observer"; "read-only"; empty while none of these.
+  std::string mode;
   /// "election", "discovery", "synchronization", "broadcast"; empty when standalone.
   std::string zab_state;
   ServerId self;
@@ -23,11 +26,13 @@ struct ServerStatus {
   Zxid last_logged;
   std::uint32_t accepted_epoch = 0, current_epoch = 0;
   std::size_t node_count = 0, ephemeral_count = 0, watch_count = 0, sessions = 0;
+  std::size_t local_sessions = 0;  ///< In read-only mode.
   std::int64_t approximate_data_size = 0;
   std::size_t outstanding = 0;    ///< Requests of clients not yet answered.
   std::size_t pending_syncs = 0;  ///< Of this server's clients.
   std::size_t learners = 0, synced_followers = 0, quorum_size = 0;
   std::size_t synced_observers = 0, synced_non_voting = 0;  ///< Leader.
+  std::vector<ServerId> observers;                          ///< Leader: the synced ones.
   std::uint64_t packets_received = 0, packets_sent = 0;
   std::int64_t min_latency_ms = 0, max_latency_ms = 0;
   double avg_latency_ms = 0;
@@ -39,6 +44,9 @@ struct ServerStatus {
   Zxid last_checkpoint;
   std::int64_t last_checkpoint_wall_ms = 0;  ///< 0: none since the start.
   std::int64_t now_ms = 0, wall_ms = 0;      ///< When this was copied, by both clocks.
+
+  /// Whether clients find a server here: so ZooKeeper decides whether words are answered.
+  bool takes_clients() const { return (serving && !shuns_clients) || read_only; }
 };
 
 /// One client connection.

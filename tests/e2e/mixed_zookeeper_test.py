@@ -78,8 +78,8 @@ def no_digest_complaint(ensemble):
                 line for line in text.splitlines() if complaint in line)[:2000]
 
 
-def led_by(kinds, sid):
-    ensemble = Ensemble(kinds, {"snapCount": 50, "tickTime": 500})
+def led_by(kinds, sid, **more):
+    ensemble = Ensemble(kinds, {"snapCount": 50, "tickTime": 500, **more})
     try:
         # The two with the highest ids first, so that the intended one leads.
         ensemble.start(serving=False)
@@ -165,6 +165,29 @@ def an_empty_zookeeper_server_gets_a_snapshot_from_quorate():
         no_digest_complaint(ensemble)
 
 
+def reads_are_linearizable_under_a_zookeeper_leader():
+    """Its sync proves nothing: a write that every leader refuses stands in for it."""
+    with led_by(["quorate", "quorate", "zookeeper"], 3, linearizableReads="true") as ensemble:
+        writer = client(ensemble[3].address)
+        readers = [client(ensemble[sid].address) for sid in (1, 2)]
+        writer.create("/n", b"")
+        for n in range(100):
+            value = str(n).encode()
+            writer.set("/n", value)
+            assert [r.get("/n")[0] for r in readers] == [value] * 2, n
+        before = ensemble[1].zxid()
+        asked = [readers[0].get_async("/n") for _ in range(50)]
+        assert all(a.get(timeout=10)[0] == b"99" for a in asked)
+        wait_for("a record for the reads", lambda: ensemble[1].zxid() > before)
+        assert ensemble[1].zxid() - before < 50, "one for all that wait"
+        for c in [writer, *readers]:
+            c.stop()
+            c.close()
+        ensemble.wait_equal_zxid()
+        writes_reach_all(ensemble, "beside-strict-reads")
+        no_digest_complaint(ensemble)
+
+
 def leadership_moves_between_kinds():
     """The leader is killed again and again: whoever follows takes over and loses nothing."""
     with Ensemble(["quorate", "zookeeper", "quorate"]) as ensemble:
@@ -199,4 +222,5 @@ if __name__ == "__main__":
     run_tests([zookeeper_leads, quorate_leads,
                an_empty_quorate_server_gets_a_snapshot_from_zookeeper,
                an_empty_zookeeper_server_gets_a_snapshot_from_quorate,
+               reads_are_linearizable_under_a_zookeeper_leader,
                leadership_moves_between_kinds])

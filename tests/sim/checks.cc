@@ -1,9 +1,17 @@
 #include "tests/sim/checks.h"
 
+#include "base/ensure.h"
 #include "tests/sim/server.h"
 #include "tests/sim/world.h"
 
 namespace quorate::sim {
+
+namespace {
+
+/// How long after the last fault a leader may still have to be found.
+constexpr Micros kSettling = 8 * kSecond;
+
+}  // namespace
 
 void Checks::broken(const std::string& what) const {
   throw Violation(what);
@@ -13,6 +21,11 @@ void Checks::disturbed(const std::string& what) {
   if (!world_.plan.faults.any() && world_.plan.mutant == Mutant::None) {
     broken("in a world without faults: " + what);
   }
+}
+
+/// From here on no fault excuses anything.
+Micros Checks::calm_from() const {
+  return world_.plan.faults.any() ? world_.plan.faults_end + kSettling : 0;
 }
 
 // ---- Servers
@@ -30,7 +43,15 @@ void Checks::on_start(const Server& server, const server::Recovered& recovered) 
   }
 }
 
-void Checks::on_crash(const Server&) {}
+void Checks::on_crash(const Server& server) {
+  const consensus::Peer& peer = server.replica().peer();
+  if (peer.role() == consensus::Role::Leading && peer.outstanding() > 0) {
+    REACHED("leader crashes with proposals under way");
+  }
+  if (peer.role() == consensus::Role::Following && !peer.serving()) {
+    REACHED("learner crashes before it serves");
+  }
+}
 
 void Checks::on_event(int server, const consensus::Event& event) {
   if (event.kind == consensus::EventKind::PeerMisbehaved) {
@@ -51,6 +72,12 @@ void Checks::proposed(const consensus::LogRecord& record) {
   TxnHeader header;
   decode(in, header);
   if (header.type == OpCode::CloseSession) closing_.insert(header.client_id);
+  // UniqueProposal (hazards 8.3). Alone, zxids run on in one epoch: what a power cut takes is free.
+  if (world_.plan.standalone()) return;
+  auto [at, fresh] = proposals_.emplace(record.zxid.value, record.bytes);
+  if (!fresh && !(at->second == record.bytes)) {
+    broken(to_string(record.zxid) + " has been proposed with two contents");
+  }
 }
 
 void Checks::observe(const Server& server) {
@@ -59,6 +86,26 @@ void Checks::observe(const Server& server) {
   check_epochs(server, seen);
   check_leadership(server);
   check_applied(server, seen);
+  if (++seen.observations % 64 == 0) check_memory(server);
+}
+
+/// BoundedMemory (hazards 8.3): whatever can pile up has a limit.
+void Checks::check_memory(const Server& server) const {
+  const Plan& plan = world_.plan;
+  const std::string name = "server " + std::to_string(server.id());
+  if (server.replica().peer().role() == consensus::Role::Observing) REACHED("observer at work");
+  if (server.replica().peer().outstanding() > plan.proposals_max) {
+    broken(name + " has more proposals under way than its limit");
+  }
+  if (server.longest_queue() > plan.link_queue_max) {
+    broken(name + " has a longer queue on a link than its limit");
+  }
+  // Above the limit a connection is not read while it has a request open; what one has sent at once
+  // is taken. Connections end while their writes are under way.
+  const std::size_t at_once = static_cast<std::size_t>(plan.clients * (plan.pipeline + 2));
+  if (server.replica().status().outstanding > plan.outstanding_max + 8 * at_once) {
+    broken(name + " has more requests open than its limit");
+  }
 }
 
 /// EpochMonotonic (hazards 8.3).
@@ -79,12 +126,18 @@ void Checks::check_leadership(const Server& server) {
   const consensus::Peer& peer = server.replica().peer();
   if (peer.role() != consensus::Role::Leading || !peer.serving()) return;
   auto [at, fresh] = leaders_.emplace(peer.current_epoch(), server.id());
-  if (world_.plan.servers == 1) return;
+  if (world_.plan.standalone()) return;
   if (at->second != server.id()) {
     broken("epoch " + std::to_string(peer.current_epoch()) + " was established by server " +
            std::to_string(at->second) + " and by server " + std::to_string(server.id()));
   }
+  if (leaders_.rbegin()->first > peer.current_epoch()) REACHED("deposed leader serves");
   if (!fresh) return;
+  for (const auto& other : world_.servers) {
+    if (other.get() != &server && other->leading() && other->replica().peer().serving()) {
+      REACHED("two leaders at a time");
+    }
+  }
   world_.trace.event("leader", {server.id(), peer.current_epoch(), peer.last_logged().value});
   if (leaders_.size() > 1) disturbed("a second leader");
   if (peer.last_logged() < last_committed()) {
@@ -156,10 +209,12 @@ void Checks::commit(const Server& server, Zxid zxid, const SharedBytes& bytes) {
 void Checks::check_durable(Zxid zxid, const SharedBytes& bytes) const {
   if (world_.plan.mutant != Mutant::None) return;
   int holders = 0;
-  for (const auto& server : world_.servers) holders += server->held(zxid, bytes);
-  if (holders * 2 > world_.plan.servers) return;
+  for (const auto& server : world_.servers) {
+    if (!server->observer()) holders += server->held(zxid, bytes);
+  }
+  if (holders * 2 > world_.plan.voters()) return;
   broken(to_string(zxid) + " is committed, but only " + std::to_string(holders) + " of " +
-         std::to_string(world_.plan.servers) + " servers have it on disk");
+         std::to_string(world_.plan.voters()) + " voters have it on disk");
 }
 
 // ---- The committed history
@@ -184,6 +239,7 @@ void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
     std::string path;
     Code expected = model_.expect(operation.intent, header.client_id, path);
     bool moved = error == Code::SessionMoved || error == Code::SessionExpired;
+    if (error == Code::SessionMoved) REACHED("session moved");
     if (error != expected && !moved) {
       broken(where + "has code " + std::to_string(static_cast<int>(error)) + ", should have " +
              std::to_string(static_cast<int>(expected)) + " for " + operation.intent.path);
@@ -203,19 +259,24 @@ void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
   } else if (header.type == OpCode::CloseSession) {
     judge_expiry(header);
   }
-  if (header.type == OpCode::CreateSession) last_touch_[header.client_id] = 0;
+  // Whoever leads has applied it no sooner than the first of all.
+  if (header.type == OpCode::CreateSession) {
+    last_touch_[header.client_id] = world_.scheduler.now();
+  }
   std::string wrong = model_.apply(header, body);
   if (!wrong.empty()) broken(where + wrong);
 }
 
-/// NoEarlyExpiry (hazards 8.3): the last write that went through counts as touch for certain.
+/// NoEarlyExpiry (hazards 8.3): the last write that went through counts as touch for certain; while
+/// nothing fails, whatever was answered does.
 void Checks::judge_expiry(const TxnHeader& header) {
   auto session = model_.sessions().find(header.client_id);
   if (session == model_.sessions().end()) return;
   disturbed("session " + to_string(header.client_id) + " expired");
   Micros silent = world_.scheduler.now() - last_touch_[header.client_id];
   Micros timeout = Micros{session->second} * kMillisecond;
-  if (silent >= timeout * 99 / 100) return;
+  if (leaders_.size() > 1) REACHED("session expires under another leader");
+  if (silent >= timeout * (world_.plan.skewed() ? 97 : 99) / 100) return;
   broken("session " + to_string(header.client_id) + " expired after " +
          std::to_string(silent / kMillisecond) + " ms, its timeout is " +
          std::to_string(session->second));
@@ -240,8 +301,26 @@ void Checks::check_real_time_order() const {
   }
 }
 
+/// Ephemerals not late: a session that everybody has left is gone a while after its timeout.
+void Checks::check_sessions_left() const {
+  for (const auto& [session, timeout_ms] : model_.sessions()) {
+    bool used = false;
+    for (const auto& client : world_.clients) used = used || client->session() == session;
+    if (used) continue;
+    auto told = left_.find(session);
+    Micros since = told != left_.end() ? told->second : last_touch_.at(session);
+    Micros silent = world_.scheduler.now() - std::max(since, calm_from());
+    Micros limit = Micros{timeout_ms} * kMillisecond * 11 / 10 +
+                   4 * world_.plan.tick_time_ms * kMillisecond + kSecond;
+    if (silent <= limit) continue;
+    broken("session " + to_string(session) + " was left " + std::to_string(silent / kMillisecond) +
+           " ms ago and still lives, its timeout is " + std::to_string(timeout_ms));
+  }
+}
+
 void Checks::finish() {
   check_real_time_order();
+  check_sessions_left();
   std::uint64_t digest = 0;
   for (const auto& server : world_.servers) {
     std::string name = "server " + std::to_string(server->id());

@@ -2,6 +2,7 @@
 // what clients were told. A broken one throws Violation.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -28,6 +29,8 @@ struct Operation {
   WriteIntent intent;  ///< Reads use op and path only.
   bool write = false;
   bool watch = false;
+  bool linearizable = false;  ///< A sync, or a read where these are promised.
+  Zxid floor;                 ///< The last zxid that anybody had been shown when it began.
   Micros invoked = 0;
   Micros returned = -1;  ///< -1: no answer (yet); the outcome is unknown.
   Code code = Code::Ok;  ///< Of the answer.
@@ -60,7 +63,16 @@ class Checks {
   std::size_t invoked(Operation operation);
   /// A reply arrived: judges it against the model at its zxid.
   void answered(std::size_t number, Code code, Zxid zxid, ByteView body);
+  bool is_write(std::size_t number) const { return operations_[number].write; }
   void session_refused(int client, SessionId session);
+  /// A client was told something that shows the state as of `zxid`.
+  void shown(Zxid zxid) { shown_ = std::max(shown_, zxid); }
+  /// What a client sent at `sent` has been answered: its session was alive then.
+  void heard(SessionId session, Micros sent);
+  /// Nobody uses the session any more: it has to end by itself.
+  void left(SessionId session);
+  /// A session of a server in read-only mode: the ensemble never hears of it.
+  void local_session(SessionId session) { local_sessions_.insert(session); }
   void disturbed(const std::string& what);  ///< Something a healthy world never shows.
 
   const Model& model() const { return model_; }
@@ -80,10 +92,13 @@ class Checks {
   struct Seen {
     Zxid applied;
     std::uint32_t accepted_epoch = 0, current_epoch = 0;
+    std::uint64_t observations = 0;
   };
 
   [[noreturn]] void broken(const std::string& what) const;
+  Micros calm_from() const;
   void check_epochs(const Server& server, Seen& seen);
+  void check_memory(const Server& server) const;
   void check_leadership(const Server& server);
   void check_applied(const Server& server, Seen& seen);
   void commit(const Server& server, Zxid zxid, const SharedBytes& bytes);
@@ -94,6 +109,7 @@ class Checks {
   void judge_read(const Operation& operation, Zxid zxid, ByteView body);
   void judge_stat(const Operation& operation, const ModelNode& node, const Stat& stat) const;
   void check_real_time_order() const;
+  void check_sessions_left() const;
 
   World& world_;
   Model model_;
@@ -101,13 +117,17 @@ class Checks {
   std::map<std::int64_t, SharedBytes> committed_;  ///< By zxid: the one committed history.
   std::map<std::int64_t, Micros> committed_at_;
   std::map<std::int64_t, std::uint64_t> digests_;
-  std::map<std::uint32_t, int> leaders_;  ///< Established, by epoch.
+  std::map<std::uint32_t, int> leaders_;           ///< Established, by epoch.
+  std::map<std::int64_t, SharedBytes> proposals_;  ///< By zxid: all that was ever logged anywhere.
   std::vector<Operation> operations_;
   std::map<std::pair<SessionId, std::int32_t>, std::size_t> by_cxid_;
   std::map<SessionId, std::int32_t> last_ok_cxid_;
   std::map<SessionId, Micros> last_touch_;  ///< A moment not after the last sure touch.
+  std::map<SessionId, Micros> left_;
   std::map<SessionId, Zxid> session_zxid_;  ///< The last a session has been shown.
+  Zxid shown_;                              ///< The last that any client has been shown.
   std::set<SessionId> closing_;             ///< Their end was proposed; perhaps never committed.
+  std::set<SessionId> local_sessions_;
   std::map<int, Micros> last_progress_;
   std::size_t acknowledged_ = 0;
 };

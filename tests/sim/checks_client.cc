@@ -20,6 +20,7 @@ std::string code_text(Code code) {
 std::size_t Checks::invoked(Operation operation) {
   std::size_t number = operations_.size();
   operation.invoked = world_.scheduler.now();
+  operation.floor = shown_;
   if (operation.write) by_cxid_[{operation.session, operation.cxid}] = number;
   operations_.push_back(std::move(operation));
   return number;
@@ -36,8 +37,18 @@ void Checks::answered(std::size_t number, Code code, Zxid zxid, ByteView body) {
                     ": the session went back");
   }
   shown = zxid;
+  // Linearizable reads (R62): nothing that anybody had been shown before may be missing.
+  if (operation.linearizable && zxid < operation.floor) {
+    throw Violation(name_of(operation) + "shows " + to_string(zxid) + ", but " +
+                    to_string(operation.floor) + " had been shown before it was asked: stale");
+  }
+  shown_ = std::max(shown_, zxid);
   if (zxid > last_committed()) {
     throw Violation(name_of(operation) + "answer shows " + to_string(zxid) + ", not committed yet");
+  }
+  if (operation.intent.op == OpCode::Sync) {
+    if (code != Code::Ok) throw Violation(name_of(operation) + "sync answered " + code_text(code));
+    return;
   }
   if (operation.write) {
     judge_write(operation, zxid, body);
@@ -111,8 +122,21 @@ void Checks::judge_read(const Operation& operation, Zxid zxid, ByteView body) {
   if (in.finish()) throw Violation(name_of(operation) + "answer is cut short");
 }
 
+void Checks::heard(SessionId session, Micros sent) {
+  // A follower tells the leader with its next answer to a PING, twice in a tick; that must not get
+  // lost while nothing fails.
+  if (sent < calm_from()) return;
+  Micros& touch = last_touch_[session];
+  touch = std::max(touch, sent - world_.plan.tick_time_ms * kMillisecond);
+}
+
+void Checks::left(SessionId session) {
+  if (session.value != 0) left_.emplace(session, world_.scheduler.now());
+}
+
 void Checks::session_refused(int client, SessionId session) {
   disturbed("session " + to_string(session) + " refused");
+  if (local_sessions_.contains(session)) return;
   // A session is refused from the moment its end is proposed (client-protocol 3.3, step 8a).
   if (model_.session_closed(session) || closing_.contains(session)) return;
   throw Violation("client " + std::to_string(client) + ": session " + to_string(session) +

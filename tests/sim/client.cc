@@ -1,11 +1,12 @@
 #include "tests/sim/client.h"
 
+#include "base/ensure.h"
 #include "tests/sim/world.h"
 
 namespace quorate::sim {
 
 Client::Client(World& world, int number, Random random)
-    : world_(world), number_(number), random_(random) {}
+    : world_(world), number_(number), random_(random), reads_only_(random_.percent(50)) {}
 
 void Client::start() {
   world_.network.attach(host(), *this);
@@ -16,6 +17,7 @@ void Client::start() {
 }
 
 void Client::fresh_session() {
+  world_.checks.left(session_);
   session_ = {};
   password_.assign(kPasswordSize, '\0');
   timeout_ms_ = world_.plan.session_timeout_ms;
@@ -30,6 +32,9 @@ void Client::fresh_session() {
 
 void Client::connect() {
   auto server = static_cast<HostId>(random_.between(1, world_.plan.servers));
+  // Rather reads in another session than nothing in its own; that one is left to expire.
+  if (reads_only_ && ++failures_ > 8 && random_.percent(30)) fresh_session();
+  server_ = server;
   state_ = State::Connecting;
   last_heard_ = world_.scheduler.now();
   conn_ = world_.network.connect(host(), server, Port::Client);
@@ -43,6 +48,8 @@ void Client::lose() {
       world_.checks.disturbed("client " + std::to_string(number_) + " lost its connection");
   }
   state_ = State::Idle;
+  // Some clients hold on to a session of read-only mode, and are refused elsewhere.
+  if (std::exchange(read_only_, false) && random_.percent(60)) fresh_session();
   world_.network.close(conn_, host());
   conn_ = 0;
   pending_.clear();
@@ -62,6 +69,24 @@ void Client::drop() {
   }
 }
 
+void Client::crash(bool silent, Micros down) {
+  world_.trace.event("client-crash", {number_, session_.value, silent});
+  world_.network.detach(host(), silent);
+  state_ = State::Idle;
+  conn_ = 0;
+  pending_.clear();
+  restoring_ = false;
+  versions_.clear();
+  listed_.clear();
+  fresh_session();
+  world_.scheduler.after(down, [this, attempt = ++attempt_] {
+    // It may have crashed before it had begun, and have begun since.
+    if (attempt != attempt_ || state_ != State::Idle) return;
+    world_.network.attach(host(), *this);
+    connect();
+  });
+}
+
 void Client::on_connected(ConnId conn, bool ok) {
   if (conn != conn_ || state_ != State::Connecting) return;
   if (!ok) return lose();
@@ -72,7 +97,7 @@ void Client::on_connected(ConnId conn, bool ok) {
   request.timeout_ms = world_.plan.session_timeout_ms;
   request.session_id = session_;
   request.password = password_;
-  request.read_only = false;
+  request.read_only = reads_only_;
   Bytes frame;
   append_frame(frame, [&](JuteWriter& out) { encode(out, request); });
   send(std::move(frame));
@@ -105,7 +130,7 @@ void Client::beat() {
     append_frame(frame, [](JuteWriter& out) {
       encode(out, RequestHeader{xid::kPing, OpCode::Ping});
     });
-    pending_.push_back({xid::kPing, std::nullopt, OpCode::Ping, "", false});
+    pending_.push_back({xid::kPing, std::nullopt, OpCode::Ping, "", false, now});
     send(std::move(frame));
   }
   world_.scheduler.after(timeout / 12, [this] { beat(); });
@@ -149,7 +174,13 @@ void Client::handshake_done(ByteView body) {
   password_ = response->password.value_or("");
   timeout_ms_ = response->timeout_ms;
   state_ = State::Up;
-  world_.trace.event("client-up", {number_, session_.value, conn_, timeout_ms_});
+  failures_ = 0;
+  read_only_ = response->read_only.value_or(false);
+  world_.trace.event("client-up", {number_, session_.value, conn_, timeout_ms_, read_only_});
+  if (read_only_) {
+    if (!reads_only_) throw Violation("client " + std::to_string(number_) + ": read-only, unasked");
+    world_.checks.local_session(session_);
+  }
   restore_watches();
 }
 
@@ -165,12 +196,26 @@ void Client::reply(const ReplyHeader& header, ByteView body) {
   if (header.zxid < last_zxid_)
     throw Violation("client " + std::to_string(number_) + ": zxid went back");
   last_zxid_ = header.zxid;
+  world_.checks.shown(header.zxid);
+  world_.checks.heard(session_, pending.sent);
   if (pending.op == OpCode::SetWatches) return watches_restored(header.zxid);
   check_missed(header.zxid);
-  if (!pending.operation) return;
+  if (!pending.operation) {
+    const bool refused = read_only_ && pending.op != OpCode::Ping;
+    if (refused != (header.err == Code::NotReadOnly)) {
+      throw Violation("client " + std::to_string(number_) + ": code " +
+                      std::to_string(static_cast<int>(header.err)) + " for op " +
+                      std::to_string(static_cast<int>(pending.op)) +
+                      (read_only_ ? " in read-only mode" : ""));
+    }
+    if (refused) REACHED("read-only refuses a write");
+    return;
+  }
+  if (read_only_) REACHED("read-only answers a read");
   world_.checks.answered(*pending.operation, header.err, header.zxid, body);
   if (pending.watch) take_watch(pending, header);
   if (header.err != Code::Ok) return;
+  if (world_.checks.is_write(*pending.operation)) rested_ = false;
   JuteReader in(body);
   if (pending.op == OpCode::GetData) {
     (void)in.buffer();

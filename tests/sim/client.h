@@ -26,7 +26,10 @@ class Client final : public Host {
   void start();
   /// Loses its connection, and looks for another server.
   void drop();
+  /// Its process ends: it comes back after `down` and knows nothing. `silent`: nobody is told.
+  void crash(bool silent, Micros down);
   bool connected() const { return state_ == State::Up; }
+  SessionId session() const { return session_; }
 
   void on_accepted(ConnId, HostId, Port) override {}
   void on_connected(ConnId conn, bool ok) override;
@@ -43,6 +46,7 @@ class Client final : public Host {
     OpCode op;
     std::string path;
     bool watch = false;
+    Micros sent = 0;
   };
   /// An active one-shot watch: data or child table, path.
   struct WatchKey {
@@ -64,6 +68,9 @@ class Client final : public Host {
   void issue_write();
   void issue_reaped_create(WriteIntent intent, bool container);
   void issue_read();
+  void issue_sync();
+  bool rests();
+  void issue_refused_write();
   std::string random_path();
   template <class Record>
   void request(OpCode op, const Record& record, std::optional<std::size_t> operation,
@@ -88,6 +95,10 @@ class Client final : public Host {
   Random random_;
   State state_ = State::Idle;
   ConnId conn_ = 0;
+  HostId server_ = 0;       ///< That `conn_` goes to.
+  bool reads_only_;         ///< Puts up with a server in read-only mode.
+  bool read_only_ = false;  ///< Is connected to one.
+  int failures_ = 0;        ///< Connections in a row that did not come up.
   FrameReader frames_;
   SessionId session_;
   std::string password_;
@@ -96,6 +107,7 @@ class Client final : public Host {
   std::int32_t next_xid_ = 1;
   std::deque<Pending> pending_;
   bool closing_ = false;
+  bool rested_ = false;  ///< Since its last acknowledged write.
   bool restoring_ = false;
   Zxid relative_;  ///< Of the setWatches under way.
   std::map<WatchKey, Watch> watches_;

@@ -11,6 +11,7 @@ constexpr int kNodes = 5, kChildren = 3;
 
 void Client::work() {
   if (world_.scheduler.now() >= world_.plan.load_end) return;
+  if (rests()) return;
   if (state_ == State::Up && !closing_) {
     std::uint64_t burst = 1 + random_.below(static_cast<std::uint64_t>(world_.plan.pipeline));
     for (std::uint64_t i = 0; i < burst && !closing_; ++i) {
@@ -20,7 +21,24 @@ void Client::work() {
   world_.scheduler.after(random_.between(1, 2 * world_.plan.think_mean), [this] { work(); });
 }
 
+/// Now and then it asks for nothing, longer than its session lives without a sign of life: pings
+/// alone have to keep it. At least one write goes through between two rests.
+bool Client::rests() {
+  if (state_ != State::Up || closing_ || rested_ || random_.below(400) != 0) return false;
+  rested_ = true;
+  const Plan& plan = world_.plan;
+  Micros pause = Micros{timeout_ms_} * kMillisecond * random_.between(110, 160) / 100;
+  pause = std::min(pause, (plan.load_end - plan.faults_end) / 3);
+  world_.trace.event("client-rests", {number_, pause});
+  world_.scheduler.after(pause, [this] { work(); });
+  return true;
+}
+
 void Client::issue() {
+  if (read_only_) return random_.percent(70) ? issue_read() : issue_refused_write();
+  if (world_.plan.readers && number_ % 2 == 0 && world_.scheduler.now() < world_.plan.faults_end) {
+    return random_.percent(70) ? issue_read() : issue_sync();
+  }
   if (random_.below(600) == 0) {
     closing_ = true;
     WriteIntent intent;
@@ -30,6 +48,8 @@ void Client::issue() {
   }
   if (random_.percent(60)) {
     issue_write();
+  } else if (random_.percent(10)) {
+    issue_sync();
   } else {
     issue_read();
   }
@@ -50,7 +70,7 @@ void Client::request(OpCode op, const Record& record, std::optional<std::size_t>
     encode(out, RequestHeader{xid, op});
     if (op != OpCode::CloseSession) encode(out, record);
   });
-  pending_.push_back({xid, operation, op, path, watch});
+  pending_.push_back({xid, operation, op, path, watch, world_.scheduler.now()});
   send(std::move(frame));
 }
 
@@ -123,11 +143,34 @@ void Client::issue_read() {
   operation.watch = random_.percent(40);
   operation.intent.op = kReads[random_.below(3)];
   operation.intent.path = random_path();
+  operation.linearizable = !read_only_ && world_.plan.linearizable(server_);
   PathWatchRequest record{operation.intent.path, operation.watch};
   OpCode op = operation.intent.op;
   bool watch = operation.watch;
   std::size_t number = world_.checks.invoked(std::move(operation));
   request(op, record, number, record.path, watch);
+}
+
+/// Promises of every server what `linearizableReads` promises of one.
+void Client::issue_sync() {
+  Operation operation;
+  operation.client = number_;
+  operation.session = session_;
+  operation.cxid = next_xid_;
+  operation.linearizable = true;
+  operation.intent.op = OpCode::Sync;
+  operation.intent.path = "/n0";
+  PathRequest record{operation.intent.path};
+  std::size_t number = world_.checks.invoked(std::move(operation));
+  request(OpCode::Sync, record, number, record.path, false);
+}
+
+/// In read-only mode a write, or a sync, has no effect: it is none of the operations.
+void Client::issue_refused_write() {
+  std::string path = random_path();
+  if (random_.percent(20))
+    return request(OpCode::Sync, PathRequest{path}, std::nullopt, path, false);
+  request(OpCode::Delete, DeleteRequest{path, kAnyVersion}, std::nullopt, path, false);
 }
 
 // ---- Watches
@@ -173,6 +216,7 @@ void Client::take_watch(const Pending& pending, const ReplyHeader& header) {
 
 void Client::event(const ReplyHeader& header, const WatcherEvent& told) {
   world_.trace.event("event", {number_, static_cast<int>(told.type), header.zxid.value});
+  world_.checks.shown(header.zxid);
   std::string what = "client " + std::to_string(number_) + ": event " + name_of(told.type) +
                      " of " + told.path + " at " + to_string(header.zxid);
   bool data = watches_.contains({false, told.path}), child = watches_.contains({true, told.path});

@@ -6,8 +6,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/sim/sweep.h"
 #include "tests/sim/world.h"
@@ -21,12 +23,29 @@ void usage() {
   std::fprintf(
       stderr,
       "usage: quorate-sim --seeds A..B [--jobs N] [--seconds-virtual S] [--mutant NAME]\n"
-      "                   [--list-reached] [--must-reach FILE] [--keep-going]\n"
+      "                   [--list-reached] [--must-reach FILE] [--keep-going] [--no-shrink]\n"
       "       quorate-sim --seed N [--trace] [--seconds-virtual S] [--mutant NAME]\n"
-      "mutants: ack-before-sync, lose-truncate, stale-link, forget-epoch, no-dir-sync,\n"
-      "         ignore-sync-error, trust-bad-record\n"
+      "                   [--without KIND,...] [--only NUMBER,... | --only none]\n"
+      "--without leaves out kinds of faults, --only all faults but these.\n"
+      "mutants: %s\n"
       "exit code: 0 all promises kept, 1 one broken (with --mutant: the mutant was found), "
-      "2 usage\n");
+      "2 usage\n",
+      mutant_names().c_str());
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> words;
+  std::istringstream in(text);
+  for (std::string word; std::getline(in, word, ',');) words.push_back(word);
+  return words;
+}
+
+void parse_only(const std::string& text, SweepOptions& options) {
+  options.only.emplace();
+  if (text == "none") return;
+  for (const std::string& word : split(text)) {
+    options.only->insert(std::strtoull(word.c_str(), nullptr, 10));
+  }
 }
 
 bool parse_range(const std::string& text, SweepOptions& options) {
@@ -50,7 +69,7 @@ bool parse(int argc, char** argv, SweepOptions& options, bool& single) {
       options.jobs = std::max(1, std::atoi(value().c_str()));
     } else if (word == "--seconds-virtual") {
       options.seconds = std::atof(value().c_str());
-      if (options.seconds < 15) return false;
+      if (options.seconds < kSecondsMin) return false;
     } else if (word == "--mutant") {
       if (!parse_mutant(value(), options.mutant)) return false;
     } else if (word == "--must-reach") {
@@ -59,6 +78,12 @@ bool parse(int argc, char** argv, SweepOptions& options, bool& single) {
       options.list_reached = true;
     } else if (word == "--keep-going") {
       options.keep_going = true;
+    } else if (word == "--no-shrink") {
+      options.shrink = false;
+    } else if (word == "--without") {
+      for (const std::string& kind : split(value())) options.without.insert(kind);
+    } else if (word == "--only") {
+      parse_only(value(), options);
     } else if (word == "--trace") {
       options.trace = true;
     } else {
@@ -73,7 +98,7 @@ bool parse(int argc, char** argv, SweepOptions& options, bool& single) {
 
 // ENSURE aborts: the handler must still say which seed it was. Written before the run, because a
 // signal handler may not build text.
-char last_words[512];
+char last_words[2048];
 
 void on_abort(int) {
   ssize_t ignored = write(STDERR_FILENO, last_words, std::strlen(last_words));
@@ -81,13 +106,12 @@ void on_abort(int) {
 }
 
 int run_single(const SweepOptions& options) {
-  std::string words =
-      "VIOLATION seed " + std::to_string(options.first) +
-      ": the process aborted (text above)\nreplay: " + replay_command(options, options.first) +
-      "\n";
+  const Plan plan = plan_of(options, options.first);
+  const std::string replay = replay_command(options.program, plan);
+  std::string words = "VIOLATION seed " + std::to_string(options.first) +
+                      ": the process aborted (text above)\nreplay: " + replay + "\n";
   std::snprintf(last_words, sizeof last_words, "%s", words.c_str());
   std::signal(SIGABRT, on_abort);
-  Plan plan = make_plan(options.first, options.seconds, options.mutant);
   std::printf("seed %llu: %s\n", static_cast<unsigned long long>(options.first),
               describe(plan).c_str());
   std::fflush(stdout);
@@ -102,7 +126,7 @@ int run_single(const SweepOptions& options) {
   if (outcome.violation.empty()) return 0;
   std::printf("VIOLATION seed %llu: %s\nreplay: %s\n",
               static_cast<unsigned long long>(options.first), outcome.violation.c_str(),
-              replay_command(options, options.first).c_str());
+              replay.c_str());
   return 1;
 }
 

@@ -1,12 +1,14 @@
 #include "tests/sim/nemesis.h"
 
 #include <algorithm>
+#include <cstdio>
 
+#include "base/ensure.h"
 #include "tests/sim/world.h"
 
 namespace quorate::sim {
 
-Nemesis::Nemesis(World& world, Random random) : world_(world), random_(random) {
+Nemesis::Nemesis(World& world, Random random) : world_(world), random_(random), lot_(0) {
   const Faults& faults = world.plan.faults;
   bool ensemble = world.plan.servers > 1;
   if (faults.crash) enabled_.insert(enabled_.end(), 3, {"crash", &Nemesis::crash});
@@ -21,6 +23,11 @@ Nemesis::Nemesis(World& world, Random random) : world_(world), random_(random) {
   if (faults.disk_error) enabled_.push_back({"disk-error", &Nemesis::disk_error});
   if (faults.disk_full) enabled_.push_back({"disk-full", &Nemesis::disk_full});
   if (faults.bit_flip) enabled_.push_back({"bit-flip", &Nemesis::bit_flip});
+  if (faults.rolling_restart && ensemble) {
+    enabled_.push_back({"rolling-restart", &Nemesis::rolling_restart});
+  }
+  if (faults.client_crash) enabled_.push_back({"client-crash", &Nemesis::client_crash});
+  if (faults.wall_jump) enabled_.push_back({"wall-jump", &Nemesis::wall_jump});
 }
 
 void Nemesis::start() {
@@ -39,9 +46,20 @@ void Nemesis::next() {
 }
 
 void Nemesis::strike() {
-  const auto& [name, fault] = enabled_[random_.below(enabled_.size())];
+  lot_ = random_.fork();
+  ++strikes_;
+  const auto& [name, fault] = enabled_[lot_.below(enabled_.size())];
+  if (left_out(name)) return;
+  if (world_.plan.tell_strikes) {
+    std::fprintf(stderr, "STRIKE %llu %s\n", static_cast<unsigned long long>(strikes_), name);
+  }
   world_.trace.note("fault", name);
   (this->*fault)();
+}
+
+bool Nemesis::left_out(const char* name) const {
+  const Plan& plan = world_.plan;
+  return plan.without.contains(name) || (plan.only && !plan.only->contains(strikes_));
 }
 
 void Nemesis::heal() {
@@ -52,40 +70,49 @@ void Nemesis::heal() {
 
 /// The leader half of the time.
 Server& Nemesis::target() {
-  if (random_.percent(50)) {
+  if (lot_.percent(50)) {
     for (auto& server : world_.servers) {
       if (server->leading()) return *server;
     }
   }
-  return *world_.servers[random_.below(world_.servers.size())];
+  return *world_.servers[lot_.below(world_.servers.size())];
 }
 
 Micros Nemesis::down_time() {
-  return random_.percent(50) ? random_.between(1, 100) * kMillisecond
-                             : random_.between(300, 5000) * kMillisecond;
+  return lot_.percent(50) ? lot_.between(1, 100) * kMillisecond
+                          : lot_.between(300, 5000) * kMillisecond;
 }
 
 Micros Nemesis::span() {
-  return random_.percent(40) ? random_.between(5, 300) * kMillisecond
-                             : random_.between(500, 6000) * kMillisecond;
+  return lot_.percent(40) ? lot_.between(5, 300) * kMillisecond
+                          : lot_.between(500, 6000) * kMillisecond;
 }
 
 void Nemesis::crash() {
   static constexpr CrashPoint kPoints[] = {CrashPoint::None,    CrashPoint::Queued,
                                            CrashPoint::InGroup, CrashPoint::InGroup,
                                            CrashPoint::Synced,  CrashPoint::Told};
+  // Most mistakes are made while an epoch begins.
+  using consensus::EventKind;
+  static constexpr EventKind kMoments[] = {EventKind::Looking,       EventKind::Elected,
+                                           EventKind::EpochAccepted, EventKind::LearnerSyncing,
+                                           EventKind::LearnerSynced, EventKind::Serving,
+                                           EventKind::Truncated};
   Server& server = target();
-  CrashPoint point = kPoints[random_.below(std::size(kPoints))];
+  if (lot_.percent(20)) {
+    return server.crash_at(kMoments[lot_.below(std::size(kMoments))], down_time());
+  }
+  CrashPoint point = kPoints[lot_.below(std::size(kPoints))];
   if (point != CrashPoint::None) return server.crash_at(point, down_time());
-  bool silent = random_.percent(50);
-  server.crash(silent, random_.percent(25) && !silent ? test::Loss::None : test::Loss::Seeded,
+  bool silent = lot_.percent(50);
+  server.crash(silent, lot_.percent(25) && !silent ? test::Loss::None : test::Loss::Seeded,
                down_time());
 }
 
 /// A power cut of the whole rack: no un-synced byte is safe anywhere.
 void Nemesis::crash_all() {
-  test::Loss loss = random_.percent(50) ? test::Loss::All : test::Loss::Seeded;
-  for (auto& server : world_.servers) server->crash(random_.percent(50), loss, down_time());
+  test::Loss loss = lot_.percent(50) ? test::Loss::All : test::Loss::Seeded;
+  for (auto& server : world_.servers) server->crash(lot_.percent(50), loss, down_time());
 }
 
 void Nemesis::cut_between(const std::vector<HostId>& side) {
@@ -100,18 +127,18 @@ void Nemesis::cut_between(const std::vector<HostId>& side) {
 
 void Nemesis::partition() {
   std::vector<HostId> side{target().id()};
-  auto more = random_.below(static_cast<std::uint64_t>(world_.plan.servers) / 2 + 1);
+  auto more = lot_.below(static_cast<std::uint64_t>(world_.plan.servers) / 2 + 1);
   for (std::uint64_t i = 0; i < more; ++i) {
-    side.push_back(static_cast<HostId>(random_.between(1, world_.plan.servers)));
+    side.push_back(static_cast<HostId>(lot_.between(1, world_.plan.servers)));
   }
   cut_between(side);
 }
 
 void Nemesis::one_way() {
   HostId one = target().id();
-  bool all = random_.percent(50), away = random_.percent(50);
+  bool all = lot_.percent(50), away = lot_.percent(50);
   for (int other = 1; other <= world_.plan.servers; ++other) {
-    if (other == one || (!all && random_.percent(50))) continue;
+    if (other == one || (!all && lot_.percent(50))) continue;
     away ? world_.network.cut(one, other) : world_.network.cut(other, one);
   }
   world_.scheduler.after(span(), [this] { world_.network.heal(); });
@@ -120,10 +147,9 @@ void Nemesis::one_way() {
 void Nemesis::slow_link() {
   HostId one = target().id();
   for (int other = 1; other <= world_.plan.servers; ++other) {
-    if (other != one && random_.percent(60)) {
-      world_.network.slow(one, other, static_cast<int>(random_.between(5, 100)));
-      if (random_.percent(50))
-        world_.network.slow(other, one, static_cast<int>(random_.between(5, 100)));
+    if (other != one && lot_.percent(60)) {
+      world_.network.slow(one, other, static_cast<int>(lot_.between(5, 100)));
+      if (lot_.percent(50)) world_.network.slow(other, one, static_cast<int>(lot_.between(5, 100)));
     }
   }
   world_.scheduler.after(span(), [this] { world_.network.heal(); });
@@ -132,33 +158,33 @@ void Nemesis::slow_link() {
 void Nemesis::reset() {
   HostId one = target().id();
   std::vector<ConnId> conns = world_.network.connections(one);
-  if (!conns.empty()) world_.network.break_connection(conns[random_.below(conns.size())]);
-  HostId other = static_cast<HostId>(random_.between(1, world_.plan.servers));
-  if (other != one && random_.percent(50)) world_.network.break_election_link(one, other);
+  if (!conns.empty()) world_.network.break_connection(conns[lot_.below(conns.size())]);
+  HostId other = static_cast<HostId>(lot_.between(1, world_.plan.servers));
+  if (other != one && lot_.percent(50)) world_.network.break_election_link(one, other);
 }
 
 void Nemesis::slow_disk() {
   Server& server = target();
-  server.set_disk_slow(static_cast<int>(random_.between(5, 200)));
+  server.set_disk_slow(static_cast<int>(lot_.between(5, 200)));
   world_.scheduler.after(span(), [&server] { server.set_disk_slow(1); });
 }
 
 void Nemesis::freeze() {
   Micros limit = world_.plan.tick_time_ms * world_.plan.sync_limit * 3;
-  target().freeze(random_.between(5, std::max<Micros>(limit, 10)) * kMillisecond);
+  target().freeze(lot_.between(5, std::max<Micros>(limit, 10)) * kMillisecond);
 }
 
 /// While it works, or while it is down: then the start meets it.
 void Nemesis::disk_error() {
   Server& server = target();
-  if (random_.percent(70)) return server.fail_disk(random_.between(1, 40), down_time());
-  server.crash(random_.percent(50), test::Loss::Seeded, down_time());
-  server.fail_disk_at_start(random_.between(1, 4));
+  if (lot_.percent(70)) return server.fail_disk(lot_.between(1, 40), down_time());
+  server.crash(lot_.percent(50), test::Loss::Seeded, down_time());
+  server.fail_disk_at_start(lot_.between(1, 4));
 }
 
 void Nemesis::disk_full() {
   Server& server = target();
-  server.fill_disk(random_.below(64 << 10), down_time());
+  server.fill_disk(lot_.below(64 << 10), down_time());
   world_.scheduler.after(span(), [&server] { server.free_disk(); });
 }
 
@@ -170,12 +196,43 @@ void Nemesis::bit_flip() {
   for (const auto& one : world_.servers) {
     if (one->damaged() || (one.get() != &server && !one->alive())) return;
   }
-  server.crash(random_.percent(50), test::Loss::Seeded, down_time());
+  server.crash(lot_.percent(50), test::Loss::Seeded, down_time());
   server.damage();
 }
 
 void Nemesis::client_drop() {
-  world_.clients[random_.below(world_.clients.size())]->drop();
+  world_.clients[lot_.below(world_.clients.size())]->drop();
+}
+
+/// One server after the other, as an upgrade does it.
+void Nemesis::rolling_restart() {
+  if (rolling_) return;
+  rolling_ = true;
+  roll(0, lot_.fork());
+}
+
+void Nemesis::roll(std::size_t index, Random lot) {
+  if (index == world_.servers.size() || world_.scheduler.now() >= world_.plan.faults_end) {
+    if (index == world_.servers.size()) REACHED("rolling restart");
+    rolling_ = false;
+    return;
+  }
+  Micros down = lot.between(50, 1000) * kMillisecond;
+  world_.servers[index]->crash(/*silent=*/false, test::Loss::None, down);
+  Micros pause = down + lot.between(100, 1500) * kMillisecond;
+  world_.scheduler.after(pause, [this, index, lot] { roll(index + 1, lot); });
+}
+
+void Nemesis::client_crash() {
+  Client& client = *world_.clients[lot_.below(world_.clients.size())];
+  client.crash(/*silent=*/lot_.percent(50), down_time());
+}
+
+/// What an operator or a time server does to the clock on the wall.
+void Nemesis::wall_jump() {
+  constexpr std::int64_t kHourMs = 3600 * 1000;
+  std::int64_t ms = lot_.percent(50) ? lot_.between(-kHourMs, kHourMs) : lot_.between(-3000, 3000);
+  target().jump_wall(ms);
 }
 
 }  // namespace quorate::sim

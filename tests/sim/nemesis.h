@@ -2,7 +2,7 @@
 // leader: uniform choices seldom hit the interesting case.
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -24,6 +24,7 @@ class Nemesis {
  private:
   void next();
   void strike();
+  bool left_out(const char* name) const;
   Server& target();
   Micros down_time();
   Micros span();
@@ -39,10 +40,17 @@ class Nemesis {
   void disk_error();
   void disk_full();
   void bit_flip();
+  void rolling_restart();
+  void roll(std::size_t index, Random lot);
+  void client_crash();
+  void wall_jump();
   void cut_between(const std::vector<HostId>& side);
 
   World& world_;
-  Random random_;
+  Random random_;  ///< When; and one lot for each strike, so that one left out shifts no other.
+  Random lot_;     ///< Of the strike under way.
+  std::uint64_t strikes_ = 0;
+  bool rolling_ = false;
   std::vector<std::pair<const char*, void (Nemesis::*)()>> enabled_;
 };
 

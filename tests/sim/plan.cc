@@ -1,5 +1,6 @@
 #include "tests/sim/plan.h"
 
+#include <cmath>
 #include <iterator>
 
 #include "base/random.h"
@@ -29,10 +30,47 @@ void choose_faults(Plan& plan, Random random) {
   faults.disk_full = random.percent(25);
   // Few plans have a server alone, which must refuse what an ensemble mends.
   faults.bit_flip = random.percent(plan.servers == 1 ? 90 : 30);
-  // Each planted bug needs its fault.
-  faults.crash_all = faults.crash_all || plan.mutant == Mutant::NoDirSync;
-  faults.disk_error = faults.disk_error || plan.mutant == Mutant::IgnoreSyncError;
-  faults.bit_flip = faults.bit_flip || plan.mutant == Mutant::TrustBadRecord;
+  faults.rolling_restart = random.percent(25);
+  faults.client_crash = random.percent(35);
+  faults.wall_jump = random.percent(25);
+  faults.tick_skew = random.percent(25);
+}
+
+/// Each planted bug needs its fault, and shows sooner in the ensemble that it hurts.
+void favour_mutant(Plan& plan) {
+  Faults& faults = plan.faults;
+  switch (plan.mutant) {
+    case Mutant::NoDirSync:
+      faults.crash_all = true;
+      break;
+    case Mutant::IgnoreSyncError:
+      faults.disk_error = true;
+      break;
+    case Mutant::TrustBadRecord:
+      faults.bit_flip = true;
+      break;
+    case Mutant::LoseTruncate:
+      faults.crash = faults.partition = true;
+      break;
+    case Mutant::StaleLink:
+      faults.reset = faults.slow_link = faults.crash = true;
+      plan.fault_interval = 300 * kMillisecond;
+      break;
+    case Mutant::CommitOnMinority:
+      faults.partition = faults.crash = true;
+      plan.chunk_percent = 0;  // What is planted stands between two packets.
+      break;
+    case Mutant::ReplyBeforeQuorum:
+      faults.partition = faults.crash = true;
+      break;
+    case Mutant::UnconfirmedSync:  // And nothing that ends a partition early.
+      faults = {};
+      faults.partition = faults.client_drop = true;
+      plan.fault_interval = 3 * kSecond;
+      break;
+    default:
+      break;
+  }
 }
 
 void choose_knobs(Plan& plan, Random random) {
@@ -48,6 +86,8 @@ void choose_knobs(Plan& plan, Random random) {
   if (random.percent(30)) plan.checkpoint_dirty_bytes = 8u << 10;
   if (random.percent(30)) plan.checkpoint_log_bytes = 32u << 10;
   plan.slice_nodes = one_of<std::size_t>(random, {1, 3, 10, 2000});
+  plan.proposals_max = one_of<std::size_t>(random, {50, 10000});
+  plan.reconfig_enabled = random.percent(40);
 }
 
 void choose_world(Plan& plan, Random random) {
@@ -63,15 +103,33 @@ void choose_world(Plan& plan, Random random) {
       std::max<std::int32_t>(800, ticks * static_cast<std::int32_t>(plan.tick_time_ms));
 }
 
+/// About a third of the servers each, every seed another part of them.
+void choose_services(Plan& plan, Random random) {
+  for (int id = 1; id <= plan.servers; ++id) {
+    if (random.percent(35)) plan.linearizable_servers |= 1U << id;
+    if (random.percent(40)) plan.read_only_servers |= 1U << id;
+  }
+  plan.read_only_after_ms = one_of<std::int64_t>(random, {100, 300, 1000});
+  plan.uneven_limits = random.percent(25) || plan.mutant == Mutant::UnconfirmedSync;
+  plan.readers = random.percent(30) || plan.mutant == Mutant::UnconfirmedSync;
+}
+
 struct MutantName {
   const char* name;
   Mutant mutant;
 };
-constexpr MutantName kMutants[] = {
-    {"ack-before-sync", Mutant::AckBeforeSync},  {"lose-truncate", Mutant::LoseTruncate},
-    {"stale-link", Mutant::StaleLink},           {"forget-epoch", Mutant::ForgetEpoch},
-    {"no-dir-sync", Mutant::NoDirSync},          {"ignore-sync-error", Mutant::IgnoreSyncError},
-    {"trust-bad-record", Mutant::TrustBadRecord}};
+constexpr MutantName kMutants[] = {{"ack-before-sync", Mutant::AckBeforeSync},
+                                   {"lose-truncate", Mutant::LoseTruncate},
+                                   {"stale-link", Mutant::StaleLink},
+                                   {"forget-epoch", Mutant::ForgetEpoch},
+                                   {"no-dir-sync", Mutant::NoDirSync},
+                                   {"ignore-sync-error", Mutant::IgnoreSyncError},
+                                   {"trust-bad-record", Mutant::TrustBadRecord},
+                                   {"commit-on-minority", Mutant::CommitOnMinority},
+                                   {"reply-before-quorum", Mutant::ReplyBeforeQuorum},
+                                   {"session-not-revived", Mutant::SessionNotRevived},
+                                   {"unconfirmed-sync", Mutant::UnconfirmedSync},
+                                   {"watch-after-reply", Mutant::WatchAfterReply}};
 
 }  // namespace
 
@@ -81,31 +139,59 @@ Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant) {
   plan.seed = seed;
   plan.mutant = mutant;
   plan.servers = one_of(random, {3, 3, 3, 3, 3, 3, 5, 5, 5, 1});
+  if (plan.mutant == Mutant::ReplyBeforeQuorum) plan.servers = 5;
+  if (!plan.standalone() && random.percent(30)) {
+    plan.observers = static_cast<int>(random.between(1, 2));
+    plan.servers += plan.observers;
+  }
   plan.clients = static_cast<int>(random.between(2, 6));
-  plan.end = static_cast<Micros>(seconds * static_cast<double>(kSecond));
-  plan.faults_end = plan.end * 6 / 10;
-  plan.load_end = plan.end - 4 * kSecond;
+  set_length(plan, seconds);
   choose_faults(plan, random.fork());
   choose_knobs(plan, random.fork());
   choose_world(plan, random.fork());
+  choose_services(plan, random.fork());
+  favour_mutant(plan);
   return plan;
+}
+
+void set_length(Plan& plan, double seconds) {
+  plan.end = std::llround(seconds * static_cast<double>(kSecond));
+  plan.faults_end = plan.end * 6 / 10;
+  plan.load_end = plan.end - 4 * kSecond;
+}
+
+double seconds_of(const Plan& plan) {
+  return static_cast<double>(plan.end) / static_cast<double>(kSecond);
 }
 
 std::string describe(const Plan& plan) {
   const Faults& f = plan.faults;
-  std::string text = "servers=" + std::to_string(plan.servers) +
+  std::string text = "servers=" + std::to_string(plan.voters()) +
+                     (plan.observers == 0 ? "" : "+" + std::to_string(plan.observers)) +
                      " clients=" + std::to_string(plan.clients) +
                      " tick=" + std::to_string(plan.tick_time_ms) +
                      " snapCount=" + std::to_string(plan.snap_count) +
-                     " window=" + std::to_string(plan.window_records) + " faults=";
+                     " window=" + std::to_string(plan.window_records) +
+                     (plan.reconfig_enabled ? " reconfig" : "") + " faults=";
   const struct {
     bool on;
     const char* name;
-  } all[] = {
-      {f.crash, "crash"},           {f.crash_all, "crash-all"}, {f.partition, "partition"},
-      {f.one_way, "one-way"},       {f.slow_link, "slow-link"}, {f.reset, "reset"},
-      {f.slow_disk, "slow-disk"},   {f.freeze, "freeze"},       {f.client_drop, "client-drop"},
-      {f.disk_error, "disk-error"}, {f.disk_full, "disk-full"}, {f.bit_flip, "bit-flip"}};
+  } all[] = {{f.crash, "crash"},
+             {f.crash_all, "crash-all"},
+             {f.partition, "partition"},
+             {f.one_way, "one-way"},
+             {f.slow_link, "slow-link"},
+             {f.reset, "reset"},
+             {f.slow_disk, "slow-disk"},
+             {f.freeze, "freeze"},
+             {f.client_drop, "client-drop"},
+             {f.disk_error, "disk-error"},
+             {f.disk_full, "disk-full"},
+             {f.bit_flip, "bit-flip"},
+             {f.rolling_restart, "rolling-restart"},
+             {f.client_crash, "client-crash"},
+             {f.wall_jump, "wall-jump"},
+             {f.tick_skew, "tick-skew"}};
   bool first = true;
   for (const auto& fault : all) {
     if (!fault.on) continue;
@@ -131,6 +217,14 @@ const char* name_of(Mutant mutant) {
     if (known.mutant == mutant) return known.name;
   }
   return "none";
+}
+
+std::string mutant_names() {
+  std::string names;
+  for (const MutantName& known : kMutants) {
+    names += (names.empty() ? "" : ", ") + std::string(known.name);
+  }
+  return names;
 }
 
 }  // namespace quorate::sim

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "tests/sim/scheduler.h"
@@ -13,13 +15,18 @@ namespace quorate::sim {
 /// blind to the rule that it breaks.
 enum class Mutant {
   None,
-  AckBeforeSync,    ///< The disk answers before the group is durable (hazards 3911, 4646).
-  LoseTruncate,     ///< A cut of the log is acknowledged, not carried out (hazard 3701).
-  StaleLink,        ///< Bytes of a closed link arrive on its successor.
-  ForgetEpoch,      ///< Epochs are acknowledged, not stored (hazard 2307).
-  NoDirSync,        ///< A folder's sync does nothing: names may be gone after a power cut.
-  IgnoreSyncError,  ///< A failed sync is taken for a good one (hazard R7).
-  TrustBadRecord,   ///< The log is cut at its first bad record, durable or not (design.md 2).
+  AckBeforeSync,      ///< The disk answers before the group is durable (hazards 3911, 4646).
+  LoseTruncate,       ///< A cut of the log is acknowledged, not carried out (hazard 3701).
+  StaleLink,          ///< Bytes of a closed link arrive on its successor.
+  ForgetEpoch,        ///< Epochs are acknowledged, not stored (hazard 2307).
+  NoDirSync,          ///< A folder's sync does nothing: names may be gone after a power cut.
+  IgnoreSyncError,    ///< A failed sync is taken for a good one (hazard R7).
+  TrustBadRecord,     ///< The log is cut at its first bad record, durable or not (design.md 2).
+  CommitOnMinority,   ///< A proposal counts as acknowledged by each learner it has been sent to.
+  ReplyBeforeQuorum,  ///< A COMMIT goes out right behind its PROPOSAL: followers answer too soon.
+  SessionNotRevived,  ///< What a learner hears of its clients does not reach the leader (R58).
+  WatchAfterReply,    ///< An event leaves behind the next answer, which may show its change (R64).
+  UnconfirmedSync,    ///< A leader takes its PINGs for answered: no quorum has confirmed (R62).
 };
 
 struct Faults {
@@ -35,17 +42,23 @@ struct Faults {
   bool disk_error = false;  ///< One operation fails: the process must end, nothing be lost.
   bool disk_full = false;
   bool bit_flip = false;  ///< In what was durable, on one server at a time.
+  bool rolling_restart = false;
+  bool client_crash = false;  ///< It comes back without its session.
+  bool wall_jump = false;
+  bool tick_skew = false;  ///< Clocks of different speed and late ticks, all the time.
 
   bool any() const {
     return crash || crash_all || partition || one_way || slow_link || reset || slow_disk ||
-           freeze || client_drop || disk_error || disk_full || bit_flip;
+           freeze || client_drop || disk_error || disk_full || bit_flip || rolling_restart ||
+           client_crash || wall_jump || tick_skew;
   }
 };
 
 struct Plan {
   std::uint64_t seed = 0;
   Mutant mutant = Mutant::None;
-  int servers = 3;
+  int servers = 3;    ///< Observers included.
+  int observers = 0;  ///< The last ones.
   int clients = 4;
   Micros faults_end = 0;  ///< Everything is healed here.
   Micros load_end = 0;    ///< Clients stop issuing.
@@ -53,9 +66,17 @@ struct Plan {
   Faults faults;
   Micros fault_interval = kSecond;  ///< Mean time between two faults.
 
+  // Of a failed run that is made smaller: what is left out of its faults. All else stays as it is.
+  std::set<std::string> without;                ///< Kinds, by their names in describe().
+  std::optional<std::set<std::uint64_t>> only;  ///< By number, from 1; nothing: all.
+  bool tell_strikes = false;                    ///< Prints each fault that strikes.
+
   // Knobs of the product; small values make rare paths frequent.
   std::int64_t tick_time_ms = 200;
   std::int32_t init_limit = 10, sync_limit = 5;
+  /// The server that leads first, as a rule, has a syncLimit three times as long: it holds on long
+  /// after the others have elected the next one. No promise may rest on equal limits.
+  bool uneven_limits = false;
   std::int64_t max_notification_ms = 2000;
   std::size_t window_records = 500;
   std::int64_t snap_count = 100000;
@@ -66,6 +87,8 @@ struct Plan {
   std::size_t outstanding_max = 1000;
   std::size_t per_connection_max = 1000;
   std::size_t link_queue_max = 8u << 20;
+  std::size_t proposals_max = 10000;  ///< Of a leader, not committed yet.
+  bool reconfig_enabled = false;      ///< Configs have versions and travel with votes.
 
   // The world.
   Micros delay_min = 100, delay_mean = 300;  ///< One way between two hosts.
@@ -74,13 +97,35 @@ struct Plan {
   int pipeline = 4;                          ///< Requests a client keeps in flight.
   Micros think_mean = 20 * kMillisecond;
   std::int32_t session_timeout_ms = 2000;
+  /// Every other client only reads while there are faults: a write that cannot be committed would
+  /// hold up whoever asks its server for the latest.
+  bool readers = false;
+
+  // Which servers promise more, or serve without a leader: a bit each, by id.
+  unsigned linearizable_servers = 0;
+  unsigned read_only_servers = 0;
+  std::int64_t read_only_after_ms = 300;
+
+
+  int voters() const { return servers - observers; }
+  bool observes(int server) const { return server > voters(); }
+  bool standalone() const { return servers == 1; }
+  bool skewed() const { return faults.tick_skew && !without.contains("tick-skew"); }
+  bool linearizable(int server) const { return (linearizable_servers >> server & 1) != 0; }
+  bool read_only(int server) const { return (read_only_servers >> server & 1) != 0; }
 };
 
+inline constexpr double kSecondsMin = 15;
+
 Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant);
+/// So long, with the same share of it for faults.
+void set_length(Plan& plan, double seconds);
+double seconds_of(const Plan& plan);
 std::string describe(const Plan& plan);
 
 /// False when there is no such mutant.
 bool parse_mutant(const std::string& name, Mutant& mutant);
 const char* name_of(Mutant mutant);
+std::string mutant_names();
 
 }  // namespace quorate::sim

@@ -1,7 +1,11 @@
 #include "tests/sim/ports.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "consensus/codec.h"
 #include "tests/sim/world.h"
+#include "znode/proto/frame.h"
 
 namespace quorate::sim {
 namespace {
@@ -60,11 +64,13 @@ bool SimLinks::connected(ConnId conn, bool ok) {
 
 void SimLinks::accepted(ConnId conn) {
   up_.insert(conn);
+  if (world_.plan.mutant == Mutant::UnconfirmedSync) learners_[conn];
   server_.replica().on_link_up(link_of(conn), std::nullopt);
 }
 
 bool SimLinks::ended(ConnId conn) {
   out_.erase(conn);
+  learners_.erase(conn);
   return up_.erase(conn) != 0;
 }
 
@@ -77,8 +83,75 @@ void SimLinks::close(LinkId link) {
 
 void SimLinks::send(LinkId link, const consensus::QuorumPacket& packet) {
   if (!up_.contains(link.value)) return;
-  consensus::encode(out_[link.value], packet);
+  if (silenced(packet)) {
+    consensus::encode(out_[link.value], {packet.type, packet.zxid, SharedBytes(), std::nullopt});
+  } else {
+    consensus::encode(out_[link.value], packet);
+  }
+  plant_behind(link, packet);
+  confirm(link, packet);
   limit(link.value);
+}
+
+void SimLinks::bytes(ConnId conn, ByteView input) {
+  auto learner = learners_.find(conn);
+  if (learner == learners_.end()) return server_.replica().on_link_bytes(link_of(conn), input);
+  // Whole packets only: an answer that is made up must not fall into the middle of one.
+  learner->second.heard = world_.scheduler.now();
+  Bytes& part = learner->second.part;
+  append(part, input);
+  ByteView rest = part;
+  for (bool more = true; more;) {
+    auto packet = consensus::take_packet(rest, world_.plan.link_queue_max);
+    more = packet && *packet;
+  }
+  const auto whole = static_cast<std::ptrdiff_t>(part.size() - rest.size());
+  const Bytes packets(part.begin(), part.begin() + whole);
+  part.erase(part.begin(), part.begin() + whole);
+  if (!packets.empty()) server_.replica().on_link_bytes(link_of(conn), packets);
+}
+
+/// The mutant: a PING counts as answered the moment it is sent. A learner is lost all the same, but
+/// so late that those who were cut off have had the time to elect another leader.
+void SimLinks::confirm(LinkId link, const consensus::QuorumPacket& packet) {
+  auto learner = learners_.find(link.value);
+  if (learner == learners_.end() || packet.type != consensus::PacketType::Ping) return;
+  const Micros patience = 3 * world_.plan.sync_limit * world_.plan.tick_time_ms * kMillisecond;
+  if (world_.scheduler.now() - learner->second.heard > patience) return;
+  server_.post(0, [this, link, zxid = packet.zxid] {
+    if (!up_.contains(link.value)) return;
+    Bytes answer;
+    consensus::encode(answer, {consensus::PacketType::Ping, zxid, SharedBytes(), std::nullopt});
+    server_.replica().on_link_bytes(link, answer);
+  });
+}
+
+/// The mutant: a learner's answer to PING, which names the sessions it has heard of, names none.
+bool SimLinks::silenced(const consensus::QuorumPacket& packet) const {
+  return world_.plan.mutant == Mutant::SessionNotRevived &&
+         packet.type == consensus::PacketType::Ping && !server_.leading();
+}
+
+/// The mutants of a leader that does not wait for its quorum.
+void SimLinks::plant_behind(LinkId link, const consensus::QuorumPacket& packet) {
+  if (packet.type != consensus::PacketType::Proposal) return;
+  if (world_.plan.mutant == Mutant::ReplyBeforeQuorum) {
+    consensus::encode(out_[link.value],
+                      {consensus::PacketType::Commit, packet.zxid, std::nullopt, std::nullopt});
+  } else if (world_.plan.mutant == Mutant::CommitOnMinority) {
+    server_.post(1, [this, link, zxid = packet.zxid] {
+      if (!up_.contains(link.value)) return;
+      Bytes ack;
+      consensus::encode(ack, {consensus::PacketType::Ack, zxid, std::nullopt, std::nullopt});
+      server_.replica().on_link_bytes(link, ack);
+    });
+  }
+}
+
+std::size_t SimLinks::longest_queue() const {
+  std::size_t longest = 0;
+  for (ConnId conn : up_) longest = std::max(longest, queued_bytes(link_of(conn)));
+  return longest;
 }
 
 void SimLinks::send_raw(LinkId link, SharedBytes bytes) {
@@ -137,8 +210,23 @@ void SimClients::resume(ConnectionId connection) {
 void SimClients::flush() {
   for (auto& [conn, state] : conns_) {
     if (state.out.empty()) continue;
+    if (world_.plan.mutant == Mutant::WatchAfterReply) events_last(state);
     world_.network.send(conn, server_.id(), std::exchange(state.out, {}));
   }
+}
+
+/// The mutant: events stay behind until there is an answer to leave with, and go after it.
+void SimClients::events_last(Conn& conn) {
+  Bytes answers;
+  ByteView frames = conn.out;
+  while (!frames.empty()) {
+    auto size = 4 + static_cast<std::size_t>(load_be<std::int32_t>(frames.data()));
+    const bool event = load_be<std::int32_t>(frames.data() + 4) == xid::kEvent;
+    append(event ? conn.late : answers, frames.first(size));
+    frames = frames.subspan(size);
+  }
+  if (!answers.empty()) append(answers, std::exchange(conn.late, {}));
+  conn.out = std::move(answers);
 }
 
 void SimClients::accepted(ConnId conn, HostId from) {
@@ -172,11 +260,12 @@ void SimClients::drain(ConnId conn) {
 
 std::int64_t SimClock::now_ms() const {
   Micros now = world_.scheduler.now();
-  return offset_ms_ + (now + now / 1'000'000 * drift_ppm_) / kMillisecond;
+  return server_.clock_offset_ms_ + (now + now * server_.drift_ppm_ / 1'000'000) / kMillisecond;
 }
 
 std::int64_t SimClock::wall_ms() const {
-  return 1'700'000'000'000 + world_.scheduler.now() / kMillisecond + offset_ms_ % 1000;
+  return 1'700'000'000'000 + world_.scheduler.now() / kMillisecond +
+         server_.clock_offset_ms_ % 1000 + server_.wall_jumps_ms_;
 }
 
 void SimObserver::on_event(const consensus::Event& event) {
@@ -184,6 +273,7 @@ void SimObserver::on_event(const consensus::Event& event) {
                     "peer=" + to_string(event.peer) + " epoch=" + std::to_string(event.epoch) +
                         " zxid=" + to_string(event.zxid) + " " + event.detail);
   world_.checks.on_event(id_, event);
+  world_.servers[static_cast<std::size_t>(id_) - 1]->happened(event.kind);
 }
 
 void SimObserver::note(char severity, const std::string& text) {

@@ -17,6 +17,8 @@ class SimLinks final : public server::Links {
  public:
   SimLinks(World& world, Server& server) : world_(world), server_(server) {}
 
+  /// On the virtual network a server is found by its id.
+  void set_members(const consensus::Membership&) override {}
   void vote(ServerId to, const consensus::Notification& notification) override;
   void open(ServerId peer) override;
   void cancel(ServerId peer) override;
@@ -26,16 +28,22 @@ class SimLinks final : public server::Links {
   std::size_t queued_bytes(LinkId link) const override;
   void flush() override;
 
+  /// Bytes that wait on the fullest of them.
+  std::size_t longest_queue() const;
   void accepted(ConnId conn);
   /// False when `conn` is none of ours, or not wanted any more.
   bool connected(ConnId conn, bool ok);
   bool has(ConnId conn) const { return up_.contains(conn); }
+  void bytes(ConnId conn, ByteView input);
   /// True once per link.
   bool ended(ConnId conn);
 
  private:
   void attempt(ServerId peer);
+  void confirm(LinkId link, const consensus::QuorumPacket& packet);
   void limit(ConnId conn);
+  bool silenced(const consensus::QuorumPacket& packet) const;
+  void plant_behind(LinkId link, const consensus::QuorumPacket& packet);
 
   World& world_;
   Server& server_;
@@ -43,6 +51,13 @@ class SimLinks final : public server::Links {
   std::map<ConnId, ServerId> connecting_;
   std::set<ConnId> up_;
   std::map<ConnId, Bytes> out_;  ///< Until flush().
+  /// For the mutant that makes up answers: links of learners, when they were heard of, and what is
+  /// no whole packet yet.
+  struct Learner {
+    Micros heard = 0;
+    Bytes part;
+  };
+  std::map<ConnId, Learner> learners_;
 };
 
 class SimClients final : public server::Clients {
@@ -64,9 +79,11 @@ class SimClients final : public server::Clients {
   struct Conn {
     Bytes in;
     Bytes out;
+    Bytes late;  ///< Of the mutant: events that wait for the next answer.
     bool paused = false;
   };
   void drain(ConnId conn);
+  static void events_last(Conn& conn);
 
   World& world_;
   Server& server_;
@@ -75,14 +92,13 @@ class SimClients final : public server::Clients {
 
 class SimClock final : public server::Clock {
  public:
-  SimClock(World& world, std::int64_t offset_ms, std::int64_t drift_ppm)
-      : world_(world), offset_ms_(offset_ms), drift_ppm_(drift_ppm) {}
+  SimClock(const World& world, const Server& server) : world_(world), server_(server) {}
   std::int64_t now_ms() const override;
   std::int64_t wall_ms() const override;
 
  private:
-  World& world_;
-  std::int64_t offset_ms_, drift_ppm_;
+  const World& world_;
+  const Server& server_;
 };
 
 class SimObserver final : public server::Observer {

@@ -15,7 +15,7 @@ struct Server::Life {
   Life(World& world, Server& server)
       : links(world, server),
         clients(world, server),
-        clock(world, server.clock_offset_ms_, server.drift_ppm_),
+        clock(world, server),
         observer(world, server.id_) {}
 
   SimLinks links;
@@ -33,7 +33,8 @@ Server::Server(World& world, int id, Random random)
       random_(random),
       files_(random_.next()),
       clock_offset_ms_(random_.between(1000, 1'000'000)),
-      drift_ppm_(random_.between(-500, 500)) {
+      drift_ppm_(world.plan.skewed() ? random_.between(-20'000, 20'000)
+                                     : random_.between(-500, 500)) {
   if (world.plan.mutant == Mutant::NoDirSync) files_.ignore_directory_syncs();
   if (world.plan.mutant == Mutant::IgnoreSyncError) files_.ignore_sync_errors();
 }
@@ -51,13 +52,21 @@ bool Server::leading() const {
   return alive() && replica().peer().role() == consensus::Role::Leading;
 }
 
+bool Server::observer() const {
+  return world_.plan.observes(id_);
+}
+
+std::size_t Server::longest_queue() const {
+  return life_->links.longest_queue();
+}
+
 server::StorageOptions Server::storage_options() const {
   server::StorageOptions options;
   options.data_dir = "/data";
   options.data_log_dir = "/log";
   options.segment_bytes = world_.plan.segment_bytes;
   options.initialize = !ever_opened_;
-  options.standalone = world_.plan.servers == 1;
+  options.standalone = world_.plan.standalone();
   options.window_records = world_.plan.window_records;
   return options;
 }
@@ -66,15 +75,20 @@ server::ReplicaOptions Server::replica_options() const {
   const Plan& plan = world_.plan;
   server::ReplicaOptions options;
   options.peer.self = ServerId{id_};
-  options.peer.standalone = plan.servers == 1;
+  options.peer.standalone = plan.standalone();
   std::vector<consensus::Member> members;
   for (int id = 1; id <= plan.servers; ++id) {
-    members.push_back({ServerId{id}, "10.0.0." + std::to_string(id), 2888, 3888, false, ""});
+    members.push_back(
+        {ServerId{id}, "10.0.0." + std::to_string(id), 2888, 3888, plan.observes(id), ""});
   }
+  options.peer.observer = plan.observes(id_);
+  options.peer.reconfig_enabled = plan.reconfig_enabled && !plan.standalone();
+  options.peer.outstanding_max = plan.proposals_max;
   options.peer.ensemble = consensus::Ensemble(std::move(members));
   options.peer.tick_time_ms = plan.tick_time_ms;
   options.peer.init_limit = plan.init_limit;
   options.peer.sync_limit = plan.sync_limit;
+  if (plan.uneven_limits && id_ == plan.servers) options.peer.sync_limit *= 3;
   options.peer.max_notification_ms = plan.max_notification_ms;
   options.peer.window_records = plan.window_records;
   options.min_session_timeout_ms = 100;
@@ -87,6 +101,9 @@ server::ReplicaOptions Server::replica_options() const {
   options.checkpoint_log_bytes = plan.checkpoint_log_bytes;
   options.checkpoint_slice.nodes = options.install_slice.nodes = plan.slice_nodes;
   options.snap_count = plan.snap_count;
+  options.linearizable_reads = plan.linearizable(id_);
+  options.read_only_mode = plan.read_only(id_);
+  options.read_only_after_ms = plan.read_only_after_ms;
   options.ops.extended_types_enabled = options.reaper.rules.ttl_nodes = true;
   options.reaper.check_interval_ms = 500;
   return options;
@@ -124,6 +141,7 @@ void Server::crash(bool silent, test::Loss loss, Micros down) {
   world_.trace.event("crash", {id_, silent, static_cast<std::int64_t>(loss), down});
   world_.checks.on_crash(*this);
   ++incarnation_;
+  armed_.reset();
   backlog_.clear();
   frozen_ = false;
   world_.network.detach(id_, silent);
@@ -141,6 +159,19 @@ void Server::crash_at(CrashPoint point, Micros down) {
   if (!alive()) return;
   down_ = down;
   life_->disk->arm(point);
+}
+
+void Server::crash_at(consensus::EventKind moment, Micros down) {
+  if (!alive()) return;
+  down_ = down;
+  armed_ = moment;
+}
+
+void Server::happened(consensus::EventKind event) {
+  if (armed_ != event) return;
+  armed_.reset();
+  REACHED("crash at a moment of consensus");
+  crash_point_reached();
 }
 
 void Server::crash_point_reached() {
@@ -180,6 +211,7 @@ void Server::heal() {
     start();
     return;
   }
+  armed_.reset();
   life_->disk->set_slow(1);
   life_->disk->arm(CrashPoint::None);
 }
@@ -210,6 +242,12 @@ void Server::fill_disk(std::uint64_t left, Micros down) {
 
 void Server::free_disk() {
   files_.set_quota(0);
+}
+
+void Server::jump_wall(std::int64_t ms) {
+  world_.trace.event("wall-jump", {id_, ms});
+  if (ms < 0) REACHED("wall clock goes back");
+  wall_jumps_ms_ += ms;
 }
 
 bool Server::damaged() const {
@@ -280,7 +318,7 @@ void Server::refused(const server::StorageFault& fault) {
     bool named = fault.exit_code == server::kStorageExitCode &&
                  fault.what.find(flip_->path) != std::string::npos &&
                  fault.what.find("offset") != std::string::npos;
-    if (world_.plan.servers > 1 || !named) {
+    if (!world_.plan.standalone() || !named) {
       throw Violation("server " + std::to_string(id_) + " with a flipped bit at " + flip_->path +
                       ":" + std::to_string(flip_->offset) + " refuses to start: " + fault.what);
     }
@@ -345,8 +383,13 @@ void Server::post(Micros delay, std::function<void()> action) {
   });
 }
 
+/// A skewed one now and then comes late, though never so late that the process seems to have slept.
 void Server::tick() {
-  post(consensus::kTickPeriodMs * kMillisecond - random_.between(0, 1000), [this] {
+  Micros late = 0;
+  if (world_.plan.skewed() && random_.percent(10)) {
+    late = random_.between(0, world_.plan.tick_time_ms / 3) * kMillisecond;
+  }
+  post(consensus::kTickPeriodMs * kMillisecond - random_.between(0, 1000) + late, [this] {
     life_->replica->on_tick();
     tick();
   });
@@ -376,7 +419,7 @@ void Server::on_bytes(ConnId conn, ByteView bytes) {
   }
   run([this, conn, bytes] {
     if (life_->links.has(conn)) {
-      life_->replica->on_link_bytes(LinkId{conn}, bytes);
+      life_->links.bytes(conn, bytes);
     } else if (life_->clients.has(conn)) {
       life_->clients.bytes(conn, bytes);
     }
@@ -494,9 +537,11 @@ void Server::check_recovered(const server::Recovered& recovered,
   }
   LogState candidate = durable_;
   bool same = same_as_recovered(candidate, found);
+  if (same && !in_doubt.empty()) REACHED("group under way lost");
   for (std::size_t i = 0; !same && i < in_doubt.size(); ++i) {
     candidate.apply(in_doubt[i]);
     same = same_as_recovered(candidate, found);
+    if (same && i + 1 < in_doubt.size()) REACHED("group under way torn");
   }
   if (!same && install.value != 0) {
     candidate = durable_;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "consensus/event.h"
 #include "server/replica/ports.h"
 #include "server/replica/replica.h"
 #include "tests/sim/disk.h"
@@ -29,6 +30,9 @@ class Server final : public Host, public DiskOwner {
   /// Power cut or kill: the process is gone, un-synced data perhaps too. Restarts after `down`.
   void crash(bool silent, test::Loss loss, Micros down);
   void crash_at(CrashPoint point, Micros down);
+  /// When consensus tells of this the next time.
+  void crash_at(consensus::EventKind moment, Micros down);
+  void happened(consensus::EventKind event);
   /// The process does not run for so long; the world goes on.
   void freeze(Micros duration);
   void thaw();
@@ -42,6 +46,8 @@ class Server final : public Host, public DiskOwner {
   /// No more than `left` bytes fit on its disk, until free_disk().
   void fill_disk(std::uint64_t left, Micros down);
   void free_disk();
+  /// Its clock on the wall, not the one that counts time.
+  void jump_wall(std::int64_t ms);
   /// While it is down: flips a bit of what its log knows as durable.
   void damage();
   /// From damage() until a leader has synced it.
@@ -55,6 +61,9 @@ class Server final : public Host, public DiskOwner {
   bool leading() const;
   const LogState& ordered() const { return ordered_; }  ///< As its replica ordered it.
   const LogState& durable() const { return durable_; }  ///< As the disk really holds it.
+  bool observer() const;
+  /// Bytes that wait on the fullest link to another server.
+  std::size_t longest_queue() const;
   /// Has it, or had it before its disk was damaged: what it acknowledged then counts for ever.
   bool held(Zxid zxid, const SharedBytes& bytes) const;
   const server::Replica& replica() const;
@@ -114,10 +123,12 @@ class Server final : public Host, public DiskOwner {
   std::uint64_t incarnation_ = 0;
   bool ever_opened_ = false;
   bool frozen_ = false;
+  std::optional<consensus::EventKind> armed_;   ///< Moment of the next crash.
   std::vector<std::function<void()>> backlog_;  ///< What arrived while frozen.
   Micros down_ = 0;                             ///< How long the armed crash lasts.
   std::int64_t clock_offset_ms_;
   std::int64_t drift_ppm_;
+  std::int64_t wall_jumps_ms_ = 0;
 };
 
 /// Thrown by the hook of fatal(): one of many servers in this process dies.

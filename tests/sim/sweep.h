@@ -1,7 +1,9 @@
-// Many seeds, each in a child process: a broken ENSURE ends only its own seed, and is reported.
+// Many seeds, each in a child process.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,19 +16,24 @@ struct SweepOptions {
   std::string program;
   std::uint64_t first = 0, last = 0;
   int jobs = 1;
-  double seconds = 40;
+  double seconds = 60;
   Mutant mutant = Mutant::None;
   bool trace = false;
   bool list_reached = false;
-  bool keep_going = false;  ///< Do not stop at the first broken seed.
-  std::string must_reach;   ///< File with one name of a situation per line.
+  bool keep_going = false;                      ///< Do not stop at the first broken seed.
+  bool shrink = true;                           ///< Make the first broken seed smaller.
+  std::string must_reach;                       ///< File with one name of a situation per line.
+  std::set<std::string> without;                ///< As in Plan.
+  std::optional<std::set<std::uint64_t>> only;  ///< As in Plan.
 };
+
+Plan plan_of(const SweepOptions& options, std::uint64_t seed);
 
 /// Exit code: 0 all fine, 1 a promise broken or a situation never reached. Stops at the first
 /// broken seed; seeds already begun are finished.
 int sweep(const SweepOptions& options);
 
-std::string replay_command(const SweepOptions& options, std::uint64_t seed);
+std::string replay_command(const std::string& program, const Plan& plan);
 void print_reached(const std::vector<ReachedCount>& counts);
 
 }  // namespace quorate::sim

@@ -57,6 +57,9 @@ class FakeLinks : public Links {
     LinkId link;
     consensus::QuorumPacket packet;
   };
+  void set_members(const consensus::Membership& members) override {
+    configs.push_back(members.last_seen().text());
+  }
   void vote(ServerId to, const consensus::Notification& notification) override {
     votes.emplace_back(to, notification);
   }
@@ -72,6 +75,7 @@ class FakeLinks : public Links {
 
   std::vector<std::pair<ServerId, consensus::Notification>> votes;
   std::vector<ServerId> opened, cancelled;
+  std::vector<std::string> configs;  ///< The newest one known, each time there was news.
   std::vector<LinkId> closed;
   std::vector<Sent> sent;
   std::map<LinkId, Bytes> raw;

@@ -23,6 +23,11 @@ class WireLinks : public FakeLinks {
  public:
   void send(LinkId link, const consensus::QuorumPacket& packet) override {
     FakeLinks::send(link, packet);
+    if (hides_mark && packet.type == consensus::PacketType::LeaderInfo) {
+      consensus::QuorumPacket plain = packet;
+      plain.data = consensus::encode_int(0x10000);
+      return consensus::encode(out[link], plain);
+    }
     consensus::encode(out[link], packet);
   }
   void send_raw(LinkId link, SharedBytes bytes) override { append(out[link], bytes.view()); }
@@ -31,6 +36,7 @@ class WireLinks : public FakeLinks {
 
   std::map<LinkId, Bytes> out;
   std::set<ServerId> wanted;
+  bool hides_mark = false;  ///< As a leader it is taken for one of ZooKeeper.
 };
 
 struct EnsembleNode {
@@ -76,6 +82,8 @@ class ReplicaEnsemble {
       consensus::Member member;
       member.id = ServerId{i};
       member.host = "127.0.0.1";
+      member.quorum_port = static_cast<std::uint16_t>(2000 + i);
+      member.election_port = static_cast<std::uint16_t>(3000 + i);
       members.push_back(std::move(member));
     }
     ensemble_ = consensus::Ensemble(std::move(members));
@@ -88,7 +96,7 @@ class ReplicaEnsemble {
     node->id = ServerId{number};
     node->clock.now = now_;
     options.peer.self = node->id;
-    options.peer.ensemble = ensemble_;
+    if (options.peer.ensemble.members().empty()) options.peer.ensemble = ensemble_;
     options.peer.window_records = 10;
     options.peer.window_bytes = 1;
     Recovered recovered;
@@ -143,6 +151,8 @@ class ReplicaEnsemble {
     FAIL("no follower");
     return *nodes.front();
   }
+
+  const consensus::Ensemble& ensemble() const { return ensemble_; }
 
   std::vector<std::unique_ptr<EnsembleNode>> nodes;
 

@@ -45,6 +45,16 @@ TEST_CASE("options: autopurge.purgeInterval says how often that is renewed, 0 is
   CHECK(checkpoint_options(none).archive_interval == hours(0));
 }
 
+TEST_CASE("options: leaderServes, readonlymode.enabled and linearizableReads reach the replica") {
+  const ReplicaOptions unset = replica_options(Config());
+  CHECK(unset.leader_serves);
+  CHECK_FALSE(unset.read_only_mode);
+  CHECK_FALSE(unset.linearizable_reads);
+  CHECK_FALSE(replica_options(with("leaderServes", "no")).leader_serves);
+  CHECK(replica_options(with("readonlymode.enabled", "true")).read_only_mode);
+  CHECK(replica_options(with("linearizableReads", "true")).linearizable_reads);
+}
+
 TEST_CASE("options: commitLogCount is what the log keeps, in memory and on disk") {
   const Config config = with("commitLogCount", "77");
   CHECK(replica_options(config).peer.window_records == 77);
@@ -58,4 +68,21 @@ TEST_CASE("options: globalOutstandingLimit is divided among the followers") {
     config.ensemble.members.push_back({ServerId{id}, "h", 1, 2, false, ""});
   }
   CHECK(replica_options(config).outstanding_max == 25);
+}
+
+TEST_CASE("options: reconfigEnabled lets strangers in; standaloneEnabled says how many must stay") {
+  const Config off;
+  CHECK_FALSE(replica_options(off).peer.reconfig_enabled);
+  CHECK_FALSE(election_link_options(off).strangers);
+  CHECK(member_files_options(off).config_file.empty());
+  Config on = with("reconfigEnabled", "true");
+  CHECK(replica_options(on).peer.reconfig_enabled);
+  CHECK(replica_options(on).reconfig_voters_min == 2);
+  CHECK(election_link_options(on).strangers);
+  on.file = "/no/such/zoo.cfg";
+  CHECK(member_files_options(on).config_file == "/no/such/zoo.cfg");
+  on.ensemble.standalone_enabled = false;
+  CHECK(replica_options(on).reconfig_voters_min == 1);
+  on.ensemble.members_in_file = false;  // There is no file that could follow.
+  CHECK(member_files_options(on).config_file.empty());
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/unit/consensus/one_peer.h"
+#include "tests/unit/consensus/passed.h"
 
 namespace quorate::consensus {
 namespace {
@@ -217,6 +218,7 @@ TEST_CASE("COMMIT goes out with a quorum, in order; own apply waits for the own 
 }
 
 TEST_CASE("ACKs before the NEWLEADER ACK are kept and count only from then on (R5)") {
+  const Passed passed;
   Established one;
   const Zxid open = one.propose();
   one.report(kOther, 2, 2);
@@ -228,6 +230,7 @@ TEST_CASE("ACKs before the NEWLEADER ACK are kept and count only from then on (R
   CHECK(one.peer.committed() == z(1, 3));
   one.packet(PacketType::Ack, z(2, 0), std::nullopt, kOther);
   CHECK(one.peer.committed() == open);
+  CHECK(passed.missing({"ack before the NEWLEADER ack"}) == "");
 }
 
 TEST_CASE("writes during a transfer reach the learner behind the tree, none twice (R9, R14)") {
@@ -297,6 +300,18 @@ TEST_CASE("a request before UPTODATE or malformed traffic costs the learner its 
   CHECK(early.peer.learner_counts().connected == 0);
 }
 
+TEST_CASE("a learner that asks for more than may wait is let go (R52)") {
+  const Passed passed;
+  Established one;
+  const QuorumPacket request = encode_request({});
+  // Handed to the driver, and as many again behind them; it takes none.
+  for (int i = 0; i < 2 * 10000; ++i) one.peer.step(QuorumMessage{kLink, request});
+  CHECK(one.peer.learner_counts().connected == 1);
+  one.peer.step(QuorumMessage{kLink, request});
+  CHECK(one.peer.learner_counts().connected == 0);
+  CHECK(passed.missing({"request queue overflows"}) == "");
+}
+
 TEST_CASE("REVALIDATE is asked of the driver and answered on the learner's link") {
   Established one;
   one.step(QuorumMessage{kLink, encode_question({{77}, 4000})});
@@ -332,12 +347,15 @@ TEST_CASE("silence, missing ACKs and a lost quorum end within syncLimit ticks (R
 }
 
 TEST_CASE("a voter that has promised a newer epoch starts a new one") {
+  const Passed passed;
   Established one;
   one.report(kOther, 2, 3);
   CHECK(one.peer.role() == Role::Looking);
+  CHECK(passed.missing({"voter has promised a newer epoch"}) == "");
 }
 
 TEST_CASE("standalone: leads at once, zxids run on, the counter's end begins a new epoch (R50)") {
+  const Passed passed;
   PeerOptions options;
   options.self = {1};
   options.standalone = true;
@@ -363,6 +381,7 @@ TEST_CASE("standalone: leads at once, zxids run on, the counter's end begins a n
   CHECK(peer.next_zxid() == z(2, 1));
   peer.step(Propose{{peer.next_zxid(), bytes_of_text("c")}});
   peer.check_invariants();
+  CHECK(passed.missing({"counter ends"}) == "");
 }
 
 TEST_CASE("standalone: behind a tree that takes the place of log and tree zxids run on from it") {

@@ -52,6 +52,19 @@ TEST_CASE("epochs are spoken of only when durable; a promise given before is not
   CHECK(decode_int(again.sends[1].packet.data->view()).value() == -1);
 }
 
+TEST_CASE("a leader's mark tells whether its syncs are proved") {
+  for (const bool ours : {true, false}) {
+    CAPTURE(ours);
+    OnePeer one(with_tail());
+    CHECK_FALSE(one.peer.proves_syncs());
+    one.vote({2}, PeerState::Following, {3}, Zxid{0}, 1, 2);
+    one.vote({3}, PeerState::Leading, {3}, Zxid{0}, 1, 2);
+    one.step(LinkUp{kLink, ServerId{3}});
+    one.packet(PacketType::LeaderInfo, z(2, 0), ours ? encode_leader_info() : encode_int(0x10000));
+    CHECK(one.peer.proves_syncs() == ours);
+  }
+}
+
 TEST_CASE("an epoch older than promised, or impossibly far ahead, is refused (R42)") {
   for (const std::uint32_t epoch : {0u, 2u + (1u << 20), 0x7fffffffu}) {
     CAPTURE(epoch);

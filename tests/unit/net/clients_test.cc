@@ -291,4 +291,46 @@ TEST_CASE("client: both families are served, and IPv4 shows as IPv4") {
   CHECK(f.inbox.opened[1].second == "::1");
 }
 
+TEST_CASE("client: the port can move while the server runs; connections stay") {
+  Fixture f;
+  f.start();
+  Remote before(f.clients->port());
+  before.send(framed("one"));
+  REQUIRE(f.until([&] { return f.inbox.frames.size() == 1; }));
+  const std::uint16_t old = f.clients->port();
+  const std::uint16_t fresh = free_port();
+  CHECK_FALSE(f.clients->move_to("127.0.0.1", fresh));
+  CHECK(f.clients->port() == fresh);
+  CHECK_THROWS(Remote(old));
+  Remote after(fresh);
+  after.send(framed("two"));
+  before.send(framed("three"));
+  CHECK(f.until([&] { return f.inbox.frames.size() == 3; }));
+  CHECK(f.inbox.closed.empty());
+}
+
+TEST_CASE("client: a port that cannot be opened leaves the old one as it is") {
+  Fixture f;
+  f.start();
+  asio::io_context other;
+  tcp::acceptor taken(other, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  const std::uint16_t old = f.clients->port();
+  CHECK(f.clients->move_to("127.0.0.1", taken.local_endpoint().port()));
+  CHECK(f.clients->port() == old);
+  Remote remote(old);
+  remote.send(framed("one"));
+  CHECK(f.until([&] { return f.inbox.frames.size() == 1; }));
+}
+
+TEST_CASE("client: the same port at another address takes the place of the first") {
+  Fixture f;
+  f.start();
+  const std::uint16_t port = f.clients->port();
+  CHECK_FALSE(f.clients->move_to("0.0.0.0", port));
+  CHECK(f.clients->port() == port);
+  Remote remote(port);
+  remote.send(framed("one"));
+  CHECK(f.until([&] { return f.inbox.frames.size() == 1; }));
+}
+
 }  // namespace quorate::server

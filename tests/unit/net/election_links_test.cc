@@ -27,8 +27,9 @@ struct Trio {
     }
     return consensus::Ensemble(std::move(members));
   }
-  void start(int id) {
+  void start(int id, bool strangers = false) {
     ElectionLinkOptions options;
+    options.strangers = strangers;
     options.self = ServerId{id};
     options.ensemble = ensemble();
     options.listen_address = "127.0.0.1";
@@ -213,6 +214,150 @@ TEST_CASE("election link: a flood of silent connections does not lock a real ser
   Remote two(trio.ports[0]);
   two.send(initial(2) + vote_frame(1));
   CHECK(trio.until([&] { return trio.heard(1, 2) == 1; }));
+}
+
+namespace {
+
+/// What stands at `address` when somebody calls.
+struct Called {
+  asio::io_context io;
+  tcp::acceptor acceptor{io, tcp::endpoint(asio::ip::address_v4::loopback(), 0)};
+  tcp::socket caller{io};
+  ErrorCode error = asio::error::would_block;
+
+  Called() { acceptor.non_blocking(true); }
+  std::uint16_t port() const { return acceptor.local_endpoint().port(); }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
+  bool poll() {
+    if (error) acceptor.accept(caller, error);
+    return !error;
+  }
+};
+
+std::vector<consensus::Member> without(const consensus::Ensemble& ensemble, int id) {
+  std::vector<consensus::Member> members = ensemble.members();
+  std::erase_if(members, [id](const auto& member) { return member.id == ServerId{id}; });
+  return members;
+}
+
+}  // namespace
+
+TEST_CASE("election link: a stranger of a smaller id is called back where it says it listens") {
+  Trio trio;
+  trio.start(2, /*strangers=*/true);
+  Called stranger;
+  Remote knock(trio.ports[1]);
+  knock.send(initial(0, stranger.address().c_str()));
+  REQUIRE(trio.until([&] { return stranger.poll(); }));
+  // From now on votes reach it.
+  trio.vote(2, 0, 9);
+  stranger.caller.non_blocking(true);
+  std::string received;
+  CHECK(trio.until([&] {
+    char piece[1000];
+    ErrorCode end;
+    received.append(piece, stranger.caller.read_some(asio::buffer(piece), end));
+    return received.ends_with(vote_frame(9));
+  }));
+}
+
+TEST_CASE("election link: a stranger that names no address is closed like any other") {
+  Trio trio;
+  trio.start(2, /*strangers=*/true);
+  for (const char* address : {"nowhere", "127.0.0.1:0", ":3888", "a b:3888", "a\nb:3888"}) {
+    CAPTURE(address);
+    Remote remote(trio.ports[1]);
+    remote.send(initial(9, address));
+    CHECK(trio.until([&] { return remote.poll(); }));
+  }
+  CHECK(trio.inbox[1].hints.empty());
+}
+
+TEST_CASE("election link: a stranger of a larger id keeps its own stream") {
+  Trio trio;
+  trio.start(2, /*strangers=*/true);
+  Remote nine(trio.ports[1]);
+  nine.send(initial(9) + vote_frame(4));
+  CHECK(trio.until([&] { return trio.heard(2, 9) == 4; }));
+}
+
+TEST_CASE("election link: of strangers there are a few, who has no stream gives way") {
+  Trio trio;
+  trio.start(2, /*strangers=*/true);
+  // Nobody listens where these say they do.
+  const std::string nowhere = "127.0.0.1:" + std::to_string(free_port());
+  for (int i = 0; i < 40; ++i) {
+    Remote knock(trio.ports[1]);
+    knock.send(initial(100 + i, nowhere.c_str()));
+    REQUIRE(trio.until([&] {
+      return std::count_if(trio.inbox[1].notes.begin(), trio.inbox[1].notes.end(),
+                           [](const std::string& note) {
+                             return note.find("election-stranger") != std::string::npos;
+                           }) > i;
+    }));
+    knock.close();
+    trio.io.restart();
+    trio.io.run_for(std::chrono::milliseconds(2));
+  }
+  Remote last(trio.ports[1]);
+  last.send(initial(200, nowhere.c_str()) + vote_frame(1));
+  CHECK(trio.until([&] { return trio.heard(2, 200) == 1; }));
+}
+
+TEST_CASE("election link: strangers cannot make us call others again and again (R40)") {
+  Trio trio;
+  trio.start(3, /*strangers=*/true);
+  Called victim;
+  int calls = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 60; ++i) {
+    Remote knock(trio.ports[2]);
+    knock.send(initial(0, victim.address().c_str()));
+    REQUIRE(trio.until([&] { return knock.poll(); }));
+    tcp::socket caller(victim.io);
+    ErrorCode error;
+    victim.acceptor.accept(caller, error);
+    if (!error) ++calls;
+  }
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                      std::chrono::steady_clock::now() - begin)
+                      .count();
+  CHECK(calls <= 9 + ms / 200);
+}
+
+TEST_CASE("election link: a member that joins is reached, one that leaves keeps its stream") {
+  Trio trio;
+  trio.start(2, /*strangers=*/true);
+  Remote three(trio.ports[1]);
+  three.send(initial(3));
+  REQUIRE(trio.until([&] { return trio.inbox[1].hints.size() == 1; }));
+  Called one;
+  std::vector<consensus::Member> members = without(trio.ensemble(), 3);
+  members.front().election_port = one.port();  // Server 1 has moved.
+  members.push_back({ServerId{4}, "127.0.0.1", 1, free_port(), false, ""});
+  trio.links[1]->set_members(members);
+  trio.vote(2, 1, 5);
+  CHECK(trio.until([&] { return one.poll(); }));
+  three.send(vote_frame(6));
+  CHECK(trio.until([&] { return trio.heard(2, 3) == 6; }));
+  Remote four(trio.ports[1]);
+  four.send(initial(4) + vote_frame(7));
+  CHECK(trio.until([&] { return trio.heard(2, 4) == 7; }));
+}
+
+TEST_CASE("election link: who moves listens at the new port and says so") {
+  Trio trio;
+  trio.start(1);
+  const std::uint16_t old = trio.ports[0];
+  const std::uint16_t fresh = free_port();
+  std::vector<consensus::Member> members = trio.ensemble().members();
+  members.front().election_port = fresh;
+  trio.links[0]->set_members(members);
+  CHECK(trio.links[0]->port() == fresh);
+  CHECK_THROWS(Remote(old));
+  Remote two(fresh);
+  two.send(initial(2) + vote_frame(3));
+  CHECK(trio.until([&] { return trio.heard(1, 2) == 3; }));
 }
 
 }  // namespace quorate::server

@@ -20,6 +20,7 @@ struct Pair {
 
   void start(int index) {
     PeerLinkOptions options;
+    options.self = ServerId{index + 1};
     options.ensemble = consensus::Ensemble({{ServerId{1}, "127.0.0.1", ports[0], 1, false, ""},
                                             {ServerId{2}, "127.0.0.1", ports[1], 1, false, ""}});
     options.listen_address = "127.0.0.1";
@@ -126,6 +127,33 @@ TEST_CASE("quorum link: an accepted link that says nothing is closed in time") {
   REQUIRE(pair.until([&] { return pair.inbox[0].up.size() == 1; }));
   pair.links[0]->sweep(60000);
   CHECK(pair.until([&] { return pair.inbox[0].down[pair.inbox[0].up[0].first] == 1; }));
+}
+
+TEST_CASE("quorum link: a server that nobody has named yet is reached once it is") {
+  Pair pair;
+  pair.start(0);
+  pair.start(1);
+  pair.links[0]->open(ServerId{7});
+  pair.io.run_for(std::chrono::milliseconds(30));
+  CHECK(pair.inbox[0].up.empty());
+  pair.links[0]->set_members({{ServerId{1}, "127.0.0.1", pair.ports[0], 1, false, ""},
+                              {ServerId{7}, "127.0.0.1", pair.ports[1], 1, false, ""}});
+  CHECK(pair.until([&] { return pair.inbox[0].up.size() == 1; }));
+}
+
+TEST_CASE("quorum link: who moves listens at the new port; links stay") {
+  Pair pair;
+  pair.start(0);
+  pair.start(1);
+  pair.links[1]->open(ServerId{1});
+  REQUIRE(pair.until([&] { return pair.inbox[0].up.size() == 1; }));
+  const std::uint16_t fresh = free_port();
+  pair.links[0]->set_members({{ServerId{1}, "127.0.0.1", fresh, 1, false, ""}});
+  CHECK(pair.links[0]->port() == fresh);
+  CHECK_THROWS(Remote(pair.ports[0]));
+  Remote other(fresh);
+  CHECK(pair.until([&] { return pair.inbox[0].up.size() == 2; }));
+  CHECK(pair.inbox[0].down.empty());
 }
 
 }  // namespace quorate::server

@@ -103,6 +103,19 @@ TEST_CASE("JSON: two blanks, blanks around the colon, command and error last") {
         "    \"digest_version\" : 2\n  } ],\n  \"command\" : \"hash\",\n  \"error\" : null\n}");
 }
 
+TEST_CASE("JSON: members are those of now, observers those that the leader has synced") {
+  Fixture f;
+  f.source.now.ensemble = consensus::Ensemble(
+      {{ServerId{3}, "a", 1, 2, false, ""}, {ServerId{4}, "b", 5, 6, true, ""}}, 7);
+  f.source.now.status.observers = {ServerId{4}};
+  f.source.now.status.synced_observers = 1;
+  CHECK(contains(f.json("obsr"),
+                 "\"synced_observers\" : 1,\n  \"observers\" : [ {\n    \"sid\" : 4,\n"
+                 "    \"address\" : \"b:5\"\n  } ]"));
+  CHECK(contains(f.json("voting_view"), "\"3\" : {"));
+  CHECK_FALSE(contains(f.json("voting_view"), "\"4\" : {"));
+}
+
 TEST_CASE("JSON: leader on a standalone server puts the error first") {
   Fixture f;
   CHECK(f.json("lead") ==

@@ -127,8 +127,20 @@ TEST_CASE("config: a fault names file, line, key and what would be right") {
            Row{three + "server.x=a:1:2\n", "1", "zoo.cfg:9: server.x: expected server.N"},
            Row{three + "server.4=a:1\n", "1",
                "zoo.cfg:9: server.4: \"a:1\": expected host:quorumPort"},
-           Row{three + "group.1=1:2:3\n", "1", "zoo.cfg:9: group.1: groups and weights"},
-           Row{three + "weight.1=2\n", "1", "groups and weights"},
+           Row{three + "group.1=1:2\n", "1",
+               "zoo.cfg:8: server.3: server.3 is in no group: name it in a group.N line"},
+           Row{three + "group.1=1:2:3\ngroup.2=3\n", "1",
+               "zoo.cfg:10: group.2: group.2 names server 3 again"},
+           Row{three + "group.1=1:2:3:4\n", "1",
+               "zoo.cfg:9: group.1: group.1 names server 4, which"},
+           Row{three + "group.1=1;2\n", "1", "zoo.cfg:9: group.1: \"1;2\": expected server ids"},
+           Row{three + "group.a=1\n", "1", "zoo.cfg:9: group.a: expected group.N"},
+           Row{three + "weight.1=2\n", "1", "zoo.cfg:9: weight.1: needs group.N lines"},
+           Row{three + "group.1=1:2:3\nweight.4=2\n", "1",
+               "zoo.cfg:10: weight.4: there is no server.4 line"},
+           Row{three + "group.1=1:2:3\nweight.1=-2\n", "1", "zoo.cfg:10: weight.1: expected"},
+           Row{three + "group.1=1:2:3\nweight.1=0\nweight.2=0\nweight.3=0\n", "1",
+               "every voter has weight 0"},
            Row{three + "ssl.quorum.ocsp=true\n", "1",
                "zoo.cfg:9: ssl.quorum.ocsp: \"true\": is not available"},
            Row{three + "ssl.quorum.crl=true\n", "1",
@@ -257,6 +269,18 @@ TEST_CASE("config: the whitelist is cut at commas and trimmed, * is all") {
   CHECK(good({{{"zoo.cfg", kStandalone + "4lw.commands.whitelist=*\n"}}}).admin.all_words);
 }
 
+TEST_CASE("config: groups and weights make hierarchical quorums") {
+  const Config config =
+      good({{{"zoo.cfg", kEnsemble + "group.1=1:2\ngroup.2=3\nweight.3=2\nreconfigEnabled=true\n"},
+             {"/d/myid", "1"}}});
+  CHECK(config.ensemble.groups.groups.size() == 2);
+  CHECK(config.ensemble.groups.groups.at(1) == std::vector<ServerId>{{1}, {2}});
+  CHECK(config.ensemble.groups.weights.at(ServerId{3}) == 2);
+  CHECK(config.ensemble.reconfig_enabled);
+  CHECK(config.ensemble.members_in_file);
+  CHECK_FALSE(contains(notices(config), "unknown keys"));
+}
+
 TEST_CASE("config: members may stand in a dynamic file, whose name ends in their version") {
   const std::string main =
       "initLimit=10\nsyncLimit=5\ndataDir=/d\ndynamicConfigFile=/c/zoo.cfg.dynamic.1a\n";
@@ -271,7 +295,7 @@ TEST_CASE("config: members may stand in a dynamic file, whose name ends in their
   const auto both = Disk{{{"zoo.cfg", main + "server.1=a:1:2\n"}, {"/d/myid", "1"}}}.load();
   CHECK(contains(both.error().text(), "one of the two places"));
   const auto key = Disk{{{"zoo.cfg", main}, {"/c/zoo.cfg.dynamic.1a", "version=1\n"}}}.load();
-  CHECK(contains(key.error().text(), "/c/zoo.cfg.dynamic.1a:1: version: only server.N lines"));
+  CHECK(contains(key.error().text(), "/c/zoo.cfg.dynamic.1a:1: version: only server.N, group.N"));
 }
 
 TEST_CASE("config: the marker initialize is found in either data folder") {

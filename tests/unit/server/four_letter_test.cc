@@ -57,6 +57,30 @@ TEST_CASE("four-letter words: while not serving only ruok, isro and envi answer"
   CHECK(contains(f.ask("envi"), "zookeeper.version=3.9.5-"));
 }
 
+TEST_CASE("four-letter words: a server in read-only mode answers, and says what it is") {
+  Fixture f;
+  f.source.now.status.serving = false;
+  f.source.now.status.read_only = true;
+  f.source.now.status.mode = "read-only";
+  CHECK(f.ask("isro") == "ro");
+  CHECK(contains(f.ask("srvr"), "\nREAD-ONLY mode; serving only read-only clients\nLatency "));
+  CHECK(contains(f.ask("stat"), "READ-ONLY mode; serving only read-only clients\nClients:\n"));
+  CHECK(contains(f.ask("srvr"), "Mode: read-only\n"));
+  CHECK(contains(f.ask("mntr"), "zk_server_state\tread-only\n"));
+  CHECK(contains(f.ask("dump"), "Global Sessions(0)"));
+  const CommandRow* row = find_command("is_read_only");
+  REQUIRE(row != nullptr);
+  CHECK(contains(command_json(*row, {f.config, f.source.now}), "true"));
+}
+
+TEST_CASE("four-letter words: a leader that takes no clients answers as one that does not serve") {
+  Fixture f;
+  f.source.now.status.mode = "leader";
+  f.source.now.status.shuns_clients = true;
+  CHECK(contains(f.ask("srvr"), "not currently serving requests"));
+  CHECK(f.ask("isro") == "null");
+}
+
 TEST_CASE("srvr: the lines of ZooKeeper, in its order") {
   Fixture f;
   f.source.now.status.packets_received = 9;
@@ -113,6 +137,12 @@ TEST_CASE("conf: keys of ZooKeeper; an ensemble adds its members, the last line 
   f.config.ensemble.self = ServerId{1};
   f.config.ensemble.members = {{ServerId{1}, "a", 2888, 3888, false, ""}};
   CHECK(contains(f.ask("conf"), "membership: \nserver.1=a:2888:3888:participant\nversion=0"));
+  // What a reconfig has made of it.
+  f.source.now.client_port = consensus::HostPort{"127.0.0.1", 2182};
+  CHECK(contains(f.ask("conf"), "clientPort=2182\n"));
+  f.source.now.ensemble = consensus::Ensemble({{ServerId{1}, "b", 1, 2, true, ""}}, 0x1a);
+  CHECK(contains(f.ask("conf"), "electionPort=2\nquorumPort=1\npeerType=1\n"));
+  CHECK(contains(f.ask("conf"), "membership: \nserver.1=b:1:2:observer\nversion=1a"));
 }
 
 TEST_CASE("four-letter words: every word of ZooKeeper has a row") {

@@ -175,5 +175,161 @@ TEST_CASE("garbage on a link closes that link; the follower comes back") {
   CHECK_FALSE(victim.observer.notes.empty());
 }
 
+// ---- Members
+// -------------------------------------------------------------------------------------
+
+struct ReconfigRecord {
+  std::optional<std::string> joining, leaving, new_members;
+  std::int64_t based_on = -1;
+};
+
+void encode(JuteWriter& out, const ReconfigRecord& record) {
+  out.nullable_string(record.joining);
+  out.nullable_string(record.leaving);
+  out.nullable_string(record.new_members);
+  out.i64(record.based_on);
+}
+
+std::string config_at(const EnsembleNode& node) {
+  return std::string(node.replica->tree().find("/zookeeper/config")->data().value_or(""));
+}
+
+/// Servers 1 to 3, which allow reconfigs; others are named by their own config only.
+struct Growing : ReplicaEnsemble {
+  explicit Growing(int size) : ReplicaEnsemble(size) {
+    for (int i = 1; i <= 3; ++i) join(i, {1, 2, 3});
+    run_until([this] { return all_serve(); });
+  }
+  EnsembleNode& join(int number, const std::vector<int>& named) {
+    ReplicaOptions options;
+    options.ops.skip_acl = true;
+    options.peer.reconfig_enabled = true;
+    std::vector<consensus::Member> members;
+    for (const int id : named) members.push_back(*ensemble().find(ServerId{id}));
+    options.peer.ensemble = consensus::Ensemble(std::move(members));
+    return start(number, std::move(options));
+  }
+  EnsembleNode& node(int number) { return *nodes.at(static_cast<std::size_t>(number - 1)); }
+  bool voters_everywhere(std::size_t count) {
+    for (auto& one : nodes) {
+      if (!one || !one->replica->status().serving) return false;
+      const consensus::Membership& members = one->replica->peer().membership();
+      if (members.changing() || members.current().voter_count() != count) return false;
+      if (config_at(*one) != members.text()) return false;
+    }
+    return true;
+  }
+};
+
+const char* const kFour = "server.4=127.0.0.1:2004:3004;127.0.0.1:2181";
+
+TEST_CASE("members: /zookeeper/config shows them, with reconfig or without") {
+  Three plain;
+  for (const auto& node : plain.nodes) {
+    CHECK(config_at(*node) == plain.ensemble().text());
+    CHECK(node->links.configs.back() == plain.ensemble().text());
+  }
+  Growing world(3);
+  for (const auto& node : world.nodes) {
+    CHECK(config_at(*node).ends_with("\nversion=100000000"));
+    CHECK(node->replica->tree().find("/zookeeper/config")->stat().mzxid == 0x100000000);
+  }
+}
+
+TEST_CASE("members: a reconfig by a follower's client reaches all, and who watches the config") {
+  Growing world(4);
+  world.join(4, {1, 2, 3, 4});
+  world.run_until([&] { return world.all_serve(); });
+  CHECK(world.node(4).replica->status().mode == "follower");
+  CHECK(world.leader().replica->status().synced_non_voting == 1);
+
+  NodeClient watcher(world, world.leader(), kB);
+  watcher.put(1, OpCode::GetData, PathWatchRequest{"/zookeeper/config", true});
+  CHECK(watcher.take().err == Code::Ok);
+  NodeClient client(world, world.follower(), kA);
+  client.put(1, OpCode::Reconfig, ReconfigRecord{kFour, std::nullopt, std::nullopt, 0x100000000});
+  const ReplyHeader done = client.take();
+  CHECK(done.err == Code::Ok);
+  CHECK(watcher.take().xid == xid::kEvent);
+  world.run_until([&] { return world.voters_everywhere(4); });
+  CHECK(config_at(world.node(4)).find("server.4=127.0.0.1:2004:3004:participant;127.0.0.1:2181") !=
+        std::string::npos);
+  CHECK(config_at(world.node(1)).ends_with("version=" + to_string(done.zxid).substr(2)));
+  CHECK(world.node(1).links.configs.back() == config_at(world.node(1)));
+}
+
+TEST_CASE("members: what a reconfig is refused for") {
+  Growing world(4);
+  NodeClient client(world, world.follower(), kA);
+  client.put(1, OpCode::Reconfig, ReconfigRecord{kFour, {}, {}, 7});
+  CHECK(client.take().err == Code::BadVersion);
+  client.put(2, OpCode::Reconfig, ReconfigRecord{"server.4=127.0.0.1:2004:3004", {}, {}, -1});
+  CHECK(client.take().err == Code::BadArguments);
+  client.put(3, OpCode::Reconfig, ReconfigRecord{{}, "2,3", {}, -1});
+  CHECK(client.take().err == Code::BadArguments);
+  const char* away =
+      "server.3=127.0.0.1:2003:3003;1,server.4=127.0.0.1:2004:3004;2,server.5=127.0.0.1:2005:3005;"
+      "3";
+  client.put(4, OpCode::Reconfig, ReconfigRecord{{}, {}, away, -1});
+  CHECK(client.take().err == Code::NewConfigNoQuorum);
+  bool told = false;
+  for (const std::string& note : world.leader().observer.notes) {
+    told = told || note.find("reconfig refused") != std::string::npos;
+  }
+  CHECK(told);
+  Three plain;
+  NodeClient other(plain, plain.follower(), kA);
+  other.put(1, OpCode::Reconfig, ReconfigRecord{kFour, {}, {}, -1});
+  CHECK(other.take().err == Code::ReconfigDisabled);
+}
+
+TEST_CASE("members: a second reconfig waits for the first; writes go on between") {
+  Growing world(4);
+  world.join(4, {1, 2, 3, 4});
+  world.run_until([&] { return world.all_serve(); });
+  NodeClient client(world, world.leader(), kA);
+  client.put(1, OpCode::Reconfig, ReconfigRecord{kFour, {}, {}, -1});
+  client.create(2, "/between");
+  client.put(3, OpCode::Reconfig, ReconfigRecord{{}, "4", {}, -1});
+  CHECK(client.take().err == Code::Ok);
+  CHECK(client.take().err == Code::Ok);
+  CHECK(client.take().err == Code::ReconfigInProgress);
+  client.put(4, OpCode::Reconfig, ReconfigRecord{{}, "4", {}, -1});
+  CHECK(client.take().err == Code::Ok);
+  world.run_until([&] { return world.voters_everywhere(3); });
+  CHECK(world.node(4).replica->status().mode == "follower");
+}
+
+TEST_CASE("members: the leader leaves by a reconfig; sessions go on under its successor") {
+  Growing world(3);
+  EnsembleNode& old = world.leader();
+  NodeClient client(world, world.follower(), kA);
+  client.create(1, "/mine", CreateMode::Ephemeral);
+  CHECK(client.take().err == Code::Ok);
+  client.put(2, OpCode::Reconfig, ReconfigRecord{{}, to_string(old.id), {}, -1});
+  world.run_until([&] { return old.replica->status().mode != "leader"; });
+  world.run_until([&] { return world.voters_everywhere(2); });
+  CHECK(old.replica->status().mode == "follower");
+  NodeClient again(world, world.leader(), kB, client.again());
+  CHECK(again.answer.session_id == client.answer.session_id);
+  CHECK(world.leader().replica->tree().find("/mine") != nullptr);
+}
+
+TEST_CASE("members: without reconfig the own file's config stays, also behind a whole tree") {
+  Growing world(3);
+  EnsembleNode& late = world.follower();
+  const int number = static_cast<int>(late.id.value);
+  world.stop(late);
+  NodeClient client(world, world.leader(), kA);
+  for (int i = 0; i < 30; ++i) {
+    client.create(i, "/n" + std::to_string(i));
+    CHECK(client.take().err == Code::Ok);
+  }
+  EnsembleNode& fresh = world.start(number);  // Empty, and its file allows no reconfig.
+  world.run_until([&] { return world.all_serve(); });
+  CHECK(fresh.replica->tree().find("/n29") != nullptr);
+  CHECK(config_at(fresh) == world.ensemble().text());
+}
+
 }  // namespace
 }  // namespace quorate::server

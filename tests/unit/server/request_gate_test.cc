@@ -38,6 +38,27 @@ struct GateFixture {
   }
 };
 
+TEST_CASE_FIXTURE(GateFixture, "order: nothing passes a read that waits for its round") {
+  OpenRequest read = request(1, OpCode::GetData);
+  read.round = 7;
+  gate.push(queue, std::move(read));
+  push(2, OpCode::Create);
+  CHECK_FALSE(RequestGate::open_for_submit(queue));
+  CHECK(submit_all() == 0);
+  CHECK(gate.pop(queue).cxid == 1);
+  CHECK(submit_all() == 1);
+}
+
+TEST_CASE_FIXTURE(GateFixture, "syncs: the server's own keep their place among those of clients") {
+  push(1, OpCode::Sync);
+  gate.submitted_round();
+  CHECK(submit_all() == 1);
+  auto queue_of = [&](ConnectionId) { return &queue; };
+  CHECK(gate.syncs_done(1, queue_of) == std::vector<ConnectionId>{RequestGate::kReadRound});
+  CHECK(gate.syncs_done(1, queue_of) == std::vector<ConnectionId>{kHere});
+  CHECK(gate.pending_syncs() == 0);
+}
+
 TEST_CASE("passage: what a client may not send is told from what is not built") {
   CHECK(passage_of(OpCode::Create) == Passage::Write);
   CHECK(passage_of(OpCode::CloseSession) == Passage::Write);

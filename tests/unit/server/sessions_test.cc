@@ -22,14 +22,14 @@ ConnectRequest again(SessionId session) {
 }
 
 TEST_CASE("handshake: a server that does not serve closes without a byte") {
-  CHECK(judge({}, /*serving=*/false, Zxid{0}, kBounds).action == Action::Close);
+  CHECK(judge({}, Service::None, Zxid{0}, kBounds).action == Action::Close);
 }
 
 TEST_CASE("handshake: a client that has seen a later state is sent away") {
   ConnectRequest request;
   request.last_zxid_seen = Zxid{6};
-  CHECK(judge(request, true, Zxid{5}, kBounds).action == Action::Close);
-  CHECK(judge(request, true, Zxid{6}, kBounds).action == Action::Create);
+  CHECK(judge(request, Service::Full, Zxid{5}, kBounds).action == Action::Close);
+  CHECK(judge(request, Service::Full, Zxid{6}, kBounds).action == Action::Create);
 }
 
 TEST_CASE("handshake: the timeout is clamped into the server's bounds") {
@@ -40,22 +40,36 @@ TEST_CASE("handshake: the timeout is clamped into the server's bounds") {
     CAPTURE(row.asked);
     ConnectRequest request;
     request.timeout_ms = row.asked;
-    CHECK(judge(request, true, Zxid{0}, kBounds).timeout_ms == row.given);
+    CHECK(judge(request, Service::Full, Zxid{0}, kBounds).timeout_ms == row.given);
   }
 }
 
 TEST_CASE("handshake: only the session's own password may take it up again") {
-  CHECK(judge(again(kSession), true, Zxid{0}, kBounds).action == Action::Reconnect);
+  CHECK(judge(again(kSession), Service::Full, Zxid{0}, kBounds).action == Action::Reconnect);
   ConnectRequest wrong = again(kSession);
   (*wrong.password)[3] ^= 1;
-  CHECK(judge(wrong, true, Zxid{0}, kBounds).action == Action::Refuse);
+  CHECK(judge(wrong, Service::Full, Zxid{0}, kBounds).action == Action::Refuse);
   wrong.password->clear();
-  CHECK(judge(wrong, true, Zxid{0}, kBounds).action == Action::Refuse);
+  CHECK(judge(wrong, Service::Full, Zxid{0}, kBounds).action == Action::Refuse);
   wrong.password.reset();
-  CHECK(judge(wrong, true, Zxid{0}, kBounds).action == Action::Refuse);
+  CHECK(judge(wrong, Service::Full, Zxid{0}, kBounds).action == Action::Refuse);
 }
 
-TEST_CASE("handshake: the answer mirrors the readOnly byte, which is false here") {
+TEST_CASE("handshake: a server in read-only mode takes those who ask for it, and none else") {
+  ConnectRequest request;
+  CHECK(judge(request, Service::ReadOnly, Zxid{5}, kBounds).action == Action::Close);
+  request.read_only = false;
+  CHECK(judge(request, Service::ReadOnly, Zxid{5}, kBounds).action == Action::Close);
+  request.read_only = true;
+  CHECK(judge(request, Service::ReadOnly, Zxid{5}, kBounds).action == Action::Create);
+  CHECK(judge(request, Service::Full, Zxid{5}, kBounds).action == Action::Create);
+  request.last_zxid_seen = Zxid{6};
+  CHECK(judge(request, Service::ReadOnly, Zxid{5}, kBounds).action == Action::Close);
+}
+
+TEST_CASE("handshake: the answer has a readOnly byte if the request had; it tells of the server") {
+  CHECK(accepted(kSession, 5000, true, /*read_only=*/true).read_only == std::optional(true));
+  CHECK(refused(true, /*read_only=*/true).read_only == std::optional(true));
   CHECK_FALSE(accepted(kSession, 5000, std::nullopt).read_only.has_value());
   CHECK(accepted(kSession, 5000, true).read_only == std::optional(false));
   ConnectResponse no = refused(true);
@@ -76,6 +90,14 @@ TEST_CASE("session ids carry the server's id on top and skip those that are know
   SessionId held{first.value + 2};
   SessionId next = sessions.next_id(known, [&](SessionId id) { return id == held; });
   CHECK(next.value == first.value + 3);
+}
+
+TEST_CASE("session ids: it is known which of them this process has made") {
+  Sessions sessions(ServerId{3}, 2000, 123456, Random(1));
+  SessionId id = sessions.next_id({}, [](SessionId) { return false; });
+  CHECK(sessions.handed_out(id));
+  CHECK_FALSE(sessions.handed_out(SessionId{id.value - 1}));
+  CHECK_FALSE(sessions.handed_out(SessionId{id.value + 1}));
 }
 
 TEST_CASE("a restarted server does not begin with the same session ids") {

@@ -246,4 +246,89 @@ TEST_CASE("reconfig: off, as with reconfigEnabled=false; bytes cut short are tol
   }
 }
 
+namespace {
+
+struct FakePlanner : ReconfigPlanner {
+  Result<std::string> plan(const ReconfigRequest& request, Zxid zxid) const override {
+    asked = request;
+    if (refusal != Code::Ok) return refusal;
+    return "server.1=h:1:2:participant\nversion=" + to_string(zxid).substr(2);
+  }
+  mutable ReconfigRequest asked;
+  Code refusal = Code::Ok;
+};
+
+Bytes reconfig_bytes() {
+  Bytes request;
+  JuteWriter out(request);
+  out.nullable_string("server.4=a:1:2;3");
+  out.nullable_string("2,3");
+  out.nullable_string(std::nullopt);
+  out.i64(77);
+  return request;
+}
+
+}  // namespace
+
+TEST_CASE("reconfig: the txn holds what the planner says, under its own zxid") {
+  TreeFixture f;
+  FakePlanner planner;
+  f.options.reconfig = &planner;
+  f.options.skip_acl = true;
+  const std::uint64_t digest = f.tree.digest();
+  const Bytes txn = f.prepare_bytes(kAlice, OpCode::Reconfig, reconfig_bytes());
+  CHECK(planner.asked.joining == "server.4=a:1:2;3");
+  CHECK(planner.asked.leaving == "2,3");
+  CHECK_FALSE(planner.asked.new_members.has_value());
+  CHECK(planner.asked.based_on == 77);
+  const Outcome outcome = f.land(txn);
+  const std::string text = "server.1=h:1:2:participant\nversion=" + to_string(f.zxid).substr(2);
+  CHECK(outcome.error == Code::Ok);
+  CHECK(outcome.header.type == OpCode::Reconfig);
+  CHECK(f.tree.find("/zookeeper/config")->data() == text);
+  CHECK(f.tree.digest() == digest);  // The node is no part of it.
+  const Stat stat = f.stat("/zookeeper/config");
+  CHECK(stat.version == -1);
+  CHECK(stat.mzxid == f.zxid.value);
+  REQUIRE(outcome.fires.size() == 1);
+  CHECK(outcome.fires[0].type == EventType::NodeDataChanged);
+  Bytes reply;
+  JuteWriter out(reply);
+  encode_response(out, outcome);
+  const auto answer = decode_all<GetDataResponse>(reply);
+  REQUIRE(answer.has_value());
+  CHECK(answer->data == text);
+  CHECK(answer->stat.mzxid == f.zxid.value);
+}
+
+TEST_CASE("reconfig: the session, then the planner, then the right to write decide") {
+  TreeFixture f;
+  FakePlanner planner;
+  f.options.reconfig = &planner;
+  CHECK(f.submit_raw(SessionId{99}, OpCode::Reconfig, reconfig_bytes()).error ==
+        Code::SessionExpired);
+  planner.refusal = Code::ReconfigInProgress;
+  CHECK(f.submit_raw(kAlice, OpCode::Reconfig, reconfig_bytes()).error == Code::ReconfigInProgress);
+  planner.refusal = Code::Ok;
+  CHECK(f.submit_raw(kAlice, OpCode::Reconfig, reconfig_bytes()).error == Code::NoAuth);
+  f.identities.push_back({"super", ""});
+  CHECK(f.submit_raw(kAlice, OpCode::Reconfig, reconfig_bytes()).error == Code::Ok);
+}
+
+TEST_CASE("what is known of the members without a txn is written without one") {
+  TreeFixture f;
+  const Zxid before = f.tree.last_applied();
+  const std::uint64_t digest = f.tree.digest();
+  const Outcome outcome =
+      set_config(f.tree, "server.1=h:1:2:participant\nversion=5", Zxid{5}, 1234);
+  CHECK(f.tree.last_applied() == before);
+  CHECK(f.tree.digest() == digest);
+  CHECK(f.tree.find("/zookeeper/config")->data() == "server.1=h:1:2:participant\nversion=5");
+  const Stat stat = f.stat("/zookeeper/config");
+  CHECK(stat.version == -1);
+  CHECK(stat.mzxid == 5);
+  CHECK(stat.mtime == 1234);
+  CHECK(outcome.fires.size() == 1);
+}
+
 }  // namespace quorate::znode
