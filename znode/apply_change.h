@@ -6,6 +6,6 @@
 namespace quorate::znode {
 
 /// Carries out one change by its row.
-void apply_change(const ApplyContext& context, const Change& change);
+void apply_change(const ApplyContext& context, OpCode type, const TxnRecord& record);
 
 }  // namespace quorate::znode

@@ -2,8 +2,10 @@
 
 #include <zlib.h>
 
-#include <array>
-#include <bit>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include <cstring>
 
 #include "base/bytes.h"
@@ -13,47 +15,80 @@ namespace {
 
 constexpr std::string_view kLeftOut = "/zookeeper/";
 constexpr std::size_t kStatBytes = 60;
-constexpr std::size_t kShortBytes = 128;
 
-/// Of eight bytes at once: table n continues the CRC of a byte over n zero bytes behind it.
-constexpr auto kCrcTables = [] {
-  std::array<std::array<std::uint32_t, 256>, 8> tables{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320U : 0);
-    tables[0][byte] = crc;
-  }
-  for (std::size_t n = 1; n < tables.size(); ++n) {
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      const std::uint32_t crc = tables[n - 1][byte];
-      tables[n][byte] = (crc >> 8) ^ tables[0][crc & 0xff];
-    }
-  }
-  return tables;
-}();
+/// zlib takes 160 ns for the 60 bytes of a Stat. Each change of a node needs this three or four
+/// times, on the leader twice, so it is worth the processor's own multiplication of polynomials
+/// where there is one: a CRC is a remainder, and whole blocks of 16 bytes can be moved along by two
+/// such products each ("Fast CRC Computation for Generic Polynomials Using PCLMULQDQ", Intel 2009).
+#if defined(__x86_64__)
 
-/// zlib takes 160 ns for the 60 bytes of a Stat, because its fast loop wants more of them; this
-/// takes 40. Each change of a node computes two or three.
-std::uint32_t short_crc(std::uint32_t crc, ByteView bytes) {
-  crc = ~crc;
-  const std::byte* at = bytes.data();
-  std::size_t left = bytes.size();
-  for (; left >= 8; left -= 8, at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, at, sizeof word);
-    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
-    word ^= crc;
-    crc = 0;
-    for (unsigned i = 0; i < 8; ++i) crc ^= kCrcTables[7 - i][(word >> (8 * i)) & 0xff];
-  }
-  for (; left > 0; --left, ++at) {
-    crc = (crc >> 8) ^ kCrcTables[0][(crc ^ static_cast<std::uint32_t>(*at)) & 0xff];
-  }
-  return ~crc;
+constexpr std::size_t kBlockBytes = 16;
+
+// x^n modulo CRC-32's polynomial, bits in reverse as CRC-32 has them, moved up by one because a
+// product of two reversed numbers comes out one bit too low.
+constexpr std::int64_t reversed_power(unsigned n) {
+  std::uint32_t rest = 0x80000000U;  // x^0
+  for (; n > 0; --n) rest = (rest >> 1) ^ (rest & 1 ? 0xedb88320U : 0);
+  return static_cast<std::int64_t>(std::uint64_t{rest} << 1);
+}
+constexpr std::int64_t kFoldLow = reversed_power(128 + 32);
+constexpr std::int64_t kFoldHigh = reversed_power(128 - 32);
+constexpr std::int64_t kTo64 = reversed_power(64);
+/// The polynomial itself and the quotient of x^64 by it, for Barrett's reduction.
+constexpr std::int64_t kPolynomial = 0x1db710641;
+constexpr std::int64_t kQuotient = 0x1f7011641;
+
+const bool kMultiplies = __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1");
+
+__attribute__((target("pclmul,sse4.1"))) inline __m128i load_block(const std::byte* from) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
 }
 
+/// The rest of `block` with 16 bytes behind it.
+__attribute__((target("pclmul,sse4.1"))) inline __m128i fold(__m128i block) {
+  const __m128i powers = _mm_set_epi64x(kFoldHigh, kFoldLow);
+  return _mm_xor_si128(_mm_clmulepi64_si128(block, powers, 0x00),
+                       _mm_clmulepi64_si128(block, powers, 0x11));
+}
+
+__attribute__((target("pclmul,sse4.1"))) std::uint32_t remainder_of(__m128i block) {
+  const __m128i low_half = _mm_set_epi32(0, 0, 0, -1);
+  const __m128i powers = _mm_set_epi64x(kTo64, kFoldHigh);
+  block = _mm_xor_si128(_mm_srli_si128(block, 8), _mm_clmulepi64_si128(block, powers, 0x00));
+  block = _mm_xor_si128(_mm_srli_si128(block, 4),
+                        _mm_clmulepi64_si128(_mm_and_si128(block, low_half), powers, 0x10));
+  const __m128i barrett = _mm_set_epi64x(kPolynomial, kQuotient);
+  __m128i quotient = _mm_clmulepi64_si128(_mm_and_si128(block, low_half), barrett, 0x00);
+  quotient = _mm_clmulepi64_si128(_mm_and_si128(quotient, low_half), barrett, 0x10);
+  return static_cast<std::uint32_t>(_mm_extract_epi32(_mm_xor_si128(block, quotient), 1));
+}
+
+/// At least four bytes. The odd ones are taken first, behind zeros, which change no remainder.
+__attribute__((target("pclmul,sse4.1"))) std::uint32_t multiplied_crc(std::uint32_t crc,
+                                                                      ByteView bytes) {
+  std::size_t head = bytes.size() % kBlockBytes;
+  // What is carried on goes into the first four bytes.
+  if (head < sizeof crc) head += kBlockBytes;
+  alignas(kBlockBytes) std::byte start[2 * kBlockBytes] = {};
+  std::byte* const first = start + sizeof start - head;
+  std::memcpy(first, bytes.data(), head);
+  std::uint32_t begin;
+  std::memcpy(&begin, first, sizeof begin);
+  begin ^= ~crc;
+  std::memcpy(first, &begin, sizeof begin);
+  __m128i block = _mm_xor_si128(fold(load_block(start)), load_block(start + kBlockBytes));
+  for (std::size_t at = head; at < bytes.size(); at += kBlockBytes) {
+    block = _mm_xor_si128(fold(block), load_block(bytes.data() + at));
+  }
+  return ~remainder_of(block);
+}
+
+#endif
+
 std::uint32_t continue_crc(std::uint32_t crc, ByteView bytes) {
-  if (bytes.size() <= kShortBytes) return short_crc(crc, bytes);
+#if defined(__x86_64__)
+  if (kMultiplies && bytes.size() >= sizeof crc) return multiplied_crc(crc, bytes);
+#endif
   return static_cast<std::uint32_t>(
       crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }

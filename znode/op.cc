@@ -22,9 +22,10 @@ Outcome outcome_of(const TxnHeader& header, OpCode type) {
   return outcome;
 }
 
-Outcome apply_single(TreeState& state, const Txn& txn, ReplayMode mode) {
-  Outcome outcome = outcome_of(txn.header, txn.header.type);
-  apply_change({state, txn.header, mode, &outcome}, txn.changes.front());
+Outcome apply_single(TreeState& state, const TxnHeader& header, const TxnRecord& record,
+                     ReplayMode mode) {
+  Outcome outcome = outcome_of(header, header.type);
+  apply_change({state, header, mode, &outcome}, header.type, record);
   complete(outcome);
   return outcome;
 }
@@ -34,7 +35,7 @@ Outcome apply_multi(TreeState& state, const Txn& txn, ReplayMode mode) {
   Outcome whole = outcome_of(txn.header, OpCode::Multi);
   for (const Change& change : txn.changes) {
     Outcome part = outcome_of(txn.header, change.type);
-    apply_change({state, txn.header, mode, &part}, change);
+    apply_change({state, txn.header, mode, &part}, change.type, change.record);
     complete(part);
     std::move(part.fires.begin(), part.fires.end(), std::back_inserter(whole.fires));
     part.fires.clear();
@@ -55,28 +56,46 @@ Outcome refuse_multi(const Txn& txn) {
   return whole;
 }
 
+void settle(DataTree::Impl& state, Outcome& outcome, const std::optional<TxnDigest>& digest,
+            ReplayMode mode) {
+  state.last_applied = outcome.header.zxid;
+  const bool comparable = mode == ReplayMode::Exact && digest && digest->version == kDigestVersion;
+  outcome.digest_mismatch = comparable && digest->tree_digest != state.digest();
+}
+
+Result<Outcome> apply_multi_txn(DataTree::Impl& state, ByteView bytes, ReplayMode mode) {
+  Result<Txn> txn = decode_txn(bytes);
+  if (!txn) return txn.error();
+  ENSURE(txn->header.zxid > state.last_applied);
+  Outcome outcome = has_failed(txn->changes) ? refuse_multi(*txn) : apply_multi(state, *txn, mode);
+  settle(state, outcome, txn->digest, mode);
+  return outcome;
+}
+
 }  // namespace
 
-void apply_change(const ApplyContext& context, const Change& change) {
-  const OpSpec* spec = find_spec(change.type);
+void apply_change(const ApplyContext& context, OpCode type, const TxnRecord& record) {
+  const OpSpec* spec = find_spec(type);
   ENSURE(spec != nullptr);
   ENSURE(spec->apply != nullptr);
-  spec->apply(context, change.record);
+  spec->apply(context, record);
 }
 
 Result<Outcome> apply(DataTree& tree, ByteView bytes, ReplayMode mode) {
-  Result<Txn> txn = decode_txn(bytes);
-  if (!txn) return txn.error();
   DataTree::Impl& state = tree.impl();
-  ENSURE(txn->header.zxid > state.last_applied);
-  const bool multi = txn->header.type == OpCode::Multi;
-  Outcome outcome = !multi                     ? apply_single(state, *txn, mode)
-                    : has_failed(txn->changes) ? refuse_multi(*txn)
-                                               : apply_multi(state, *txn, mode);
-  state.last_applied = txn->header.zxid;
-  const bool comparable =
-      mode == ReplayMode::Exact && txn->digest && txn->digest->version == kDigestVersion;
-  outcome.digest_mismatch = comparable && txn->digest->tree_digest != state.digest();
+  JuteReader in(bytes);
+  TxnHeader header;
+  decode(in, header);
+  if (ErrorCode fault = in.finish()) return fault;
+  if (header.type == OpCode::Multi) return apply_multi_txn(state, bytes, mode);
+  // All of it, before anything is changed.
+  Result<TxnRecord> record = decode_record(header.type, in);
+  if (!record) return record.error();
+  Result<std::optional<TxnDigest>> digest = decode_digest(in);
+  if (!digest) return digest.error();
+  ENSURE(header.zxid > state.last_applied);
+  Outcome outcome = apply_single(state, header, *record, mode);
+  settle(state, outcome, *digest, mode);
   return outcome;
 }
 

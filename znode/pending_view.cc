@@ -263,7 +263,7 @@ ErrorCode PendingView::replay(ByteView bytes) {
   // The tree below may still be in the fuzzy range behind a foreign snapshot; where it is exact,
   // these rules never apply.
   const ApplyContext context{*impl_, txn->header, ReplayMode::Fuzzy, nullptr};
-  for (const Change& change : txn->changes) apply_change(context, change);
+  for (const Change& change : txn->changes) apply_change(context, change.type, change.record);
   return {};
 }
 

@@ -8,19 +8,21 @@ namespace {
 
 using ChangesOrError = Result<std::vector<Change>>;
 
-Result<Change> prepare_change(PendingView& pending, const OpOptions& options, const Caller& caller,
-                              OpCode op, ByteView body) {
+Result<TxnRecord> prepare_record(PendingView& pending, const OpOptions& options,
+                                 const Caller& caller, OpCode op, ByteView body) {
   const OpSpec* spec = find_spec(op);
   if (spec == nullptr || spec->prepare == nullptr) return Code::Unimplemented;
   const Draft draft{pending.impl(), pending, options, caller, op};
   JuteReader in(body);
-  Result<TxnRecord> record = spec->prepare(draft, in);
-  if (!record) return record.error();
-  return Change{op, std::move(*record)};
+  return spec->prepare(draft, in);
 }
 
-void stage(PendingView& pending, const TxnHeader& header, const Change& change) {
-  apply_change({pending.impl(), header, ReplayMode::Exact, nullptr}, change);
+void stage(PendingView& pending, const TxnHeader& header, OpCode type, const TxnRecord& record) {
+  apply_change({pending.impl(), header, ReplayMode::Exact, nullptr}, type, record);
+}
+
+TxnDigest digest_of(PendingView& pending) {
+  return {kDigestVersion, pending.impl().digest()};
 }
 
 /// The log keeps what succeeded before the failure; nothing of it is applied.
@@ -37,25 +39,17 @@ ChangesOrError prepare_multi(PendingView& pending, const OpOptions& options, con
   std::vector<Change> changes;
   pending.impl().remember();
   for (const SubRequest& request : *requests) {
-    Result<Change> change = prepare_change(pending, options, caller, request.op, request.body);
-    if (!change) {
+    Result<TxnRecord> record = prepare_record(pending, options, caller, request.op, request.body);
+    if (!record) {
       pending.impl().undo();
-      mark_failed(changes, requests->size(), to_code(change.error()));
+      mark_failed(changes, requests->size(), to_code(record.error()));
       return changes;
     }
-    stage(pending, header, *change);
-    changes.push_back(std::move(*change));
+    stage(pending, header, request.op, *record);
+    changes.push_back({request.op, std::move(*record)});
   }
   pending.impl().keep();
   return changes;
-}
-
-ChangesOrError prepare_single(PendingView& pending, const OpOptions& options, const Caller& caller,
-                              const TxnHeader& header, ByteView body) {
-  Result<Change> change = prepare_change(pending, options, caller, header.type, body);
-  if (!change) return change.error();
-  stage(pending, header, *change);
-  return std::vector<Change>{std::move(*change)};
 }
 
 TxnHeader header_of(const WriteRequest& request, Zxid zxid, std::int64_t time_ms) {
@@ -69,20 +63,24 @@ Bytes prepare(PendingView& pending, const OpOptions& options, const Caller& call
   ENSURE(caller.session == request.session);
   pending.impl().begin(zxid);
   const TxnHeader header = header_of(request, zxid, time_ms);
+  if (request.op == OpCode::Multi) {
+    ChangesOrError changes = prepare_multi(pending, options, caller, header, request.body);
+    if (!changes) return prepare_error(request, zxid, time_ms, to_code(changes.error()));
+    return encode_txn({header, std::move(*changes), digest_of(pending)});
+  }
   const bool client_may_not = request.op == OpCode::Check || request.op == OpCode::Error;
-  ChangesOrError changes = client_may_not ? ChangesOrError(Code::Unimplemented)
-                           : request.op == OpCode::Multi
-                               ? prepare_multi(pending, options, caller, header, request.body)
-                               : prepare_single(pending, options, caller, header, request.body);
-  if (!changes) return prepare_error(request, zxid, time_ms, to_code(changes.error()));
-  return encode_txn(
-      {header, std::move(*changes), TxnDigest{kDigestVersion, pending.impl().digest()}});
+  Result<TxnRecord> record =
+      client_may_not ? Result<TxnRecord>(Code::Unimplemented)
+                     : prepare_record(pending, options, caller, request.op, request.body);
+  if (!record) return prepare_error(request, zxid, time_ms, to_code(record.error()));
+  stage(pending, header, request.op, *record);
+  return encode_single(header, *record, digest_of(pending));
 }
 
 Bytes prepare_error(const WriteRequest& request, Zxid zxid, std::int64_t time_ms, Code error) {
   TxnHeader header = header_of(request, zxid, time_ms);
   header.type = OpCode::Error;
-  return encode_txn({header, {{OpCode::Error, ErrorTxn{error}}}, std::nullopt});
+  return encode_single(header, ErrorTxn{error}, std::nullopt);
 }
 
 }  // namespace quorate::znode

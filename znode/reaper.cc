@@ -40,10 +40,9 @@ std::optional<Bytes> prepare_reap(PendingView& pending, const ReapRules& rules,
   pending.impl().begin(zxid);
   // Of no session and no request, as ZooKeeper's own.
   const TxnHeader header{SessionId{}, 0, zxid, wall_ms, OpCode::DeleteContainer};
-  Change change{OpCode::DeleteContainer, DeleteTxn{path}};
-  apply_change({pending.impl(), header, ReplayMode::Exact, nullptr}, change);
-  return encode_txn(
-      {header, {std::move(change)}, TxnDigest{kDigestVersion, pending.impl().digest()}});
+  const TxnRecord record = DeleteTxn{path};
+  apply_change({pending.impl(), header, ReplayMode::Exact, nullptr}, header.type, record);
+  return encode_single(header, record, TxnDigest{kDigestVersion, pending.impl().digest()});
 }
 
 }  // namespace quorate::znode

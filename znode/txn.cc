@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ensure.h"
 #include "znode/ops/table.h"
 #include "znode/path.h"
 
@@ -25,14 +26,26 @@ struct PathsFit {
   bool operator()(const auto&) const { return true; }
 };
 
-Result<Change> decode_change(OpCode type, JuteReader& in) {
-  const OpSpec* spec = find_spec(type);
-  if (spec == nullptr || spec->decode == nullptr) return Code::Unimplemented;
-  Change change{type, spec->decode(in)};
-  if (ErrorCode fault = in.finish()) return fault;
-  if (!std::visit(PathsFit{}, change.record)) return Code::MarshallingError;
-  return change;
+/// Beside paths and data, about; so that the buffer of most txns need not grow.
+constexpr std::size_t kTxnBytes = 128;
+
+std::size_t size_of(const Buffer& data) {
+  return data ? data->size() : 0;
 }
+
+struct VariableBytes {
+  std::size_t operator()(const CreateTxn& txn) const { return created(txn); }
+  std::size_t operator()(const CreateContainerTxn& txn) const { return created(txn); }
+  std::size_t operator()(const CreateTtlTxn& txn) const { return created(txn); }
+  std::size_t operator()(const DeleteTxn& txn) const { return txn.path.size(); }
+  std::size_t operator()(const SetDataTxn& txn) const {
+    return txn.path.size() + size_of(txn.data);
+  }
+  std::size_t operator()(const auto&) const { return 0; }
+
+ private:
+  static std::size_t created(const auto& txn) { return txn.path.size() + size_of(txn.data); }
+};
 
 /// A multi inside a multi has no decoder of its own and is refused with the unknown types.
 ErrorCode decode_multi(JuteReader& in, std::vector<Change>& changes) {
@@ -42,9 +55,9 @@ ErrorCode decode_multi(JuteReader& in, std::vector<Change>& changes) {
   changes.reserve(multi.txns.size());
   for (const SubTxn& sub : multi.txns) {
     JuteReader part{ByteView(sub.record)};
-    Result<Change> change = decode_change(sub.type, part);
-    if (!change) return change.error();
-    changes.push_back(std::move(*change));
+    Result<TxnRecord> record = decode_record(sub.type, part);
+    if (!record) return record.error();
+    changes.push_back({sub.type, std::move(*record)});
   }
   return {};
 }
@@ -65,6 +78,23 @@ void encode_multi(JuteWriter& out, const std::vector<Change>& changes) {
 
 }  // namespace
 
+Result<TxnRecord> decode_record(OpCode type, JuteReader& in) {
+  const OpSpec* spec = find_spec(type);
+  if (spec == nullptr || spec->decode == nullptr) return Code::Unimplemented;
+  Result<TxnRecord> record = spec->decode(in);
+  if (ErrorCode fault = in.finish()) return fault;
+  if (!std::visit(PathsFit{}, *record)) return Code::MarshallingError;
+  return record;
+}
+
+Result<std::optional<TxnDigest>> decode_digest(JuteReader& in) {
+  if (in.remaining() == 0) return std::optional<TxnDigest>();
+  TxnDigest digest;
+  decode(in, digest);
+  if (ErrorCode fault = in.finish()) return fault;
+  return std::optional(digest);
+}
+
 Result<Txn> decode_txn(ByteView bytes) {
   JuteReader in(bytes);
   Txn txn;
@@ -73,29 +103,37 @@ Result<Txn> decode_txn(ByteView bytes) {
   if (txn.header.type == OpCode::Multi) {
     if (ErrorCode fault = decode_multi(in, txn.changes)) return fault;
   } else {
-    Result<Change> change = decode_change(txn.header.type, in);
-    if (!change) return change.error();
-    txn.changes.push_back(std::move(*change));
+    Result<TxnRecord> record = decode_record(txn.header.type, in);
+    if (!record) return record.error();
+    txn.changes.push_back({txn.header.type, std::move(*record)});
   }
-  if (in.remaining() > 0) {
-    TxnDigest digest;
-    decode(in, digest);
-    if (ErrorCode fault = in.finish()) return fault;
-    txn.digest = digest;
-  }
+  Result<std::optional<TxnDigest>> digest = decode_digest(in);
+  if (!digest) return digest.error();
+  txn.digest = *digest;
   return txn;
 }
 
 Bytes encode_txn(const Txn& txn) {
+  if (txn.header.type != OpCode::Multi) {
+    return encode_single(txn.header, txn.changes.front().record, txn.digest);
+  }
   Bytes bytes;
   JuteWriter out(bytes);
   encode(out, txn.header);
-  if (txn.header.type == OpCode::Multi) {
-    encode_multi(out, txn.changes);
-  } else {
-    encode_record(out, txn.changes.front().record);
-  }
+  encode_multi(out, txn.changes);
   if (txn.digest) encode(out, *txn.digest);
+  return bytes;
+}
+
+Bytes encode_single(const TxnHeader& header, const TxnRecord& record,
+                    const std::optional<TxnDigest>& digest) {
+  ENSURE(header.type != OpCode::Multi);
+  Bytes bytes;
+  bytes.reserve(kTxnBytes + std::visit(VariableBytes{}, record));
+  JuteWriter out(bytes);
+  encode(out, header);
+  encode_record(out, record);
+  if (digest) encode(out, *digest);
   return bytes;
 }
 

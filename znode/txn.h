@@ -34,6 +34,17 @@ Result<Txn> decode_txn(ByteView bytes);
 /// The bytes that decode_txn() reads.
 Bytes encode_txn(const Txn& txn);
 
+// ---- Nearly every txn is a single change, which can do without a list
+// ---------------------------
+
+/// ENSURE: no multi.
+Bytes encode_single(const TxnHeader& header, const TxnRecord& record,
+                    const std::optional<TxnDigest>& digest);
+/// What follows a header: one change of its type, which is no multi.
+Result<TxnRecord> decode_record(OpCode type, JuteReader& in);
+/// What may follow the changes.
+Result<std::optional<TxnDigest>> decode_digest(JuteReader& in);
+
 bool has_failed(const std::vector<Change>& multi);
 
 }  // namespace quorate::znode

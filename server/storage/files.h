@@ -13,6 +13,9 @@
 
 namespace quorate::server {
 
+/// No file system in use has larger ones.
+inline constexpr std::uint64_t kFileBlockBytes = 4096;
+
 /// One open file. Not shared between threads.
 class File {
  public:
@@ -25,6 +28,8 @@ class File {
   virtual ErrorCode sync() = 0;
   virtual Result<std::uint64_t> size() = 0;
   virtual ErrorCode truncate(std::uint64_t size) = 0;
+  /// A hint: from here on whole blocks of kFileBlockBytes are written, and not read again soon.
+  virtual void expect_blocks() {}
 };
 
 /// Create: makes the file, or opens it; read-write.

@@ -138,21 +138,21 @@ std::size_t group_size(std::span<const consensus::LogRecord* const> records) {
 
 void encode_group(Bytes& out, const SegmentHeader& segment, std::uint64_t offset,
                   std::uint64_t durable, std::span<const consensus::LogRecord* const> records) {
-  ENSURE(out.empty());
   ENSURE(offset % kGroupAlignment == 0);
-  out.resize(group_size(records));
+  const std::size_t begin = out.size();
+  out.resize(begin + group_size(records));
+  std::byte* const head = out.data() + begin;
   std::uint64_t at = kGroupHeaderBytes;
   for (const auto* record : records) {
     ByteView bytes = record->bytes.view();
     ENSURE(bytes.size() <= UINT32_MAX);
-    std::byte* to = out.data() + at;
+    std::byte* to = head + at;
     store_be(to, static_cast<std::uint32_t>(bytes.size()));
     store_be(to + 8, record->zxid.value);
     store_be(to + 16, record_checksum(segment, offset + at, to, bytes));
     std::copy(bytes.begin(), bytes.end(), to + kRecordHeaderBytes);
     at += kRecordHeaderBytes + bytes.size();
   }
-  std::byte* head = out.data();
   store_be(head, kGroupMagic);
   store_be(head + 4, static_cast<std::uint32_t>(records.size()));
   store_be(head + 8, at - kGroupHeaderBytes);

@@ -35,8 +35,8 @@ std::optional<SegmentHeader> decode_segment_header(ByteView file);
 /// The version, when `file` begins with an intact segment header of another one.
 std::optional<std::uint32_t> foreign_segment_version(ByteView file);
 
-/// Appends one group to `out`, which holds it alone: written at `offset` of the segment. `durable`
-/// is the offset known durable now. Without records it is a durable-point stamp.
+/// Appends one group to `out`, to be written at `offset` of the segment. `durable` is the offset
+/// known durable now. Without records it is a durable-point stamp.
 void encode_group(Bytes& out, const SegmentHeader& segment, std::uint64_t offset,
                   std::uint64_t durable, std::span<const consensus::LogRecord* const> records);
 /// Bytes that encode_group() will make.

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdio>
 #include <map>
+#include <memory>
 
 #include "base/ensure.h"
 #include "base/random.h"
@@ -66,6 +67,7 @@ ErrorCode LogStore::create_segment(SegmentHeader header) {
   if (!file) return file.error();
   Bytes content = encode_segment_header(header);
   content.resize(header.capacity);
+  if (options_.block_bytes() > 1) (*file)->expect_blocks();
   if (ErrorCode error = (*file)->pwrite(0, content)) return error;
   if (ErrorCode error = (*file)->sync()) return error;
   if (ErrorCode error = files_.rename(temporary, path)) return error;
@@ -77,7 +79,14 @@ ErrorCode LogStore::create_segment(SegmentHeader header) {
   zeroed_ = content.size();
   header_pending_ = false;
   prepare_from_ = 0;
+  keep_header();
   return {};
+}
+
+/// It shares its block with the first groups.
+void LogStore::keep_header() {
+  buffer_.clear();
+  if (options_.block_bytes() > 1) buffer_ = encode_segment_header(segments_.back().header);
 }
 
 void LogStore::take_spare(SegmentHeader header) {
@@ -89,15 +98,13 @@ void LogStore::take_spare(SegmentHeader header) {
   zeroed_ = header.capacity;
   header_pending_ = true;
   prepare_from_ = 0;
+  buffer_ = encode_segment_header(segments_.back().header);
 }
 
 /// Without a first group: a cut must be durable by itself. One sector, so it is there or not.
 ErrorCode LogStore::write_header() {
   if (!header_pending_) return {};
-  if (ErrorCode error = file_->pwrite(0, encode_segment_header(segments_.back().header))) {
-    return error;
-  }
-  header_pending_ = false;
+  if (ErrorCode error = write_blocks()) return error;
   return file_->sync();
 }
 
@@ -127,16 +134,23 @@ Result<std::unique_ptr<File>> prepare_segment(Files& files, const SegmentPrepara
   if (!file) return file.error();
   auto size = (*file)->size();
   if (!size) return size.error();
+  if (wanted.capacity % kFileBlockBytes == 0) (*file)->expect_blocks();
   ErrorCode error = *size > wanted.capacity ? (*file)->truncate(wanted.capacity) : ErrorCode();
   SegmentHeader header;
   header.sequence = wanted.sequence;
   header.capacity = wanted.capacity;
   header.prepared = true;
-  Bytes piece = encode_segment_header(header);
-  for (std::uint64_t at = 0; !error && at < wanted.capacity; at += piece.size()) {
-    if (at > 0) piece.assign(piece.size(), std::byte{0});
-    piece.resize(std::min(kPieceBytes, wanted.capacity - at));
-    error = (*file)->pwrite(at, piece);
+  // At the address of a block, so that no piece need be copied to one.
+  Bytes room(kPieceBytes + kFileBlockBytes);
+  void* begin = room.data();
+  std::size_t left = room.size();
+  std::byte* const zeros =
+      static_cast<std::byte*>(std::align(kFileBlockBytes, kPieceBytes, begin, left));
+  const Bytes head = encode_segment_header(header);
+  std::copy(head.begin(), head.end(), zeros);
+  for (std::uint64_t at = 0; !error && at < wanted.capacity; at += kPieceBytes) {
+    if (at > 0) std::fill_n(zeros, head.size(), std::byte{0});
+    error = (*file)->pwrite(at, {zeros, std::min(kPieceBytes, wanted.capacity - at)});
     if (!error) error = (*file)->sync();
   }
   if (!error) error = files.rename(temporary, wanted.path);
@@ -327,6 +341,10 @@ ErrorCode LogStore::settle_tail(const SegmentScan& scan, ByteView content) {
   file_ = std::move(*file);
   end_ = synced_ = stamped_ = scan.end;
   zeroed_ = std::max<std::uint64_t>(content.size(), scan.end);
+  const std::uint64_t begin = scan.end - scan.end % options_.block_bytes();
+  const auto rest = content.subspan(std::min<std::uint64_t>(begin, content.size()));
+  buffer_.assign(rest.begin(), rest.end());
+  buffer_.resize(scan.end - begin);
   if (scan.proven < scan.end) {
     std::uint64_t end = std::min<std::uint64_t>(scan.end, content.size());
     if (ErrorCode error =
@@ -336,6 +354,7 @@ ErrorCode LogStore::settle_tail(const SegmentScan& scan, ByteView content) {
     if (ErrorCode error = file_->sync()) return error;
     stamped_ = scan.proven;
   }
+  if (options_.block_bytes() > 1) file_->expect_blocks();
   if (!scan.clean) {
     torn_tail_cut_ = true;
     return start_segment(sequence, scan.end, last_);
@@ -377,30 +396,47 @@ ErrorCode LogStore::roll() {
 }
 
 ErrorCode LogStore::write_group(std::span<const LogRecord* const> records) {
-  buffer_.clear();
+  const std::size_t before = buffer_.size();
   encode_group(buffer_, segments_.back().header, end_, synced_, records);
-  std::uint64_t size = buffer_.size();
-  std::uint64_t from = end_;
-  if (header_pending_) {
-    Bytes header = encode_segment_header(segments_.back().header);
-    buffer_.insert(buffer_.begin(), header.begin(), header.end());
-    from = 0;
-  }
-  if (ErrorCode error = file_->pwrite(from, buffer_)) return error;
-  header_pending_ = false;
+  const std::size_t size = buffer_.size() - before;
+  // buffer_ ends at end_ again, in front of write_blocks() and behind it.
   end_ += size;
-  if (buffer_.capacity() > kBufferBytesKept) buffer_ = Bytes();
-  return zero_ahead(end_);
+  if (ErrorCode error = write_blocks()) return error;
+  return zero_ahead();
 }
 
-ErrorCode LogStore::zero_ahead(std::uint64_t needed) {
-  if (needed <= zeroed_) return {};
-  std::uint64_t chunk = std::max<std::uint64_t>(options_.chunk_bytes, 1);
-  std::uint64_t target =
-      std::max(needed, std::min((needed / chunk + 1) * chunk, options_.segment_bytes));
-  if (target > needed) {
-    Bytes zeros(target - needed);
-    if (ErrorCode error = file_->pwrite(needed, zeros)) return error;
+/// What is behind end_ in its block was zero and stays so.
+ErrorCode LogStore::write_blocks() {
+  const std::uint64_t from = end_ - buffer_.size();
+  const std::size_t size = buffer_.size();
+  buffer_.resize(block_end(end_) - from);
+  if (ErrorCode error = file_->pwrite(from, buffer_)) return error;
+  header_pending_ = false;
+  const std::size_t kept = end_ % options_.block_bytes();
+  const auto rest = ByteView(buffer_).subspan(size - kept, kept);
+  if (buffer_.capacity() > kBufferBytesKept) {
+    buffer_ = Bytes(rest.begin(), rest.end());
+  } else {
+    std::copy(rest.begin(), rest.end(), buffer_.begin());
+    buffer_.resize(kept);
+  }
+  return {};
+}
+
+std::uint64_t LogStore::block_end(std::uint64_t offset) const {
+  const std::uint64_t block = options_.block_bytes();
+  return (offset + block - 1) / block * block;
+}
+
+ErrorCode LogStore::zero_ahead() {
+  if (end_ <= zeroed_) return {};
+  const std::uint64_t written = block_end(end_);
+  const std::uint64_t chunk = std::max<std::uint64_t>(options_.chunk_bytes, 1);
+  const std::uint64_t target =
+      std::max(written, std::min((end_ / chunk + 1) * chunk, options_.segment_bytes));
+  if (target > written) {
+    Bytes zeros(target - written);
+    if (ErrorCode error = file_->pwrite(written, zeros)) return error;
   }
   zeroed_ = target;
   return {};

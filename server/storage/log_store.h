@@ -26,6 +26,13 @@ struct LogOptions {
   /// fourfold up to segment_bytes, so that a quiet server stays small.
   std::uint64_t chunk_bytes = 1u << 20;
   std::uint64_t nonce_seed = 0;
+
+  /// Groups are written with the rest of the blocks in which they begin and end, so that the system
+  /// need not keep the blocks to complete them; unless segments are no whole blocks.
+  std::uint64_t block_bytes() const {
+    const bool whole = segment_bytes % kFileBlockBytes == 0 && chunk_bytes % kFileBlockBytes == 0;
+    return whole ? kFileBlockBytes : 1;
+  }
 };
 
 /// Why a log cannot be used as it is.
@@ -113,10 +120,14 @@ class LogStore {
   void take_spare(SegmentHeader header);
   ErrorCode roll();
   ErrorCode write_header();
+  ErrorCode write_blocks();
+  /// The end of the block in which `offset` lies, or `offset` between two.
+  std::uint64_t block_end(std::uint64_t offset) const;
+  void keep_header();
   bool full_with(std::size_t bytes) const;
   std::string recycle_path() const { return options_.directory + "/recycle.tmp"; }
   ErrorCode write_group(std::span<const consensus::LogRecord* const> records);
-  ErrorCode zero_ahead(std::uint64_t needed);
+  ErrorCode zero_ahead();
   ErrorCode remove_segments(const std::vector<std::uint64_t>& sequences);
   bool find_chain(std::vector<std::uint64_t>& unused, LogProblem& problem);
   std::optional<SegmentHeader> read_header(std::uint64_t sequence, LogProblem& problem);
@@ -133,7 +144,7 @@ class LogStore {
   std::uint64_t synced_ = 0;   ///< Durable up to here.
   std::uint64_t stamped_ = 0;  ///< A header that ends here or a stamp names all before as durable.
   std::uint64_t zeroed_ = 0;   ///< Blocks written up to here.
-  bool header_pending_ = false;  ///< To be written in front of the first group.
+  bool header_pending_ = false;  ///< To be written with the first group.
   struct Spare {
     std::uint64_t sequence;
     std::uint64_t capacity;
@@ -145,7 +156,9 @@ class LogStore {
   std::uint64_t prepare_from_ = 0;  ///< After a failure: not before the segment has this end.
   Zxid last_;
   bool torn_tail_cut_ = false;
-  Bytes buffer_;  ///< Kept between groups: no allocation per group.
+  /// From the beginning of the block in which the next group begins to end_. Kept between groups:
+  /// no allocation per group.
+  Bytes buffer_;
 };
 
 }  // namespace quorate::server

@@ -6,7 +6,7 @@ namespace quorate::znode {
 namespace {
 
 /// The txn holds the checked version plus one, as ZooKeeper writes it.
-Result<CheckVersionTxn> prepare_check(const Draft& draft, const CheckVersionRequest& request) {
+Result<CheckVersionTxn> prepare_check(const Draft& draft, CheckVersionRequest& request) {
   if (!draft.session_alive()) return Code::SessionExpired;
   if (!is_valid_path(request.path)) return Code::BadArguments;
   const std::optional<NodeState> node = draft.view.find(request.path);

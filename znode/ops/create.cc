@@ -1,5 +1,6 @@
 // create, create2, createContainer, createTTL (spec: tree-semantics 3, 4, 5).
 #include <optional>
+#include <utility>
 
 #include "base/ensure.h"
 #include "znode/acl.h"
@@ -63,29 +64,29 @@ Result<Settled> settle(const Draft& draft, const Wish& wish) {
 }
 
 /// CreateMode::Container is a plain node here: only createContainer makes containers.
-Result<CreateTxn> prepare_create(const Draft& draft, const CreateRequest& request) {
+Result<CreateTxn> prepare_create(const Draft& draft, CreateRequest& request) {
   Result<Settled> node =
       settle(draft, {request.path, request.data, request.acl, request.flags, std::nullopt});
   if (!node) return node.error();
   const bool ephemeral = is_ephemeral(static_cast<CreateMode>(request.flags));
-  return CreateTxn{std::move(node->path), request.data, std::move(node->acl), ephemeral,
+  return CreateTxn{std::move(node->path), std::move(request.data), std::move(node->acl), ephemeral,
                    node->parent_cversion};
 }
 
 /// A container whatever the flags say; they still may ask for a sequence number.
-Result<CreateContainerTxn> prepare_container(const Draft& draft, const CreateRequest& request) {
+Result<CreateContainerTxn> prepare_container(const Draft& draft, CreateRequest& request) {
   Result<Settled> node =
       settle(draft, {request.path, request.data, request.acl, request.flags, std::nullopt});
   if (!node) return node.error();
-  return CreateContainerTxn{std::move(node->path), request.data, std::move(node->acl),
+  return CreateContainerTxn{std::move(node->path), std::move(request.data), std::move(node->acl),
                             node->parent_cversion};
 }
 
-Result<CreateTtlTxn> prepare_ttl(const Draft& draft, const CreateTtlRequest& request) {
+Result<CreateTtlTxn> prepare_ttl(const Draft& draft, CreateTtlRequest& request) {
   Result<Settled> node =
       settle(draft, {request.path, request.data, request.acl, request.flags, request.ttl_ms});
   if (!node) return node.error();
-  return CreateTtlTxn{std::move(node->path), request.data, std::move(node->acl),
+  return CreateTtlTxn{std::move(node->path), std::move(request.data), std::move(node->acl),
                       node->parent_cversion, request.ttl_ms};
 }
 

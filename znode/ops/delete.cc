@@ -6,7 +6,7 @@
 namespace quorate::znode {
 namespace {
 
-Result<DeleteTxn> prepare_delete(const Draft& draft, const DeleteRequest& request) {
+Result<DeleteTxn> prepare_delete(const Draft& draft, DeleteRequest& request) {
   if (!draft.session_alive()) return Code::SessionExpired;
   if (!has_path_form(request.path) || is_reserved_path(request.path)) return Code::BadArguments;
   const std::optional<NodeState> parent = draft.view.find(parent_path(request.path));

@@ -5,7 +5,7 @@ namespace quorate::znode {
 namespace {
 
 /// createSession's request is its txn record: the negotiated timeout.
-Result<CreateSessionTxn> prepare_open(const Draft&, const CreateSessionTxn& request) {
+Result<CreateSessionTxn> prepare_open(const Draft&, CreateSessionTxn& request) {
   return request;
 }
 

@@ -7,7 +7,7 @@
 namespace quorate::znode {
 namespace {
 
-Result<SetAclTxn> prepare_set_acl(const Draft& draft, const SetAclRequest& request) {
+Result<SetAclTxn> prepare_set_acl(const Draft& draft, SetAclRequest& request) {
   if (!draft.session_alive()) return Code::SessionExpired;
   if (!is_valid_path(request.path)) return Code::BadArguments;
   Result<AclList> acl = fixed_acl(request.acl, draft.caller.identities, draft.options.acl_schemes);

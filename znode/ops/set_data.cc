@@ -2,6 +2,7 @@
 #include "znode/ops/set_data.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/ensure.h"
 #include "znode/path.h"
@@ -9,7 +10,7 @@
 namespace quorate::znode {
 namespace {
 
-Result<SetDataTxn> prepare_set_data(const Draft& draft, const SetDataRequest& request) {
+Result<SetDataTxn> prepare_set_data(const Draft& draft, SetDataRequest& request) {
   if (!draft.session_alive()) return Code::SessionExpired;
   if (!is_valid_path(request.path)) return Code::BadArguments;
   const std::optional<NodeState> node = draft.view.find(request.path);
@@ -20,7 +21,7 @@ Result<SetDataTxn> prepare_set_data(const Draft& draft, const SetDataRequest& re
   if (ErrorCode refused = draft.check_quota(request.path, 0, more)) return refused;
   Result<std::int32_t> version = next_version(node->stat.version, request.version);
   if (!version) return version.error();
-  return SetDataTxn{request.path, request.data, *version};
+  return SetDataTxn{std::move(request.path), std::move(request.data), *version};
 }
 
 }  // namespace

@@ -49,7 +49,8 @@ struct OpSpec {
 const OpSpec* find_spec(OpCode code);
 
 /// Decodes the record, then prepares: a record cut short is answered before anything is checked.
-template <class Request, class Txn, Result<Txn> (*Prepare)(const Draft&, const Request&)>
+/// Prepare may take from the request what goes into the txn.
+template <class Request, class Txn, Result<Txn> (*Prepare)(const Draft&, Request&)>
 Result<TxnRecord> prepare_with(const Draft& draft, JuteReader& body) {
   Request request;
   decode(body, request);
@@ -61,8 +62,8 @@ Result<TxnRecord> prepare_with(const Draft& draft, JuteReader& body) {
 
 template <class Record>
 TxnRecord decode_as(JuteReader& in) {
-  Record record;
-  decode(in, record);
+  TxnRecord record{std::in_place_type<Record>};
+  decode(in, std::get<Record>(record));
   return record;
 }
 

@@ -1,6 +1,7 @@
 #include "znode/proto/jute.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/ensure.h"
 #include "znode/proto/error.h"
@@ -12,9 +13,18 @@ namespace {
 constexpr std::int32_t kNull = -1;
 constexpr std::size_t kAclBytesMin = 12;  // perms and two lengths
 constexpr std::size_t kStringBytesMin = 4;
+constexpr std::size_t kStatBytes = 68;
 
 bool is_ascii(ByteView bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b < std::byte{0x80}; });
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  std::uint64_t seen = 0;
+  for (; bytes.size() >= sizeof seen; bytes = bytes.subspan(sizeof seen)) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data(), sizeof word);
+    seen |= word;
+  }
+  for (std::byte b : bytes) seen |= std::to_integer<std::uint64_t>(b);
+  return (seen & kHighBits) == 0;
 }
 
 }  // namespace
@@ -144,26 +154,6 @@ ErrorCode JuteReader::finish() const {
   return fault_ ? ErrorCode(Code::MarshallingError) : ErrorCode();
 }
 
-template <class T>
-void JuteWriter::number(T value) {
-  std::byte bytes[sizeof(T)];
-  store_be(bytes, value);
-  out_.insert(out_.end(), bytes, bytes + sizeof(T));
-}
-
-void JuteWriter::i8(std::int8_t value) {
-  number(value);
-}
-void JuteWriter::boolean(bool value) {
-  i8(value ? 1 : 0);
-}
-void JuteWriter::i32(std::int32_t value) {
-  number(value);
-}
-void JuteWriter::i64(std::int64_t value) {
-  number(value);
-}
-
 void JuteWriter::string(std::string_view value) {
   buffer(as_bytes(value));
 }
@@ -178,8 +168,10 @@ void JuteWriter::buffer(const Buffer& value) {
 
 void JuteWriter::buffer(ByteView value) {
   ENSURE(value.size() <= static_cast<std::size_t>(INT32_MAX));
-  i32(static_cast<std::int32_t>(value.size()));
-  raw(value);
+  constexpr std::size_t kLengthBytes = sizeof(std::int32_t);
+  std::byte* to = grow(kLengthBytes + value.size());
+  store_be(to, static_cast<std::int32_t>(value.size()));
+  if (!value.empty()) std::memcpy(to + kLengthBytes, value.data(), value.size());
 }
 
 void JuteWriter::raw(ByteView value) {
@@ -200,18 +192,20 @@ void JuteWriter::acls(const AclList& values) {
   }
 }
 
+/// In one piece: a Stat is in nearly every answer.
 void JuteWriter::stat(const Stat& value) {
-  i64(value.czxid);
-  i64(value.mzxid);
-  i64(value.ctime);
-  i64(value.mtime);
-  i32(value.version);
-  i32(value.cversion);
-  i32(value.aversion);
-  i64(value.ephemeral_owner);
-  i32(value.data_length);
-  i32(value.num_children);
-  i64(value.pzxid);
+  std::byte* to = grow(kStatBytes);
+  store_be(to, value.czxid);
+  store_be(to + 8, value.mzxid);
+  store_be(to + 16, value.ctime);
+  store_be(to + 24, value.mtime);
+  store_be(to + 32, value.version);
+  store_be(to + 36, value.cversion);
+  store_be(to + 40, value.aversion);
+  store_be(to + 44, value.ephemeral_owner);
+  store_be(to + 52, value.data_length);
+  store_be(to + 56, value.num_children);
+  store_be(to + 60, value.pzxid);
 }
 
 std::size_t JuteWriter::begin_length() {

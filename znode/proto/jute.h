@@ -65,10 +65,16 @@ class JuteWriter {
  public:
   explicit JuteWriter(Bytes& out) : out_(out) {}
 
-  void i8(std::int8_t value);
-  void boolean(bool value);
-  void i32(std::int32_t value);
-  void i64(std::int64_t value);
+  void i8(std::int8_t value) { number(value); }
+  void boolean(bool value) { i8(value ? 1 : 0); }
+  void i32(std::int32_t value) { number(value); }
+  void i64(std::int64_t value) { number(value); }
+  /// All of them in one step.
+  template <class... T>
+  void numbers(T... values) {
+    std::byte* to = grow((sizeof(T) + ...));
+    ((store_be(to, values), to += sizeof(T)), ...);
+  }
   void string(std::string_view value);
   void nullable_string(const std::optional<std::string>& value);
   void buffer(const Buffer& value);
@@ -86,7 +92,15 @@ class JuteWriter {
 
  private:
   template <class T>
-  void number(T value);
+  void number(T value) {
+    store_be(grow(sizeof(T)), value);
+  }
+  /// Where so many bytes more begin, which the caller fills.
+  std::byte* grow(std::size_t count) {
+    const std::size_t at = out_.size();
+    out_.resize(at + count);
+    return out_.data() + at;
+  }
 
   Bytes& out_;
 };

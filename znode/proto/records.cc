@@ -7,8 +7,35 @@ namespace {
 
 // One body serves both directions: a coder has the same call for each kind of field, which reads
 // into the field or writes it out. So the order of fields stands in one place per record.
+std::int32_t number_of(std::int32_t value) {
+  return value;
+}
+std::int64_t number_of(std::int64_t value) {
+  return value;
+}
+std::int64_t number_of(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+std::int64_t number_of(Zxid value) {
+  return value.value;
+}
+std::int64_t number_of(SessionId value) {
+  return value.value;
+}
+std::int32_t number_of(OpCode value) {
+  return static_cast<std::int32_t>(value);
+}
+std::int32_t number_of(Code value) {
+  return static_cast<std::int32_t>(value);
+}
+
 struct Encoder {
   JuteWriter& out;
+  /// Numbers that stand side by side: in what every write sends, one step instead of many.
+  template <class... T>
+  void all(const T&... values) {
+    out.numbers(number_of(values)...);
+  }
   void operator()(bool value) { out.boolean(value); }
   void operator()(std::int32_t value) { out.i32(value); }
   void operator()(std::int64_t value) { out.i64(value); }
@@ -29,6 +56,10 @@ struct Encoder {
 
 struct Decoder {
   JuteReader& in;
+  template <class... T>
+  void all(T&... values) {
+    ((*this)(values), ...);
+  }
   void operator()(bool& value) { value = in.boolean(); }
   void operator()(std::int32_t& value) { value = in.i32(); }
   void operator()(std::int64_t& value) { value = in.i64(); }
@@ -53,7 +84,7 @@ struct Decoder {
   void code_fields_##R(Coder& field, Record& r) { __VA_ARGS__ }
 
 QUORATE_FIELDS(RequestHeader, field(r.xid); field(r.type);)
-QUORATE_FIELDS(ReplyHeader, field(r.xid); field(r.zxid); field(r.err);)
+QUORATE_FIELDS(ReplyHeader, field.all(r.xid, r.zxid, r.err);)
 
 QUORATE_FIELDS(CreateRequest, field.path(r.path); field(r.data); field(r.acl); field(r.flags);)
 QUORATE_FIELDS(CreateTtlRequest,
@@ -82,7 +113,7 @@ QUORATE_FIELDS(WatcherEvent, field(r.type); field(r.state); field(r.path);)
 QUORATE_FIELDS(MultiHeader, field(r.type); field(r.done); field(r.err);)
 
 QUORATE_FIELDS(TxnHeader,
-    field(r.client_id); field(r.cxid); field(r.zxid); field(r.time_ms); field(r.type);)
+    field.all(r.client_id, r.cxid, r.zxid, r.time_ms, r.type);)
 QUORATE_FIELDS(CreateTxn,
     field(r.path); field(r.data); field(r.acl); field(r.ephemeral); field(r.parent_cversion);)
 QUORATE_FIELDS(CreateContainerTxn,
@@ -95,7 +126,7 @@ QUORATE_FIELDS(SetAclTxn, field(r.path); field(r.acl); field(r.version);)
 QUORATE_FIELDS(CheckVersionTxn, field(r.path); field(r.version);)
 QUORATE_FIELDS(CreateSessionTxn, field(r.timeout_ms);)
 QUORATE_FIELDS(ErrorTxn, field(r.err);)
-QUORATE_FIELDS(TxnDigest, field(r.version); field(r.tree_digest);)
+QUORATE_FIELDS(TxnDigest, field.all(r.version, r.tree_digest);)
 // clang-format on
 
 }  // namespace

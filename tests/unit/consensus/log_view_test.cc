@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace quorate::consensus {
 namespace {
 
@@ -38,6 +41,30 @@ TEST_CASE("what recovery found is durable, and unapplied behind the checkpoint")
   CHECK(log.applied() == z(1, 2));
   CHECK(log.committed() == z(1, 2));
   CHECK(log.take_appliable().empty());
+}
+
+TEST_CASE(
+    "the position behind any zxid is found, in all epochs, also where there is no such record") {
+  std::vector<LogRecord> records;
+  for (std::uint32_t counter = 5; counter <= 9; ++counter) records.push_back(record(1, counter));
+  for (std::uint32_t epoch : {2, 4}) {
+    for (std::uint32_t counter = 1; counter <= 3; ++counter) {
+      records.push_back(record(epoch, counter));
+    }
+  }
+  for (std::size_t count = 0; count <= records.size(); ++count) {
+    const std::vector<LogRecord> some(records.begin(),
+                                      records.begin() + static_cast<std::ptrdiff_t>(count));
+    const LogView log({500, 10000}, z(1, 4), some, z(1, 4));
+    for (std::uint32_t epoch = 0; epoch <= 5; ++epoch) {
+      for (std::uint32_t counter = 0; counter <= 12; ++counter) {
+        const Zxid zxid = z(epoch, counter);
+        const auto behind = std::count_if(some.begin(), some.end(),
+                                          [zxid](const LogRecord& one) { return one.zxid > zxid; });
+        CHECK(log.index_after(zxid) == count - static_cast<std::size_t>(behind));
+      }
+    }
+  }
 }
 
 TEST_CASE("applied is the smaller of committed and durable") {

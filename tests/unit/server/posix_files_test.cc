@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <boost/system/errc.hpp>
 
 #include "tests/support/temporary_folder.h"
@@ -49,6 +50,46 @@ TEST_CASE("posix files: what is written at an offset is read there, and grows th
   CHECK(*(*file)->pread(6, into) == 0);
   CHECK(!(*file)->truncate(4));
   CHECK(*(*file)->size() == 4);
+}
+
+TEST_CASE("posix files: whole blocks, and after them anything, are read as they were written") {
+  test::TemporaryFolder folder;
+  PosixFiles files;
+  const std::string path = folder.path() + "/a";
+  auto file = files.open(path, OpenMode::Create);
+  REQUIRE(file.has_value());
+  (*file)->expect_blocks();
+  Bytes expected(3u << 20);  // More than one piece.
+  for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = static_cast<std::byte>(i * 7 / 5);
+  const ByteView all(expected);
+  // From addresses of any kind.
+  REQUIRE(!(*file)->pwrite(0, all));
+  REQUIRE(!(*file)->pwrite(4096, all.subspan(4096, 8192)));
+  REQUIRE(!(*file)->sync());
+  auto content = [&] {
+    auto reader = files.open(path, OpenMode::Read);
+    Bytes into(4u << 20);
+    into.resize(*(*reader)->pread(0, into));
+    return into;
+  };
+  CHECK(content() == expected);
+  REQUIRE(!(*file)->pwrite(expected.size(), as_bytes("odd")));
+  append(expected, as_bytes("odd"));
+  REQUIRE(!(*file)->pwrite(8192, ByteView(expected).first(4096)));
+  std::copy_n(expected.begin(), 4096, expected.begin() + 8192);
+  REQUIRE(!(*file)->sync());
+  CHECK(content() == expected);
+  Bytes into(3);
+  CHECK(*(*file)->pread(expected.size() - 3, into) == 3);
+  CHECK(as_text(into) == "odd");
+}
+
+TEST_CASE("posix files: an error of a direct write is one") {
+  PosixFiles files;
+  auto file = files.open("/dev/full", OpenMode::ReadWrite);
+  REQUIRE(file.has_value());
+  (*file)->expect_blocks();
+  CHECK((*file)->pwrite(0, Bytes(4096)) == errc::no_space_on_device);
 }
 
 TEST_CASE("posix files: Create opens what is there, Read makes nothing") {
