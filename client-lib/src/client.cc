@@ -55,7 +55,17 @@ void Client::start_connect(ConnectHandler handler) {
 }
 
 void Client::start_close(DoneHandler handler) {
+  auto slot = asio::get_associated_cancellation_slot(handler);
+  if (slot.is_connected()) {
+    slot.assign([weak = std::weak_ptr<Connection>(connection_)](asio::cancellation_type) {
+      if (auto connection = weak.lock()) connection->abandon_session();
+    });
+  }
   connection_->close(std::move(handler));
+}
+
+void Client::start_update_servers(std::string connect_string, DoneHandler handler) {
+  connection_->update_servers(std::move(connect_string), std::move(handler));
 }
 
 }  // namespace quorate::client

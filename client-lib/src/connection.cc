@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <random>
 #include <utility>
 
+#include "client-lib/src/balance.h"
 #include "client-lib/src/completion.h"
 
 namespace quorate::client {
@@ -70,16 +68,23 @@ std::uint64_t seed_of(const ConnectOptions& options) {
 Connection::Connection(asio::any_io_executor executor, ConnectOptions options)
     : strand_(asio::make_strand(executor)),
       options_(std::move(options)),
+      random_(seed_of(options_)),
       timer_(strand_),
       connect_timer_(strand_),
       home_(strand_) {
   Result<ConnectString> parsed = parse_connect_string(options_.servers);
   if (!parsed) {
-    bad_servers_ = parsed.error();
+    bad_options_ = parsed.error();
     return;
   }
   servers_ = std::move(*parsed);
-  core_.emplace(core_options(options_, servers_.hosts.size()), seed_of(options_));
+  Result<TlsContext> tls = make_tls_context(options_.tls);
+  if (!tls) {
+    bad_options_ = tls.error();
+    return;
+  }
+  tls_ = std::move(*tls);
+  core_.emplace(core_options(options_, servers_.hosts.size()), random_.next());
 }
 
 std::int64_t Connection::now_ms() {
@@ -94,7 +99,7 @@ std::int64_t Connection::now_ms() {
 void Connection::connect(Client::ConnectHandler handler) {
   asio::post(strand_, [self = shared_from_this(), handler = std::move(handler)]() mutable {
     if (self->started_ || !self->core_ || is_final(self->core_->state())) {
-      const ErrorCode why = self->core_ ? ErrorCode(ClientErrc::Closed) : self->bad_servers_;
+      const ErrorCode why = self->core_ ? ErrorCode(ClientErrc::Closed) : self->bad_options_;
       post_completion(std::move(handler), self->strand_, why, ConnectReport());
       return;
     }
@@ -133,6 +138,34 @@ void Connection::abandon() {
     self->listeners_.clear();  // Their owners may be gone with the client.
     if (!self->core_) return;
     self->core_->abandon(ClientErrc::Closed);
+    self->turn();
+  });
+}
+
+void Connection::abandon_session() {
+  asio::post(strand_, [self = shared_from_this()] {
+    if (!self->core_) return;
+    self->core_->abandon(ClientErrc::Closed);
+    self->turn();
+  });
+}
+
+void Connection::update_servers(std::string connect_string, Client::DoneHandler handler) {
+  asio::post(strand_, [self = shared_from_this(), text = std::move(connect_string),
+                       handler = std::move(handler)]() mutable {
+    Result<ConnectString> parsed = parse_connect_string(text);
+    ErrorCode error = self->bad_options_;
+    if (!error && !parsed) error = parsed.error();
+    // Another root would give every path and watch another meaning.
+    if (!error && parsed->chroot != self->servers_.chroot) error = ClientErrc::BadChroot;
+    if (!error) {
+      std::optional<Host> current;
+      if (self->link_) current = self->link_->host();
+      Move move = plan_move(self->servers_.hosts, parsed->hosts, current, self->random_);
+      self->servers_.hosts = std::move(parsed->hosts);
+      self->core_->set_hosts(now_ms(), std::move(move.order), move.leave);
+    }
+    post_completion(std::move(handler), self->strand_, error);
     self->turn();
   });
 }
@@ -190,7 +223,7 @@ void Connection::take_inbox() {
 
 void Connection::admit(Submission& submission) {
   if (!core_ || submission.fault) {
-    submission.call->answer(core_ ? submission.fault : bad_servers_, {}, {});
+    submission.call->answer(core_ ? submission.fault : bad_options_, {}, {});
     ready_.push_back(std::move(submission.call));
     return;
   }
@@ -289,40 +322,29 @@ void Connection::deliver_ready() {
   if (ready_.empty()) ready_.swap(batch);  // Keeps the capacity.
 }
 
+Connection::LinkPtr Connection::make_link(std::size_t host) {
+  return std::make_shared<Link>(strand_, servers_.hosts[host], tls_, options_.tls.verify_host);
+}
+
 void Connection::handle(ConnectTo& wish) {
-  link_ = std::make_shared<Link>(strand_);
-  link_->host = wish.host;
-  const Host& host = servers_.hosts[wish.host];
-  // Resolved anew each time: an ensemble may have moved.
-  link_->resolver.async_resolve(host.name, std::to_string(host.port),
-                                [self = shared_from_this(), link = link_](
-                                    ErrorCode error, Tcp::resolver::results_type found) {
-                                  if (link != self->link_) return;
-                                  if (error) return self->link_failed(link, error);
-                                  self->on_resolved(link, found);
-                                });
+  link_ = make_link(wish.host);
+  link_->open(random_.next(), [self = shared_from_this(), link = link_](ErrorCode error) {
+    if (link != self->link_) return;
+    if (error) return self->link_failed(link, error);
+    self->on_open(link);
+  });
 }
 
-void Connection::on_resolved(const LinkPtr& link, const Tcp::resolver::results_type& found) {
-  asio::async_connect(link->socket, found,
-                      [self = shared_from_this(), link](ErrorCode error, const Tcp::endpoint&) {
-                        if (link != self->link_) return;
-                        if (error) return self->link_failed(link, error);
-                        self->on_connected(link);
-                      });
-}
-
-void Connection::on_connected(const LinkPtr& link) {
-  ErrorCode ignored;
-  link->socket.set_option(Tcp::no_delay(true), ignored);
+void Connection::on_open(const LinkPtr& link) {
   core_->link_up(now_ms());
   read_some(link);
   turn();
 }
 
 void Connection::link_failed(const LinkPtr& link, ErrorCode reason) {
-  note_failure(link->host, reason);
+  note_failure(link->host(), reason);
   link_.reset();
+  link->close();
   core_->link_down(now_ms());
   turn();
 }
@@ -330,69 +352,64 @@ void Connection::link_failed(const LinkPtr& link, ErrorCode reason) {
 /// Asks with a four-letter word, on a connection of its own. No answer is an answer, too: the core
 /// asks the next host when it is time.
 void Connection::handle(ProbeWritable& wish) {
-  struct Probe {
-    explicit Probe(const asio::strand<asio::any_io_executor>& strand)
-        : resolver(strand), socket(strand) {}
-    Tcp::resolver resolver;
-    Tcp::socket socket;
-    std::array<char, 2> answer{};
-  };
-  auto probe = std::make_shared<Probe>(strand_);
-  probe_ = probe;  // The one before, if it still waits, ends.
-  const std::size_t host_number = wish.host;
-  const Host& host = servers_.hosts[host_number];
-  auto read = [self = shared_from_this(), probe, host_number](ErrorCode error, std::size_t) {
+  if (probe_) probe_->close();  // The one before, if it still waits.
+  probe_ = make_link(wish.host);
+  auto answered = [self = shared_from_this(), probe = probe_, host = wish.host](ErrorCode error,
+                                                                                std::size_t count) {
+    probe->close();
+    if (probe != self->probe_) return;
+    self->probe_.reset();
     if (error) return;
-    const bool writable = probe->answer == std::array<char, 2>{'r', 'w'};
-    self->core_->probed(now_ms(), host_number, writable);
+    const std::string_view word(reinterpret_cast<const char*>(probe->input.data()), count);
+    self->core_->probed(now_ms(), host, word == "rw");
     self->turn();
   };
-  auto ask = [probe, read](ErrorCode error, const Tcp::endpoint&) {
-    if (error) return;
-    asio::async_write(probe->socket, asio::buffer("isro", 4),
-                      [probe, read](ErrorCode failed, std::size_t) {
-                        if (failed) return;
-                        asio::async_read(probe->socket, asio::buffer(probe->answer), read);
-                      });
+  auto asked = [probe = probe_, answered](ErrorCode error, std::size_t) {
+    if (error) return answered(error, 0);
+    probe->read_some(asio::buffer(probe->input), answered);
   };
-  probe->resolver.async_resolve(
-      host.name, std::to_string(host.port),
-      [probe, ask](ErrorCode error, const Tcp::resolver::results_type& found) {
-        if (!error) asio::async_connect(probe->socket, found, ask);
-      });
+  auto opened = [probe = probe_, asked](ErrorCode error) {
+    if (error) return asked(error, 0);
+    probe->write(asio::buffer("isro", 4), asked);
+  };
+  probe_->open(random_.next(), opened);
 }
 
 void Connection::handle(Disconnect& wish) {
   if (!link_) return;
-  if (wish.why) note_failure(link_->host, wish.why);
-  ErrorCode ignored;
-  link_->resolver.cancel();
-  link_->socket.close(ignored);
+  if (wish.why) note_failure(link_->host(), wish.why);
+  link_->close();
   link_.reset();
 }
 
 void Connection::read_some(const LinkPtr& link) {
-  link->socket.async_read_some(asio::buffer(link->input), [self = shared_from_this(), link](
-                                                              ErrorCode error, std::size_t count) {
-    if (link != self->link_) return;
-    if (error) return self->link_failed(link, error);
-    self->core_->bytes(now_ms(), ByteView(link->input.data(), count));
-    self->turn();
-    if (link == self->link_) self->read_some(link);
-  });
+  link->read_some(asio::buffer(link->input),
+                  [self = shared_from_this(), link](ErrorCode error, std::size_t count) {
+                    if (link != self->link_) return;
+                    if (error) {
+                      // Bare "end of file" would tell a user nothing.
+                      const bool early = error == asio::error::eof && self->core_->in_handshake();
+                      const ErrorCode reason =
+                          link->secured() || !early ? link->meaning(error) : ClientErrc::HungUp;
+                      return self->link_failed(link, reason);
+                    }
+                    self->core_->bytes(now_ms(), ByteView(link->input.data(), count));
+                    self->turn();
+                    if (link == self->link_) self->read_some(link);
+                  });
 }
 
 /// One write at a time; what gathers meanwhile goes out together with the next.
 void Connection::write_some() {
   if (!link_ || !link_->writing.empty() || !core_->has_output()) return;
   link_->writing = core_->take_output();
-  asio::async_write(link_->socket, asio::buffer(link_->writing),
-                    [self = shared_from_this(), link = link_](ErrorCode error, std::size_t) {
-                      if (link != self->link_) return;
-                      if (error) return self->link_failed(link, error);
-                      link->writing.clear();
-                      self->write_some();
-                    });
+  link_->write(asio::buffer(link_->writing),
+               [self = shared_from_this(), link = link_](ErrorCode error, std::size_t) {
+                 if (link != self->link_) return;
+                 if (error) return self->link_failed(link, link->meaning(error));
+                 link->writing.clear();
+                 self->write_some();
+               });
 }
 
 void Connection::arm_timer() {
@@ -481,7 +498,7 @@ void Connection::handle(SessionChanged& change) {
   event.state = change.state;
   event.session_id = core_->session_id();
   event.timeout_ms = core_->negotiated_timeout_ms();
-  if (link_) event.server = to_string(servers_.hosts[link_->host]);
+  if (link_) event.server = to_string(link_->host());
   const auto listeners = listeners_;  // One of them may add or remove others.
   for (const auto& [id, listener] : listeners) listener(event);
 
@@ -495,6 +512,7 @@ void Connection::handle(SessionChanged& change) {
     post_completion(std::move(handler), strand_, ErrorCode());
   }
   close_handlers_.clear();
+  if (const LinkPtr probe = std::exchange(probe_, nullptr)) probe->close();
 }
 
 void Connection::end_all_watches(SessionState state) {
@@ -512,15 +530,16 @@ void Connection::end_all_watches(SessionState state) {
 // ---- The first connection
 // ---------------------------------------------------------------------------
 
-void Connection::note_failure(std::size_t host, ErrorCode reason) {
+void Connection::note_failure(const Host& host, ErrorCode reason) {
   if (!connect_handler_) return;
-  for (auto& [known, latest] : failures_) {
-    if (known == host) {
-      latest = reason;
+  const std::string server = to_string(host);
+  for (auto& known : failures_) {
+    if (known.server == server) {
+      known.reason = reason;
       return;
     }
   }
-  failures_.emplace_back(host, reason);
+  failures_.push_back({server, reason});
 }
 
 void Connection::finish_connect(ErrorCode error) {
@@ -529,12 +548,9 @@ void Connection::finish_connect(ErrorCode error) {
   ConnectReport report;
   report.session_id = core_->session_id();
   report.timeout_ms = core_->negotiated_timeout_ms();
-  if (link_ && !error) report.server = to_string(servers_.hosts[link_->host]);
-  if (error && link_) note_failure(link_->host, asio::error::timed_out);
-  for (const auto& [host, reason] : failures_) {
-    report.failures.push_back({to_string(servers_.hosts[host]), reason});
-  }
-  failures_.clear();
+  if (link_ && !error) report.server = to_string(link_->host());
+  if (error && link_) note_failure(link_->host(), asio::error::timed_out);
+  report.failures = std::exchange(failures_, {});
   Client::ConnectHandler handler(std::move(connect_handler_));
   post_completion(std::move(handler), strand_, error, std::move(report));
 }

@@ -1,11 +1,9 @@
 // Asio driver of one SessionCore: one strand, one socket, one timer. Never blocks.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <boost/asio/any_completion_executor.hpp>
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <deque>
@@ -19,6 +17,7 @@
 #include <vector>
 
 #include "client-lib/src/host_list.h"
+#include "client-lib/src/link.h"
 #include "client-lib/src/session_core.h"
 #include "quorate/client.h"
 #include "quorate/options.h"
@@ -59,7 +58,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void connect(Client::ConnectHandler handler);
   void close(Client::DoneHandler handler);
+  /// The client is gone.
   void abandon();
+  /// Ends without farewell.
+  void abandon_session();
+  void update_servers(std::string connect_string, Client::DoneHandler handler);
   /// Gives up, if the first connection does not stand yet.
   void abandon_connect();
 
@@ -73,19 +76,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const ConnectOptions& options() const { return options_; }
 
  private:
-  using Tcp = asio::ip::tcp;
-
-  /// One attempt to reach one host and, if it succeeds, its link. Handlers that come late find
-  /// that they belong to a link which is no longer link_.
-  struct Link {
-    explicit Link(const asio::strand<asio::any_io_executor>& strand)
-        : resolver(strand), socket(strand) {}
-    Tcp::resolver resolver;
-    Tcp::socket socket;
-    std::size_t host = 0;
-    Bytes writing;
-    std::array<std::byte, 64 * 1024> input;
-  };
   using LinkPtr = std::shared_ptr<Link>;
 
   /// The sink of one or more watches, and the requests on their way that ask for more.
@@ -112,20 +102,22 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void handle(ProbeWritable& wish);
   void handle(SessionChanged& change);
 
-  void on_resolved(const LinkPtr& link, const Tcp::resolver::results_type& found);
-  void on_connected(const LinkPtr& link);
+  LinkPtr make_link(std::size_t host);
+  void on_open(const LinkPtr& link);
   void link_failed(const LinkPtr& link, ErrorCode reason);
   void read_some(const LinkPtr& link);
   void write_some();
   void arm_timer();
-  void note_failure(std::size_t host, ErrorCode reason);
+  void note_failure(const Host& host, ErrorCode reason);
   void finish_connect(ErrorCode error);
   void end_all_watches(SessionState state);
 
   asio::strand<asio::any_io_executor> strand_;
   ConnectOptions options_;
+  Random random_;
   ConnectString servers_;
-  ErrorCode bad_servers_;
+  TlsContext tls_;
+  ErrorCode bad_options_;
 
   // Read from any thread; written on the strand. Single words, so no order needs arguing.
   std::atomic<SessionState> state_{SessionState::Connecting};
@@ -135,13 +127,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<SessionCore> core_;
   bool started_ = false;
   LinkPtr link_;
-  std::shared_ptr<void> probe_;  ///< Looks for a writable server.
+  LinkPtr probe_;  ///< Looks for a writable server.
   asio::steady_timer timer_;
   std::int64_t timer_at_ms_ = SessionCore::kNever;
   asio::steady_timer connect_timer_;
   Client::ConnectHandler connect_handler_;
   std::vector<Client::DoneHandler> close_handlers_;
-  std::vector<std::pair<std::size_t, ErrorCode>> failures_;  ///< By host, order of first trial.
+  std::vector<ConnectReport::Failure> failures_;  ///< In order of first trial.
 
   /// Requests in the core by id, the first being first_call_; ids ascend and mostly end in order.
   std::deque<std::unique_ptr<PendingCall>> calls_;

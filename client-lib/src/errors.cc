@@ -40,6 +40,23 @@ class ClientCategory final : public boost::system::error_category {
         return "the server does not speak ZooKeeper's protocol";
       case ClientErrc::NodeLost:
         return "own znode is gone";
+      case ClientErrc::HungUp:
+        return "the server closed the connection at once (no quorum, too many connections, TLS "
+               "only, or its data is older than what this client has seen)";
+      case ClientErrc::TlsBadAuthority:
+        return "the file of TLS authorities cannot be used";
+      case ClientErrc::TlsBadCertificate:
+        return "the file of the client's TLS certificate cannot be used";
+      case ClientErrc::TlsBadKey:
+        return "the client's TLS key cannot be used: unreadable, wrong password, or of another "
+               "certificate";
+      case ClientErrc::TlsUntrusted:
+        return "the server's certificate is not signed by a trusted authority, or not valid now";
+      case ClientErrc::TlsWrongHost:
+        return "the server's certificate is for another host";
+      case ClientErrc::TlsRefused:
+        return "the server ended the TLS handshake (no TLS on this port, or it wants a certificate "
+               "that it trusts)";
     }
     return "unknown";
   }

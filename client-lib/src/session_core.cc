@@ -283,9 +283,8 @@ void SessionCore::set_hosts(std::int64_t now_ms, std::vector<std::size_t> order,
   order_ = std::move(order);
   next_host_ = probe_next_ = 0;
   failures_in_round_ = 0;
-  if (!leave || link_ != Link::Up) return;
-  moving_ = true;
-  drop_link(now_ms, {});
+  moving_ = leave;
+  if (leave && link_ == Link::Up) drop_link(now_ms, {});
 }
 
 void SessionCore::connect_next(std::int64_t now_ms) {

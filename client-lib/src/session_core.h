@@ -167,6 +167,8 @@ class SessionCore {
   Bytes take_output();
 
   SessionState state() const { return state_; }
+  /// Connected, but nothing heard from the server yet.
+  bool in_handshake() const { return link_ == Link::Handshake; }
   SessionId session_id() const { return session_id_; }
   std::int32_t negotiated_timeout_ms() const { return timeout_ms_; }
   Zxid last_zxid_seen() const { return last_zxid_; }

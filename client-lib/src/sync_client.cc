@@ -79,6 +79,13 @@ void SyncClient::close() {
   wait_done("close", [&](auto handler) { client.start_close(std::move(handler)); });
 }
 
+Status SyncClient::update_servers(const std::string& connect_string) {
+  Client& client = from_outside();
+  return wait_done("updateServers " + connect_string, [&](auto handler) {
+    client.start_update_servers(connect_string, std::move(handler));
+  });
+}
+
 SessionState SyncClient::state() const {
   return io_->client->state();
 }

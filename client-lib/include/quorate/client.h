@@ -81,7 +81,7 @@ class Client {
   ///
   /// Completes with:
   ///  - no error      the session stands;
-  ///  - EmptyConnectString, BadHost, BadPort, BadChroot   nothing was tried;
+  ///  - EmptyConnectString, BadHost, BadPort, BadChroot, TlsBad...   nothing was tried;
   ///  - NoServer      connect_timeout passed; the report names each host and reason; client is
   ///  closed.
   template <asio::completion_token_for<void(ErrorCode, ConnectReport)> Token>
@@ -93,7 +93,8 @@ class Client {
   void start_connect(ConnectHandler handler);
 
   /// Ends the session: what was asked before is still done, ephemerals go at once. Without a
-  /// connection the session is left to expire. Always completes without error.
+  /// connection the session is left to expire. Always completes without error; cancelled, it leaves
+  /// the session to expire and completes at once.
   template <asio::completion_token_for<void(ErrorCode)> Token>
   auto async_close(Token&& token) {
     return asio::async_initiate<Token, void(ErrorCode)>(
@@ -101,6 +102,21 @@ class Client {
   }
   using DoneHandler = asio::any_completion_handler<void(ErrorCode)>;
   void start_close(DoneHandler handler);
+
+  /// Other hosts from now on, e.g. after a reconfig. May move the connection, keeping the session,
+  /// so that in the mean each server of the new list gets its share of clients and no more than
+  /// needed move (ZooKeeper's rule). The chroot must stay.
+  ///
+  ///  - EmptyConnectString, BadHost, BadPort, BadChroot: nothing was changed.
+  template <asio::completion_token_for<void(ErrorCode)> Token>
+  auto async_update_servers(std::string connect_string, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode)>(
+        [this](auto handler, std::string s) {
+          start_update_servers(std::move(s), std::move(handler));
+        },
+        token, std::move(connect_string));
+  }
+  void start_update_servers(std::string connect_string, DoneHandler handler);
 
   /// Creates a node. Not safe to repeat after ConnectionLoss: NodeExists may be one's own.
   ///

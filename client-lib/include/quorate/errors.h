@@ -19,9 +19,16 @@ enum class ClientErrc {
   BadHost,
   BadPort,
   BadChroot,
-  WatchOverflow,  ///< Events were lost because nobody took them; read the state anew.
-  ProtocolFault,  ///< The server sent bytes that are not ZooKeeper's protocol.
-  NodeLost,       ///< The recipe's own znode is gone although the session lives.
+  WatchOverflow,      ///< Events were lost because nobody took them; read the state anew.
+  ProtocolFault,      ///< The server sent bytes that are not ZooKeeper's protocol.
+  NodeLost,           ///< The recipe's own znode is gone although the session lives.
+  HungUp,             ///< The server closed the connection before it had answered the handshake.
+  TlsBadAuthority,    ///< TlsOptions::ca_file cannot be read or holds no certificate.
+  TlsBadCertificate,  ///< The same of certificate_file, or there is a key without one.
+  TlsBadKey,          ///< key_file: cannot be read, wrong password, not of that certificate.
+  TlsUntrusted,       ///< The server's certificate is of no trusted authority, or not valid now.
+  TlsWrongHost,       ///< The server's certificate is for another host.
+  TlsRefused,         ///< The server ended the TLS handshake.
 };
 
 const boost::system::error_category& client_category();

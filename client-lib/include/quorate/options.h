@@ -13,6 +13,19 @@
 
 namespace quorate::client {
 
+/// TLS to the servers' secure port. Files are PEM and are read once, when the client is made.
+struct TlsOptions {
+  TlsOptions() {}
+
+  bool enabled = false;
+  std::string ca_file;           ///< Authorities to trust; "" for the system's.
+  std::string certificate_file;  ///< The client's, with its chain; "" for none.
+  std::string key_file;          ///< Its key; "" when certificate_file holds that, too.
+  std::string key_password;
+  /// Whether the server's certificate must be for the host named in the connect string.
+  bool verify_host = true;
+};
+
 /// Connection, session and queue limits of one Client.
 struct ConnectOptions {
   ConnectOptions() {}
@@ -38,6 +51,7 @@ struct ConnectOptions {
   /// A server that has lost its quorum will do for reading, if it offers that; see
   /// SessionState::ReadOnly. The client goes back to a writable one as soon as there is one.
   bool read_only = false;
+  TlsOptions tls;
   /// Decides the order of hosts and the jitter; 0 draws one.
   std::uint64_t seed = 0;
 };

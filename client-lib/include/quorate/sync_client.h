@@ -61,6 +61,9 @@ class SyncClient {
   Reply<Connected> connect();
   void close();
 
+  /// Other hosts from now on; see Client::async_update_servers().
+  Status update_servers(const std::string& connect_string);
+
   SessionState state() const;
   SessionId session_id() const;
   std::uint64_t add_session_listener(std::function<void(const SessionEvent&)> listener);

@@ -60,7 +60,7 @@ class CoreFixture {
     response.timeout_ms = timeout_ms;
     response.session_id = {session};
     response.password = std::string(16, 'p');
-    response.read_only = false;
+    response.read_only = serve_read_only;
     feed([&](JuteWriter& out) { encode(out, response); });
   }
 
@@ -102,6 +102,34 @@ class CoreFixture {
     });
   }
 
+  RequestId add_auth(const std::string& identity, std::int64_t timeout_ms = 0) {
+    CoreRequest request;
+    request.op = OpCode::Auth;
+    request.body = encode_all(AuthPacket{0, "digest", identity});
+    request.timeout_ms = timeout_ms;
+    const RequestId id = core.submit(now, std::move(request));
+    drain();
+    return id;
+  }
+
+  RequestId add_watch(const std::string& path, WatchId watch, bool recursive) {
+    CoreRequest request;
+    request.op = OpCode::AddWatch;
+    request.watch = WatchRequest{watch, path, recursive};
+    const RequestId id = core.submit(now, std::move(request));
+    drain();
+    return id;
+  }
+
+  RequestId remove_watches(WatchType type, const std::string& path, WatchId only, bool local) {
+    CoreRequest request;
+    request.op = OpCode::RemoveWatches;
+    request.watch = WatchRemoval{type, path, only, local};
+    const RequestId id = core.submit(now, std::move(request));
+    drain();
+    return id;
+  }
+
   void lose_link() {
     core.link_down(now);
     drain();
@@ -134,6 +162,14 @@ class CoreFixture {
         for (WatchId id : fired->watches) line += " " + std::to_string(id);
         log.push_back(line);
       }
+      if (auto* gone = std::get_if<WatchesRemoved>(&event)) {
+        std::string line = "removed " + gone->path;
+        for (const RemovedWatch& each : gone->watches) {
+          line += std::string(" ") + name_of(each.event) + "=" + std::to_string(each.id);
+        }
+        log.push_back(line);
+      }
+      if (auto* probe = std::get_if<ProbeWritable>(&event)) probes.push_back(probe->host);
       if (auto* change = std::get_if<SessionChanged>(&event)) {
         log.push_back(name_of(change->state));
       }
@@ -171,10 +207,12 @@ class CoreFixture {
   std::int64_t now = 1'000;
   SessionCore core;
   bool in_handshake = false;
+  bool serve_read_only = false;
   bool answer_connects = true;
   std::size_t next_reply = 0;
   std::vector<std::size_t> connects;
   std::vector<ErrorCode> disconnects;
+  std::vector<std::size_t> probes;
   std::vector<ConnectRequest> handshakes;
   std::vector<std::size_t> handshake_sizes;
   std::vector<SentRequest> sent;

@@ -166,3 +166,120 @@ TEST_CASE("watch: none outlives the session") {
   CHECK(f.core.state() == SessionState::Expired);
   CHECK(f.core.watches() == 0);
 }
+
+TEST_CASE("watch: one taker is told once, however many of its watches an event fires") {
+  CoreFixture f;
+  f.up();
+  f.submit(OpCode::GetData, "/a", 1);
+  f.submit(OpCode::GetData, "/a", 1);
+  f.submit(OpCode::GetChildren2, "/a", 1);
+  for (int i = 0; i < 3; ++i) f.reply_next(1);
+  f.log.clear();
+  f.event(EventType::NodeDeleted, "/a", 2);
+  CHECK(f.log == Lines{"fired NodeDeleted /a 1"});
+  CHECK_FALSE(f.core.watched_by(1));
+}
+
+TEST_CASE("watch: persistent ones stay, recursive ones see what is below (tree-semantics §7)") {
+  CoreFixture f;
+  f.up();
+  f.add_watch("/a", 1, /*recursive=*/false);
+  f.add_watch("/", 2, /*recursive=*/true);
+  f.reply_next(1);
+  f.reply_next(1);
+  f.log.clear();
+  f.event(EventType::NodeDataChanged, "/a", 2);
+  f.event(EventType::NodeChildrenChanged, "/a", 3);
+  f.event(EventType::NodeCreated, "/a/b/c", 4);
+  f.event(EventType::NodeDeleted, "/a", 5);
+  f.event(EventType::NodeDeleted, "/a", 6);
+  CHECK(f.log == Lines{"fired NodeDataChanged /a 1 2", "fired NodeChildrenChanged /a 1",
+                       "fired NodeCreated /a/b/c 2", "fired NodeDeleted /a 1 2",
+                       "fired NodeDeleted /a 1 2"});
+  CHECK(f.core.watched_by(1));
+}
+
+TEST_CASE("watch: persistent ones are restored by setWatches2, one-shot ones alone by setWatches") {
+  CoreFixture f;
+  f.up();
+  f.add_watch("/a", 1, /*recursive=*/false);
+  f.add_watch("/b", 1, /*recursive=*/true);
+  f.submit(OpCode::GetData, "/c", 3);
+  for (int i = 0; i < 3; ++i) f.reply_next(7);
+  f.lose_link();
+  f.serve();
+  REQUIRE(f.count(OpCode::SetWatches2) == 1);
+  CHECK(f.count(OpCode::SetWatches) == 0);
+  const auto restored = decode_all<SetWatches2Request>(f.sent.back().body).value();
+  CHECK(restored.base.relative_zxid.value == 7);
+  CHECK(restored.base.data_watches == Lines{"/c"});
+  CHECK(restored.persistent_watches == Lines{"/a"});
+  CHECK(restored.persistent_recursive_watches == Lines{"/b"});
+}
+
+TEST_CASE("watch: one that the server refused is not held") {
+  CoreFixture f;
+  f.up();
+  f.add_watch("/a", 1, /*recursive=*/false);
+  f.reply_next(1, Code::MarshallingError);
+  CHECK(f.core.watches() == 0);
+}
+
+TEST_CASE("removal: takes effect with the server's consent, and says so before the reply") {
+  CoreFixture f;
+  f.up();
+  f.submit(OpCode::GetData, "/a", 1);
+  f.reply_next(1);
+  f.log.clear();
+  const RequestId id = f.remove_watches(WatchType::Data, "/a", 0, /*local=*/false);
+  CHECK(f.core.watches() == 1);
+  f.reply_next(1);
+  CHECK(f.log == Lines{"removed /a DataWatchRemoved=1", "done " + std::to_string(id) + " 0"});
+  CHECK(f.core.watches() == 0);
+}
+
+TEST_CASE("removal: one of two takers leaves the server's watch alone") {
+  CoreFixture f;
+  f.up();
+  f.submit(OpCode::GetData, "/a", 1);
+  f.submit(OpCode::GetData, "/a", 2);
+  f.reply_next(1);
+  f.reply_next(1);
+  f.remove_watches(WatchType::Any, "/a", 1, /*local=*/false);
+  CHECK(f.sent.back().op == OpCode::CheckWatches);
+  f.reply_next(1);
+  CHECK_FALSE(f.core.watched_by(1));
+  CHECK(f.core.watched_by(2));
+  f.remove_watches(WatchType::Any, "/a", 2, /*local=*/false);
+  CHECK(f.sent.back().op == OpCode::RemoveWatches);
+}
+
+TEST_CASE("removal: without the server only where that was asked for") {
+  for (const bool local : {false, true}) {
+    CAPTURE(local);
+    CoreFixture f;
+    f.up();
+    f.submit(OpCode::GetData, "/a", 1);
+    f.reply_next(1);
+    f.remove_watches(WatchType::Any, "/a", 0, local);
+    f.lose_link();
+    CHECK(f.completed.back().error == ErrorCode(Code::ConnectionLoss));
+    CHECK(f.core.watches() == (local ? 0 : 1));
+  }
+}
+
+TEST_CASE("watch: ten thousand are restored in portions under jute.maxbuffer") {
+  CoreFixture f;
+  f.up();
+  for (int i = 0; i < 10'000; ++i) {
+    f.submit(OpCode::GetData, "/some/folder/node-" + std::to_string(i), i + 1);
+    f.reply_next(7);
+  }
+  f.lose_link();
+  f.sent.clear();
+  f.serve();
+  std::size_t paths = 0;
+  for (const auto& portion : set_watches(f)) paths += portion.data_watches.size();
+  CHECK(paths == 10'000);
+  for (const SentRequest& request : f.sent) CHECK(request.body.size() < kDefaultMaxBuffer / 4);
+}
