@@ -201,8 +201,7 @@ class Client {
   void start_sync(std::string path, DoneHandler handler);
 
  private:
-  friend class Contender;
-  friend class Lock;
+  friend struct RecipeFace;
   /// A second face of the same session, for a recipe's background work, which may outlive `other`;
   /// its destruction ends nothing.
   struct Borrow {};
