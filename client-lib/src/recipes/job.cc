@@ -19,18 +19,17 @@ void run_done(JobPtr job, std::chrono::milliseconds limit, Client::DoneHandler h
       if (auto running = weak.lock()) running->post_cancel(asio::error::operation_aborted);
     });
   }
-  asio::post(
-      job->strand(), [job, limit, handler = std::move(handler), body = std::move(body)]() mutable {
-        job->limit_to(limit);
-        auto done = asio::bind_cancellation_slot(job->slot(), asio::detached);
-        asio::co_spawn(job->strand(), drive_done(job, std::move(handler), std::move(body)), done);
-      });
+  asio::post(job->strand(),
+             [job, limit, handler = std::move(handler), body = std::move(body)]() mutable {
+               job->limit_to(limit);
+               asio::co_spawn(job->strand(), drive_done(job, std::move(handler), std::move(body)),
+                              job->token());
+             });
 }
 
 void run_service(JobPtr job, std::function<asio::awaitable<void>()> body) {
   asio::post(job->strand(), [job, body = std::move(body)]() mutable {
-    auto done = asio::bind_cancellation_slot(job->slot(), asio::detached);
-    asio::co_spawn(job->strand(), drive_service(job, std::move(body)), done);
+    asio::co_spawn(job->strand(), drive_service(job, std::move(body)), job->token());
   });
 }
 

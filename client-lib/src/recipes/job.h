@@ -14,6 +14,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -111,7 +112,14 @@ class Job : public std::enable_shared_from_this<Job> {
     limit_.cancel();
   }
 
-  asio::cancellation_slot slot() { return signal_.slot(); }
+  /// Completion token for the job's coroutine: stops it on cancel(), and keeps the signal until
+  /// Asio has looked at its slot for the last time, which is after the coroutine's end.
+  auto token() {
+    auto keep = [self = shared_from_this()](std::exception_ptr) {
+      asio::post(self->strand(), [self] {});
+    };
+    return asio::bind_cancellation_slot(signal_.slot(), std::move(keep));
+  }
 
  private:
   RecipeFace face_;
@@ -146,12 +154,12 @@ void run_job(JobPtr job, std::chrono::milliseconds limit, JobHandler<Value> hand
       if (auto running = weak.lock()) running->post_cancel(asio::error::operation_aborted);
     });
   }
-  asio::post(job->strand(), [job, limit, handler = std::move(handler),
-                             body = std::move(body)]() mutable {
-    job->limit_to(limit);
-    auto done = asio::bind_cancellation_slot(job->slot(), asio::detached);
-    asio::co_spawn(job->strand(), drive_job<Value>(job, std::move(handler), std::move(body)), done);
-  });
+  asio::post(
+      job->strand(), [job, limit, handler = std::move(handler), body = std::move(body)]() mutable {
+        job->limit_to(limit);
+        asio::co_spawn(job->strand(), drive_job<Value>(job, std::move(handler), std::move(body)),
+                       job->token());
+      });
 }
 
 /// As above for a handler of the error alone.

@@ -65,15 +65,17 @@ asio::awaitable<ErrorCode> OwnNode::create(std::shared_ptr<OwnNode> self, JobPtr
 asio::awaitable<ErrorCode> OwnNode::find(std::shared_ptr<OwnNode> self) {
   Client& client = self->face_.client;
   const std::string folder = self->wish_.folder;
+  const std::string wanted = join_path(folder, self->wish_.name);
+  // Not inside the statement with co_await: g++ 12 destroys a conditional's temporary twice.
+  const std::string listed = folder.empty() ? "/" : folder;
   while (true) {
     // Without sync a lagging server could hide the node, and we would stand in line twice.
-    auto [unsynced] = co_await client.async_sync(join_path(folder, self->wish_.name), kAwait);
+    auto [unsynced] = co_await client.async_sync(wanted, kAwait);
     if (again(unsynced)) continue;
     if (unsynced) co_return unsynced;
-    std::string path = join_path(folder, self->wish_.name);
+    std::string path = wanted;
     if (self->wish_.sequential) {
-      auto [error, reply] =
-          co_await client.async_get_children(folder.empty() ? "/" : folder, kAwait);
+      auto [error, reply] = co_await client.async_get_children(listed, kAwait);
       if (again(error)) continue;
       if (error == ErrorCode(Code::NoNode)) co_return ErrorCode();
       if (error) co_return error;
