@@ -65,8 +65,7 @@ class ScriptedServer {
     replica.take_connect(id);
     replica.put(id, 1, OpCode::CloseSession);
     replica.settle();
-    flush();
-    cut();
+    flush();  // Taking the session up elsewhere has closed its own connection.
   }
   /// How many requests `op` have come since the start.
   int count(OpCode op) const {

@@ -75,11 +75,11 @@ asio::awaitable<ErrorCode> Contender::await_turn(std::shared_ptr<Contender> self
       if (self->validate(then)) co_return ErrorCode();
       continue;  // Suspended meanwhile: the line has to be read anew.
     }
-    // Only the one before us: when it leaves, one contender wakes, not the whole line. getData, not
-    // exists: an exists watch on a node that is already gone would stay for ever.
+    // Only the one before us: when it leaves, one contender wakes, not the whole line. A read,
+    // not exists: an exists watch on a node that is already gone would stay for ever.
     const std::string before = join_path(self->folder(), self->before_->rbegin()->second);
     Watcher watcher = ringing(self->bell());
-    Answer<GetDataReply> other = co_await read(job, before, std::move(watcher));
+    Answer<GetChildrenReply> other = co_await list(job, before, std::move(watcher));
     if (other.error == ErrorCode(Code::NoNode)) continue;
     if (other.error) co_return other.error;
     co_await Bell::wait(self->bell());

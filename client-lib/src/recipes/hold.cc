@@ -37,8 +37,9 @@ void Hold::on_invalid(std::function<void()> callback) {
   if (held_) held_->when_invalid(std::move(callback));
 }
 
+// The znode's object stays: other threads may be asking valid() of it.
 void Hold::release() {
-  if (auto held = std::exchange(held_, nullptr)) held->release();
+  if (held_) held_->release();
 }
 
 }  // namespace quorate::client

@@ -12,6 +12,10 @@ OwnNode::OwnNode(const Client& client, Wish wish)
       strand_(client.get_executor()),
       bell_(std::make_shared<Bell>(strand_)) {}
 
+OwnNode::~OwnNode() {
+  if (listener_ != 0 && !left_) face_.client.remove_session_listener(listener_);
+}
+
 void OwnNode::begin() {
   if (listener_ != 0) return;
   listener_ =
@@ -30,7 +34,8 @@ asio::awaitable<ErrorCode> OwnNode::enter(std::shared_ptr<OwnNode> self, JobPtr 
         if (node && event.type == EventType::NodeDeleted) node->on_gone();
       };
   Watcher watcher(std::move(told));
-  Answer<GetDataReply> own = co_await read(job, self->node_, std::move(watcher));
+  // A child watch: an ephemeral has no children, so nothing but its end uses the watch up.
+  Answer<GetChildrenReply> own = co_await list(job, self->node_, std::move(watcher));
   if (own.error == ErrorCode(Code::NoNode)) co_return ErrorCode(ClientErrc::NodeLost);
   co_return own.error;
 }
@@ -90,6 +95,7 @@ asio::awaitable<ErrorCode> OwnNode::find(std::shared_ptr<OwnNode> self) {
     if (missing == ErrorCode(Code::NoNode)) co_return ErrorCode();
     if (missing) co_return missing;
     if (stat.ephemeral_owner != client.session_id().value) co_return ErrorCode();
+    self->found_ = true;
     self->node_ = path;
     self->czxid_ = stat.czxid;
     co_return ErrorCode();
@@ -143,6 +149,7 @@ void OwnNode::when_invalid(std::function<void()> callback) {
 
 void OwnNode::release() {
   valid_ = false;
+  if (released_.exchange(true)) return;
   asio::co_spawn(strand_, leave(shared_from_this()), asio::detached);
 }
 
@@ -155,7 +162,10 @@ asio::awaitable<void> OwnNode::leave(std::shared_ptr<OwnNode> self) {
   self->invalidate();
   if (client.state() == SessionState::Closed || client.state() == SessionState::Expired) co_return;
   // An unanswered create may still have made it: in the session's order this looks behind it.
-  if (self->node_.empty() && co_await find(self)) co_return;
+  if (self->node_.empty()) {
+    const ErrorCode unknown = co_await find(self);
+    if (unknown) co_return;
+  }
   while (!self->node_.empty()) {
     auto [error] = co_await client.async_remove(self->node_, kAnyVersion, kAwait);
     if (!again(error)) co_return;

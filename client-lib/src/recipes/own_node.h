@@ -38,6 +38,7 @@ class OwnNode : public Held, public std::enable_shared_from_this<OwnNode> {
   };
 
   OwnNode(const Client& client, Wish wish);
+  ~OwnNode() override;  ///< Leaves the znode alone, unless release() was called.
 
   /// Creates the node, also when the reply is lost, and its missing ancestors; then watches it.
   ///  - NodeExists  someone else's node has the name (never with a GUID in it);
@@ -52,6 +53,8 @@ class OwnNode : public Held, public std::enable_shared_from_this<OwnNode> {
 
   std::uint64_t suspensions() const { return suspensions_; }
   bool gone() const { return gone_; }
+  /// The node was there before: made by a create whose reply was lost, or earlier in the session.
+  bool was_found() const { return found_; }
   /// Rung when the node is deleted.
   const BellPtr& bell() const { return bell_; }
   const std::string& folder() const { return wish_.folder; }
@@ -81,10 +84,12 @@ class OwnNode : public Held, public std::enable_shared_from_this<OwnNode> {
   std::int64_t czxid_ = 0;
   std::uint64_t suspensions_ = 0;
   bool gone_ = false;
+  bool found_ = false;
   bool left_ = false;
   bool was_valid_ = false;  ///< Valid once means invalid for good afterwards.
   std::vector<std::function<void()>> when_invalid_;
-  std::atomic<bool> valid_{false};  ///< Written on the strand (release: any thread, false only).
+  std::atomic<bool> released_{false};  ///< So that giving up twice is once, from any thread.
+  std::atomic<bool> valid_{false};     ///< Written on the strand (release: any thread, false only).
 };
 
 }  // namespace quorate::client

@@ -15,17 +15,6 @@ using quorate::CreateMode;
 using quorate::ErrorCode;
 using quorate::OpCode;
 
-namespace {
-
-/// Waits for a call that must succeed.
-template <class Value>
-void must(RecipeWorld& world, Outcome<Value>& outcome) {
-  world.run_until([&] { return outcome.done(); });
-  REQUIRE_MESSAGE(outcome.ok(), outcome.error->message());
-}
-
-}  // namespace
-
 TEST_CASE("lock: one holder at a time, in the order of arrival, tokens grow") {
   RecipeWorld world;
   Client& a = world.client();
@@ -125,7 +114,7 @@ TEST_CASE("lock: a contender whose create lost its reply stands in line once") {
 }
 
 TEST_CASE("lock: a lost link at any step of the way is waited out") {
-  for (const OpCode op : {OpCode::GetChildren2, OpCode::GetData, OpCode::Create2, OpCode::Exists}) {
+  for (const OpCode op : {OpCode::GetChildren2, OpCode::Create2, OpCode::Exists}) {
     for (const bool reply : {true, false}) {
       CAPTURE(static_cast<int>(op));
       CAPTURE(reply);

@@ -43,6 +43,11 @@ inline auto into(Outcome<Empty>& outcome) {
   };
 }
 
+class RecipeWorld;
+/// Waits for a call that must succeed.
+template <class Value>
+void must(RecipeWorld& world, Outcome<Value>& outcome);
+
 class RecipeWorld {
  public:
   RecipeWorld() : server(io) {}
@@ -77,7 +82,7 @@ class RecipeWorld {
 
   /// Until every client has had an answer to a request made now, and what follows from it is done.
   void settle() {
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < 8; ++round) {
       for (auto& client : clients_) {
         if (client->state() == SessionState::Closed || client->state() == SessionState::Expired) {
           continue;
@@ -97,5 +102,11 @@ class RecipeWorld {
  private:
   std::vector<std::unique_ptr<Client>> clients_;
 };
+
+template <class Value>
+void must(RecipeWorld& world, Outcome<Value>& outcome) {
+  world.run_until([&] { return outcome.done(); });
+  REQUIRE_MESSAGE(outcome.ok(), outcome.error->message());
+}
 
 }  // namespace quorate::client
