@@ -240,6 +240,9 @@ std::vector<ConnectionId> WatchTable::take(const Fire& fire) {
       return told;
     }
     case EventType::None:
+    case EventType::DataWatchRemoved:
+    case EventType::ChildWatchRemoved:
+    case EventType::PersistentWatchRemoved:
       break;
   }
   return {};

@@ -4,6 +4,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <random>
 #include <utility>
@@ -22,7 +23,40 @@ CoreOptions core_options(const ConnectOptions& options, std::size_t hosts) {
   core.pending_bytes_max = options.pending_bytes_max;
   core.request_bytes_max = options.request_bytes_max;
   core.reply_bytes_max = options.reply_bytes_max;
+  core.read_only = options.read_only;
   return core;
+}
+
+/// Sets a flag for as long as it lives, whatever is thrown.
+class Flag {
+ public:
+  explicit Flag(bool& flag, bool value = true) : flag_(flag), before_(flag) { flag_ = value; }
+  ~Flag() { flag_ = before_; }
+  Flag(const Flag&) = delete;
+  Flag& operator=(const Flag&) = delete;
+
+ private:
+  bool& flag_;
+  bool before_;
+};
+
+/// One event for one sink, told in its place among the replies.
+class SinkCall final : public PendingCall {
+ public:
+  SinkCall(std::shared_ptr<WatchSink> sink, const WatchEvent& event)
+      : sink_(std::move(sink)), event_(event) {}
+  void answer(ErrorCode, ByteView, const std::string&) override {}
+  void deliver(const asio::any_completion_executor&) override { sink_->deliver(event_); }
+
+ private:
+  std::shared_ptr<WatchSink> sink_;
+  WatchEvent event_;
+};
+
+ErrorCode end_of(SessionState state) {
+  if (state == SessionState::Expired) return Code::SessionExpired;
+  if (state == SessionState::AuthFailed) return Code::AuthFailed;
+  return ClientErrc::Closed;
 }
 
 std::uint64_t seed_of(const ConnectOptions& options) {
@@ -37,7 +71,8 @@ Connection::Connection(asio::any_io_executor executor, ConnectOptions options)
     : strand_(asio::make_strand(executor)),
       options_(std::move(options)),
       timer_(strand_),
-      connect_timer_(strand_) {
+      connect_timer_(strand_),
+      home_(strand_) {
   Result<ConnectString> parsed = parse_connect_string(options_.servers);
   if (!parsed) {
     bad_servers_ = parsed.error();
@@ -58,7 +93,7 @@ std::int64_t Connection::now_ms() {
 
 void Connection::connect(Client::ConnectHandler handler) {
   asio::post(strand_, [self = shared_from_this(), handler = std::move(handler)]() mutable {
-    if (self->started_ || !self->core_ || self->core_->state() == SessionState::Closed) {
+    if (self->started_ || !self->core_ || is_final(self->core_->state())) {
       const ErrorCode why = self->core_ ? ErrorCode(ClientErrc::Closed) : self->bad_servers_;
       post_completion(std::move(handler), self->strand_, why, ConnectReport());
       return;
@@ -72,25 +107,24 @@ void Connection::connect(Client::ConnectHandler handler) {
         if (cancelled || !self->connect_handler_) return;
         self->finish_connect(ClientErrc::NoServer);
         self->core_->abandon(ClientErrc::NoServer);
-        self->pump();
+        self->turn();
       });
     }
     self->core_->start(now_ms());
-    self->pump();
+    self->turn();
   });
 }
 
 void Connection::close(Client::DoneHandler handler) {
   asio::post(strand_, [self = shared_from_this(), handler = std::move(handler)]() mutable {
-    const bool over = !self->core_ || self->core_->state() == SessionState::Closed ||
-                      self->core_->state() == SessionState::Expired;
+    const bool over = !self->core_ || is_final(self->core_->state());
     if (over) {
       post_completion(std::move(handler), self->strand_, ErrorCode());
       return;
     }
     self->close_handlers_.push_back(std::move(handler));
     self->core_->close(now_ms());
-    self->pump();
+    self->turn();
   });
 }
 
@@ -99,7 +133,7 @@ void Connection::abandon() {
     self->listeners_.clear();  // Their owners may be gone with the client.
     if (!self->core_) return;
     self->core_->abandon(ClientErrc::Closed);
-    self->pump();
+    self->turn();
   });
 }
 
@@ -108,28 +142,72 @@ void Connection::abandon_connect() {
     if (!self->connect_handler_) return;
     self->finish_connect(asio::error::operation_aborted);
     self->core_->abandon(ClientErrc::Closed);
-    self->pump();
+    self->turn();
   });
 }
 
-void Connection::submit(CoreRequest request, std::shared_ptr<WatchSink> sink,
-                        std::unique_ptr<PendingCall> call, std::shared_ptr<RequestId> ticket) {
-  asio::post(strand_,
-             [self = shared_from_this(), request = std::move(request), sink = std::move(sink),
-              call = std::move(call), ticket = std::move(ticket)]() mutable {
-               if (!self->core_) {
-                 call->done(self->bad_servers_, {});
-                 return;
-               }
-               if (request.watch) {
-                 request.watch->id = self->next_watch_id_++;
-                 self->sinks_.emplace(request.watch->id, std::move(sink));
-               }
-               const RequestId id = self->core_->submit(now_ms(), std::move(request));
-               if (ticket) *ticket = id;
-               self->calls_.emplace(id, std::move(call));
-               self->pump();
-             });
+void Connection::submit(Submission submission) {
+  if (strand_.running_in_this_thread()) {
+    take_inbox();  // What this thread gave before it came here goes first.
+    admit(submission);
+    schedule_turn();
+    return;
+  }
+  bool post = false;
+  bool full = false;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    full = inbox_.size() >= options_.pending_max;
+    if (!full) {
+      inbox_.push_back(std::move(submission));
+      post = !std::exchange(inbox_posted_, true);
+    }
+  }
+  if (full) {
+    asio::post(strand_, [self = shared_from_this(), call = std::move(submission.call)] {
+      call->answer(ClientErrc::QueueFull, {}, {});
+      call->deliver(self->home_);
+    });
+  }
+  if (post) {
+    asio::post(strand_, [self = shared_from_this()] {
+      self->take_inbox();
+      self->turn();
+    });
+  }
+}
+
+void Connection::take_inbox() {
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    inbox_posted_ = false;
+    if (inbox_.empty()) return;
+    taking_.swap(inbox_);
+  }
+  for (Submission& each : taking_) admit(each);
+  taking_.clear();
+}
+
+void Connection::admit(Submission& submission) {
+  if (!core_ || submission.fault) {
+    submission.call->answer(core_ ? submission.fault : bad_servers_, {}, {});
+    ready_.push_back(std::move(submission.call));
+    return;
+  }
+  if (auto* wish = std::get_if<WatchRequest>(&submission.request.watch)) {
+    wish->id = submission.call->watch = taker_id(submission.sink);
+    ++takers_[wish->id].asking;
+  } else if (auto* removal = std::get_if<WatchRemoval>(&submission.request.watch)) {
+    if (submission.sink) {
+      auto known = taker_ids_.find(submission.sink.get());
+      // One that holds nothing: a number that nobody has.
+      removal->only = known == taker_ids_.end() ? ~WatchId{0} : known->second;
+    }
+  }
+  const RequestId id = core_->submit(now_ms(), std::move(submission.request));
+  if (submission.ticket) *submission.ticket = id;
+  while (first_call_ + calls_.size() < id) calls_.emplace_back();
+  calls_.push_back(std::move(submission.call));
 }
 
 void Connection::cancel(std::shared_ptr<RequestId> ticket) {
@@ -137,7 +215,7 @@ void Connection::cancel(std::shared_ptr<RequestId> ticket) {
   asio::post(strand_, [self = shared_from_this(), ticket = std::move(ticket)] {
     if (!self->core_) return;
     self->core_->cancel(*ticket);
-    self->pump();
+    self->turn();
   });
 }
 
@@ -154,15 +232,61 @@ void Connection::remove_listener(std::uint64_t id) {
 // ---- What the core asks for
 // ------------------------------------------------------------------------
 
+/// Ends every visit to the strand: events out of the core, users told, bytes to the socket. Users'
+/// handlers run here and submit without a post; what they submitted goes out in one write.
+void Connection::turn() {
+  if (in_turn_) return;
+  {
+    const Flag here(in_turn_);
+    pump();
+    deliver_ready();
+    if (core_) {
+      pump();
+      write_some();
+      arm_timer();
+    }
+  }
+  // Told in a turn of their own: a handler that asks again at once must not bar the socket.
+  if (!ready_.empty()) schedule_turn();
+}
+
+void Connection::schedule_turn() {
+  if (in_turn_ || std::exchange(turn_posted_, true)) return;
+  asio::post(strand_, [self = shared_from_this()] {
+    self->turn_posted_ = false;
+    self->turn();
+  });
+}
+
 void Connection::pump() {
+  if (!core_) return;
   for (std::vector<CoreEvent> events = core_->take_events(); !events.empty();
        events = core_->take_events()) {
     for (CoreEvent& event : events) {
       std::visit([this](auto& each) { handle(each); }, event);
     }
   }
-  write_some();
-  arm_timer();
+}
+
+void Connection::deliver_ready() {
+  std::vector<std::unique_ptr<PendingCall>> batch;
+  batch.swap(ready_);
+  std::size_t told = 0;
+  try {
+    while (told < batch.size()) {
+      const std::unique_ptr<PendingCall> call = std::move(batch[told++]);
+      call->deliver(home_);
+    }
+  } catch (...) {
+    // A user's handler threw: to whoever runs the executor; the others are told all the same.
+    ready_.insert(ready_.begin(), std::make_move_iterator(batch.begin() + told),
+                  std::make_move_iterator(batch.end()));
+    const Flag left(in_turn_, false);
+    schedule_turn();
+    throw;
+  }
+  batch.clear();
+  if (ready_.empty()) ready_.swap(batch);  // Keeps the capacity.
 }
 
 void Connection::handle(ConnectTo& wish) {
@@ -193,14 +317,49 @@ void Connection::on_connected(const LinkPtr& link) {
   link->socket.set_option(Tcp::no_delay(true), ignored);
   core_->link_up(now_ms());
   read_some(link);
-  pump();
+  turn();
 }
 
 void Connection::link_failed(const LinkPtr& link, ErrorCode reason) {
   note_failure(link->host, reason);
   link_.reset();
   core_->link_down(now_ms());
-  pump();
+  turn();
+}
+
+/// Asks with a four-letter word, on a connection of its own. No answer is an answer, too: the core
+/// asks the next host when it is time.
+void Connection::handle(ProbeWritable& wish) {
+  struct Probe {
+    explicit Probe(const asio::strand<asio::any_io_executor>& strand)
+        : resolver(strand), socket(strand) {}
+    Tcp::resolver resolver;
+    Tcp::socket socket;
+    std::array<char, 2> answer{};
+  };
+  auto probe = std::make_shared<Probe>(strand_);
+  probe_ = probe;  // The one before, if it still waits, ends.
+  const std::size_t host_number = wish.host;
+  const Host& host = servers_.hosts[host_number];
+  auto read = [self = shared_from_this(), probe, host_number](ErrorCode error, std::size_t) {
+    if (error) return;
+    const bool writable = probe->answer == std::array<char, 2>{'r', 'w'};
+    self->core_->probed(now_ms(), host_number, writable);
+    self->turn();
+  };
+  auto ask = [probe, read](ErrorCode error, const Tcp::endpoint&) {
+    if (error) return;
+    asio::async_write(probe->socket, asio::buffer("isro", 4),
+                      [probe, read](ErrorCode failed, std::size_t) {
+                        if (failed) return;
+                        asio::async_read(probe->socket, asio::buffer(probe->answer), read);
+                      });
+  };
+  probe->resolver.async_resolve(
+      host.name, std::to_string(host.port),
+      [probe, ask](ErrorCode error, const Tcp::resolver::results_type& found) {
+        if (!error) asio::async_connect(probe->socket, found, ask);
+      });
 }
 
 void Connection::handle(Disconnect& wish) {
@@ -218,7 +377,7 @@ void Connection::read_some(const LinkPtr& link) {
     if (link != self->link_) return;
     if (error) return self->link_failed(link, error);
     self->core_->bytes(now_ms(), ByteView(link->input.data(), count));
-    self->pump();
+    self->turn();
     if (link == self->link_) self->read_some(link);
   });
 }
@@ -254,16 +413,47 @@ void Connection::arm_timer() {
     if (cancelled) return;
     self->timer_at_ms_ = SessionCore::kNever;
     self->core_->tick(now_ms());
-    self->pump();
+    self->turn();
   });
 }
 
 void Connection::handle(Completed& reply) {
-  auto found = calls_.find(reply.id);
-  if (found == calls_.end()) return;
-  const std::unique_ptr<PendingCall> call = std::move(found->second);
-  calls_.erase(found);
-  call->done(reply.error, reply.body);
+  if (reply.id < first_call_ || reply.id - first_call_ >= calls_.size()) return;
+  std::unique_ptr<PendingCall> call = std::move(calls_[reply.id - first_call_]);
+  while (!calls_.empty() && !calls_.front()) {
+    calls_.pop_front();
+    ++first_call_;
+  }
+  if (!call) return;
+  if (call->watch != 0) {
+    --takers_[call->watch].asking;
+    drop_taker(call->watch);
+  }
+  call->answer(reply.error, reply.body, servers_.chroot);
+  ready_.push_back(std::move(call));
+}
+
+// ---- Watches -----------------------------------------------------------------------------------
+
+WatchId Connection::taker_id(const std::shared_ptr<WatchSink>& sink) {
+  auto [known, fresh] = taker_ids_.emplace(sink.get(), next_watch_id_);
+  if (fresh) takers_.emplace(next_watch_id_++, Taker{sink});
+  return known->second;
+}
+
+/// Forgets a sink that holds no watch and asks for none.
+void Connection::drop_taker(WatchId id) {
+  auto found = takers_.find(id);
+  if (found == takers_.end() || found->second.asking > 0 || core_->watched_by(id)) return;
+  taker_ids_.erase(found->second.sink.get());
+  takers_.erase(found);
+}
+
+void Connection::tell(WatchId id, const WatchEvent& event) {
+  auto found = takers_.find(id);
+  if (found == takers_.end()) return;
+  ready_.push_back(std::make_unique<SinkCall>(found->second.sink, event));
+  drop_taker(id);
 }
 
 void Connection::handle(WatchFired& fired) {
@@ -272,16 +462,15 @@ void Connection::handle(WatchFired& fired) {
   event.state = fired.event.state;
   event.path = strip_chroot(servers_.chroot, fired.event.path);
   event.zxid = fired.zxid.value;
-  // One sink that waits for the same event by several watches hears it once.
-  std::vector<std::shared_ptr<WatchSink>> told;
-  for (const WatchId id : fired.watches) {
-    auto found = sinks_.find(id);
-    if (found == sinks_.end()) continue;
-    std::shared_ptr<WatchSink> sink = std::move(found->second);
-    sinks_.erase(found);
-    if (std::find(told.begin(), told.end(), sink) != told.end()) continue;
-    told.push_back(sink);
-    sink->deliver(event);
+  for (const WatchId id : fired.watches) tell(id, event);
+}
+
+void Connection::handle(WatchesRemoved& removed) {
+  WatchEvent event;
+  event.path = strip_chroot(servers_.chroot, removed.path);
+  for (const RemovedWatch& each : removed.watches) {
+    event.type = each.event;
+    tell(each.id, event);
   }
 }
 
@@ -296,29 +485,28 @@ void Connection::handle(SessionChanged& change) {
   const auto listeners = listeners_;  // One of them may add or remove others.
   for (const auto& [id, listener] : listeners) listener(event);
 
-  const bool up = change.state == SessionState::Connected;
-  if (up) finish_connect({});
-  if (change.state == SessionState::Expired || change.state == SessionState::Closed) {
-    finish_connect(change.state == SessionState::Expired ? ErrorCode(Code::SessionExpired)
-                                                         : ErrorCode(ClientErrc::Closed));
-    end_all_watches(change.state);
-    for (auto& handler : close_handlers_) {
-      post_completion(std::move(handler), strand_, ErrorCode());
-    }
-    close_handlers_.clear();
-    calls_.clear();
+  if (change.state == SessionState::Connected || change.state == SessionState::ReadOnly) {
+    finish_connect({});
   }
+  if (!is_final(change.state)) return;
+  finish_connect(end_of(change.state));
+  end_all_watches(change.state);
+  for (auto& handler : close_handlers_) {
+    post_completion(std::move(handler), strand_, ErrorCode());
+  }
+  close_handlers_.clear();
 }
 
 void Connection::end_all_watches(SessionState state) {
   WatchEvent event;
-  event.state = state == SessionState::Expired ? KeeperState::Expired : KeeperState::Closed;
-  std::vector<std::shared_ptr<WatchSink>> told;
-  for (auto& [id, sink] : sinks_) {
-    if (std::find(told.begin(), told.end(), sink) == told.end()) told.push_back(sink);
+  event.state = state == SessionState::Expired      ? KeeperState::Expired
+                : state == SessionState::AuthFailed ? KeeperState::AuthFailed
+                                                    : KeeperState::Closed;
+  for (auto& [id, taker] : takers_) {
+    ready_.push_back(std::make_unique<SinkCall>(std::move(taker.sink), event));
   }
-  sinks_.clear();
-  for (const auto& sink : told) sink->deliver(event);
+  takers_.clear();
+  taker_ids_.clear();
 }
 
 // ---- The first connection

@@ -3,13 +3,16 @@
 
 #include <array>
 #include <atomic>
+#include <boost/asio/any_completion_executor.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -22,11 +25,25 @@
 
 namespace quorate::client {
 
-/// A request whose reply somebody waits for; done() is called once, on the strand.
+/// Somebody to be told something, in two steps, both on the strand: answer() keeps what came while
+/// the bytes are there, deliver() calls the user when the state machine is at rest.
 class PendingCall {
  public:
   virtual ~PendingCall() = default;
-  virtual void done(ErrorCode error, const Bytes& body) = 0;
+  virtual void answer(ErrorCode error, ByteView body, const std::string& chroot) = 0;
+  /// Runs the handler on its executor, `home` being the strand. Once, after answer().
+  virtual void deliver(const asio::any_completion_executor& home) = 0;
+
+  WatchId watch = 0;  ///< Whose watch the request asks for.
+};
+
+/// One request on its way into the core.
+struct Submission {
+  CoreRequest request;
+  std::shared_ptr<WatchSink> sink;  ///< Of the watch in `request`.
+  std::unique_ptr<PendingCall> call;
+  ErrorCode fault;                    ///< What is wrong with it already: not sent then.
+  std::shared_ptr<RequestId> ticket;  ///< Receives the id by which cancel() finds the request.
 };
 
 /// Owned by its strand; the public functions may be called from any thread and post to it. Keeps
@@ -46,9 +63,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// Gives up, if the first connection does not stand yet.
   void abandon_connect();
 
-  /// `ticket`, if given, receives the id by which cancel() finds the request.
-  void submit(CoreRequest request, std::shared_ptr<WatchSink> sink,
-              std::unique_ptr<PendingCall> call, std::shared_ptr<RequestId> ticket);
+  void submit(Submission submission);
   void cancel(std::shared_ptr<RequestId> ticket);
 
   void add_listener(std::uint64_t id, std::function<void(const SessionEvent&)> listener);
@@ -73,12 +88,28 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
   using LinkPtr = std::shared_ptr<Link>;
 
+  /// The sink of one or more watches, and the requests on their way that ask for more.
+  struct Taker {
+    std::shared_ptr<WatchSink> sink;
+    std::size_t asking = 0;
+  };
+
   static std::int64_t now_ms();
+  void admit(Submission& submission);
+  void take_inbox();
+  void schedule_turn();
+  void turn();
   void pump();
+  void deliver_ready();
+  WatchId taker_id(const std::shared_ptr<WatchSink>& sink);
+  void drop_taker(WatchId id);
+  void tell(WatchId id, const WatchEvent& event);
   void handle(ConnectTo& wish);
   void handle(Disconnect& wish);
   void handle(Completed& reply);
   void handle(WatchFired& fired);
+  void handle(WatchesRemoved& removed);
+  void handle(ProbeWritable& wish);
   void handle(SessionChanged& change);
 
   void on_resolved(const LinkPtr& link, const Tcp::resolver::results_type& found);
@@ -104,6 +135,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<SessionCore> core_;
   bool started_ = false;
   LinkPtr link_;
+  std::shared_ptr<void> probe_;  ///< Looks for a writable server.
   asio::steady_timer timer_;
   std::int64_t timer_at_ms_ = SessionCore::kNever;
   asio::steady_timer connect_timer_;
@@ -111,9 +143,24 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::vector<Client::DoneHandler> close_handlers_;
   std::vector<std::pair<std::size_t, ErrorCode>> failures_;  ///< By host, order of first trial.
 
-  std::unordered_map<RequestId, std::unique_ptr<PendingCall>> calls_;
+  /// Requests in the core by id, the first being first_call_; ids ascend and mostly end in order.
+  std::deque<std::unique_ptr<PendingCall>> calls_;
+  RequestId first_call_ = 1;
+  std::vector<std::unique_ptr<PendingCall>> ready_;  ///< To be delivered, in this order.
+  bool in_turn_ = false;
+  bool turn_posted_ = false;
+  asio::any_completion_executor home_;  ///< The strand, wrapped once instead of per call.
+
+  /// From threads other than the strand's. A mutex and not a post per request: posts cost more than
+  /// requests when many come at once.
+  std::mutex inbox_mutex_;
+  std::vector<Submission> inbox_;
+  bool inbox_posted_ = false;
+  std::vector<Submission> taking_;
+
   WatchId next_watch_id_ = 1;
-  std::unordered_map<WatchId, std::shared_ptr<WatchSink>> sinks_;
+  std::unordered_map<WatchId, Taker> takers_;
+  std::unordered_map<const WatchSink*, WatchId> taker_ids_;
   std::map<std::uint64_t, std::function<void(const SessionEvent&)>> listeners_;
 };
 

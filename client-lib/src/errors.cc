@@ -67,6 +67,10 @@ const char* name_of(SessionState state) {
       return "expired";
     case SessionState::Closed:
       return "closed";
+    case SessionState::AuthFailed:
+      return "auth failed";
+    case SessionState::ReadOnly:
+      return "read only";
   }
   return "unknown";
 }

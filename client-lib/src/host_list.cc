@@ -49,7 +49,8 @@ Result<Host> parse_host(std::string_view text) {
   return host;
 }
 
-bool valid_chroot(std::string_view path) {
+/// "/a/b" in ZooKeeper's form; "/" not.
+bool valid_elements(std::string_view path) {
   if (path.back() == '/') return false;
   std::size_t begin = 1;
   while (begin <= path.size()) {
@@ -83,7 +84,7 @@ Result<ConnectString> parse_connect_string(std::string_view text) {
   if (const std::size_t slash = text.find('/'); slash != std::string_view::npos) {
     const std::string_view chroot = text.substr(slash);
     if (chroot != "/") {
-      if (!valid_chroot(chroot)) return ErrorCode(ClientErrc::BadChroot);
+      if (!valid_elements(chroot)) return ErrorCode(ClientErrc::BadChroot);
       out.chroot = chroot;
     }
     text = text.substr(0, slash);
@@ -97,6 +98,13 @@ Result<ConnectString> parse_connect_string(std::string_view text) {
     if (comma == std::string_view::npos) return out;
     text = text.substr(comma + 1);
   }
+}
+
+bool valid_path(std::string_view path, bool suffixed) {
+  if (!path.starts_with('/')) return false;
+  // "/a/", "/a/.": the number to come completes the last name.
+  if (suffixed) return valid_elements(std::string(path) + "0");
+  return path.size() == 1 || valid_elements(path);
 }
 
 std::string add_chroot(std::string_view chroot, std::string_view path) {

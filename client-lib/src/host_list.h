@@ -30,6 +30,10 @@ struct ConnectString {
 /// Errors: EmptyConnectString, BadHost, BadPort, BadChroot.
 Result<ConnectString> parse_connect_string(std::string_view text);
 
+/// Whether `path` can name a node (ZooKeeper's rules). `suffixed`: the server adds a sequence
+/// number, so the last element may be empty.
+bool valid_path(std::string_view path, bool suffixed = false);
+
 /// The path as the server names it.
 std::string add_chroot(std::string_view chroot, std::string_view path);
 

@@ -23,10 +23,6 @@ ErrorCode timed_out() {
   return {ETIMEDOUT, boost::system::system_category()};
 }
 
-bool is_final(SessionState state) {
-  return state == SessionState::Expired || state == SessionState::Closed;
-}
-
 }  // namespace
 
 SessionCore::SessionCore(CoreOptions options, std::uint64_t seed)
@@ -48,30 +44,41 @@ void SessionCore::start(std::int64_t now_ms) {
 
 // ---- Requests --------------------------------------------------------------------------------
 
+ErrorCode SessionCore::refusal(const CoreRequest& request) const {
+  const std::size_t bytes = request.body.size() + kHeaderBytes;
+  if (state_ == SessionState::Expired) return Code::SessionExpired;
+  if (state_ == SessionState::AuthFailed) return Code::AuthFailed;
+  if (closing_ || state_ == SessionState::Closed) return ClientErrc::Closed;
+  if (bytes - 4 > static_cast<std::size_t>(options_.request_bytes_max)) {
+    return ClientErrc::RequestTooLarge;
+  }
+  if (pending() >= options_.pending_max || pending_bytes_ + bytes > options_.pending_bytes_max) {
+    return ClientErrc::QueueFull;
+  }
+  return {};
+}
+
 RequestId SessionCore::submit(std::int64_t now_ms, CoreRequest request) {
   now_ms_ = now_ms;
+  const RequestId id = next_id_++;
+  if (const ErrorCode why = refusal(request)) {
+    events_.push_back(Completed{id, why, {}, {}});
+    return id;
+  }
+  if (request.op == OpCode::Auth) {
+    submit_auth(now_ms, id, std::move(request));
+    return id;
+  }
   Entry entry;
-  entry.id = next_id_++;
+  entry.id = id;
   entry.op = request.op;
   entry.body = std::move(request.body);
   entry.watch = std::move(request.watch);
   entry.cost = entry.body.size() + kHeaderBytes;
-  const RequestId id = entry.id;
-
-  ErrorCode refusal;
-  if (state_ == SessionState::Expired) {
-    refusal = Code::SessionExpired;
-  } else if (closing_ || state_ == SessionState::Closed) {
-    refusal = ClientErrc::Closed;
-  } else if (entry.cost - 4 > static_cast<std::size_t>(options_.request_bytes_max)) {
-    refusal = ClientErrc::RequestTooLarge;
-  } else if (pending() >= options_.pending_max ||
-             pending_bytes_ + entry.cost > options_.pending_bytes_max) {
-    refusal = ClientErrc::QueueFull;
-  }
-  if (refusal) {
-    events_.push_back(Completed{id, refusal, {}, {}});
-    return id;
+  if (const auto* removal = std::get_if<WatchRemoval>(&entry.watch)) {
+    const bool kept =
+        removal->only != 0 && watches_.others(removal->type, removal->path, removal->only);
+    if (kept) entry.op = OpCode::CheckWatches;
   }
   if (request.timeout_ms > 0) {
     entry.deadline_ms = now_ms + request.timeout_ms;
@@ -100,12 +107,17 @@ void SessionCore::complete(Entry& entry, ErrorCode error, Zxid zxid, ByteView bo
   entry.answered = true;
   if (entry.deadline_ms != kNever) deadlines_.erase({entry.deadline_ms, entry.id});
   if (entry.op == OpCode::CloseSession) return;  // Ours, not the caller's.
+  const auto* removal = std::get_if<WatchRemoval>(&entry.watch);
+  if (removal != nullptr && (!error || removal->local)) take_back(*removal);
   events_.push_back(Completed{entry.id, error, zxid, Bytes(body.begin(), body.end())});
 }
 
 void SessionCore::cancel(RequestId id) {
   Entry* entry = find(id);
-  if (entry == nullptr) return;
+  if (entry == nullptr) {
+    answer_auth(id, cancelled());
+    return;
+  }
   complete(*entry, cancelled());
   // A sent one keeps its place, because its reply will come; a waiting one need not be sent.
   std::erase_if(queued_, [&](const Entry& waiting) {
@@ -117,7 +129,9 @@ void SessionCore::cancel(RequestId id) {
 void SessionCore::expire_operations(std::int64_t now_ms) {
   bool any = false;
   while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
-    Entry* entry = find(deadlines_.begin()->second);
+    const RequestId id = deadlines_.begin()->second;
+    if (answer_auth(id, Code::OperationTimeout)) continue;
+    Entry* entry = find(id);
     ENSURE(entry != nullptr);
     complete(*entry, Code::OperationTimeout);
     any = true;
@@ -149,6 +163,75 @@ void SessionCore::flush_queue() {
   }
 }
 
+// ---- Identities ------------------------------------------------------------------------------
+
+void SessionCore::submit_auth(std::int64_t now_ms, RequestId id, CoreRequest request) {
+  auto known = std::find(identities_.begin(), identities_.end(), request.body);
+  if (known == identities_.end()) {
+    if (identities_.size() >= options_.identities_max) {
+      events_.push_back(Completed{id, ClientErrc::QueueFull, {}, {}});
+      return;
+    }
+    known = identities_.insert(known, std::move(request.body));
+  }
+  AuthWait wait;
+  wait.id = id;
+  wait.identity = static_cast<std::size_t>(known - identities_.begin());
+  if (request.timeout_ms > 0) {
+    wait.deadline_ms = now_ms + request.timeout_ms;
+    deadlines_.emplace(wait.deadline_ms, id);
+  }
+  auth_waits_.push_back(wait);
+  if (link_ == Link::Up) send_auth(wait.identity);
+}
+
+void SessionCore::send_auth(std::size_t identity) {
+  if (identities_[identity].empty()) return;
+  append_frame(output_, [&](JuteWriter& out) {
+    encode(out, RequestHeader{xid::kAuth, OpCode::Auth});
+    out.raw(identities_[identity]);
+  });
+  auth_unacked_.push_back(identity);
+  last_sent_ms_ = now_ms_;
+}
+
+bool SessionCore::answer_auth(RequestId id, ErrorCode error) {
+  auto wait = std::find_if(auth_waits_.begin(), auth_waits_.end(),
+                           [&](const AuthWait& each) { return each.id == id; });
+  if (wait == auth_waits_.end()) return false;
+  if (wait->deadline_ms != kNever) deadlines_.erase({wait->deadline_ms, id});
+  auth_waits_.erase(wait);
+  events_.push_back(Completed{id, error, {}, {}});
+  return true;
+}
+
+/// Answers those who wait for `identity`, or all.
+void SessionCore::end_auth_waits(std::optional<std::size_t> identity, ErrorCode error) {
+  std::vector<RequestId> answered;
+  for (const AuthWait& wait : auth_waits_) {
+    if (!identity || wait.identity == *identity) answered.push_back(wait.id);
+  }
+  for (const RequestId id : answered) answer_auth(id, error);
+}
+
+/// These replies overtake others (client-protocol §10), but not one another.
+void SessionCore::on_auth(std::int64_t now_ms, const ReplyHeader& header) {
+  if (auth_unacked_.empty()) {
+    drop_link(now_ms, ClientErrc::ProtocolFault);
+    return;
+  }
+  const std::size_t identity = auth_unacked_.front();
+  auth_unacked_.pop_front();
+  if (header.err == Code::AuthFailed) {
+    // The server closes the connection, and would do so on every further one.
+    end_auth_waits(identity, header.err);
+    finish(SessionState::AuthFailed, Code::AuthFailed);
+    return;
+  }
+  if (header.err != Code::Ok) identities_[identity].clear();
+  end_auth_waits(identity, header.err == Code::Ok ? ErrorCode() : ErrorCode(header.err));
+}
+
 // ---- The end -----------------------------------------------------------------------------------
 
 void SessionCore::close(std::int64_t now_ms) {
@@ -176,11 +259,13 @@ void SessionCore::finish(SessionState state, ErrorCode why) {
   }
   link_ = Link::Idle;
   output_.clear();
-  retry_at_ms_ = link_deadline_ms_ = kNever;
+  retry_at_ms_ = link_deadline_ms_ = probe_at_ms_ = kNever;
   for (std::deque<Entry>* list : {&in_flight_, &queued_}) {
     for (Entry& entry : *list) complete(entry, why);
     list->clear();
   }
+  end_auth_waits(std::nullopt, why);
+  auth_unacked_.clear();
   pending_bytes_ = 0;
   watches_.clear();
   enter(state);
@@ -193,10 +278,20 @@ void SessionCore::enter(SessionState state) {
 
 // ---- Links -------------------------------------------------------------------------------------
 
+void SessionCore::set_hosts(std::int64_t now_ms, std::vector<std::size_t> order, bool leave) {
+  ENSURE(!order.empty());
+  order_ = std::move(order);
+  next_host_ = probe_next_ = 0;
+  failures_in_round_ = 0;
+  if (!leave || link_ != Link::Up) return;
+  moving_ = true;
+  drop_link(now_ms, {});
+}
+
 void SessionCore::connect_next(std::int64_t now_ms) {
   link_ = Link::Opening;
   retry_at_ms_ = kNever;
-  const auto hosts = static_cast<std::int64_t>(options_.hosts);
+  const auto hosts = static_cast<std::int64_t>(order_.size());
   link_deadline_ms_ = now_ms + std::max<std::int64_t>(timeout_ms_ / hosts, 1);
   events_.push_back(ConnectTo{order_[next_host_]});
 }
@@ -215,9 +310,10 @@ void SessionCore::send_handshake() {
   ConnectRequest request;
   request.last_zxid_seen = last_zxid_;
   request.timeout_ms = options_.session_timeout_ms;
-  request.session_id = session_id_;
-  request.password = password_;
-  request.read_only = false;  // The 45-byte form; the answer may have either (spec §3.2).
+  // A session of a read-only server is that server's own: no other knows it.
+  request.session_id = seen_writable_ ? session_id_ : SessionId();
+  request.password = seen_writable_ ? password_ : std::string(kPasswordSize, '\0');
+  request.read_only = options_.read_only;  // The 45-byte form; the answer may have either.
   append_frame(output_, [&](JuteWriter& out) { encode(out, request); });
   last_sent_ms_ = now_ms_;
 }
@@ -236,9 +332,10 @@ void SessionCore::drop_link(std::int64_t now_ms, ErrorCode why) {
 void SessionCore::lose_link(std::int64_t now_ms) {
   const bool was_up = link_ == Link::Up;
   link_ = Link::Waiting;
-  link_deadline_ms_ = kNever;
+  link_deadline_ms_ = probe_at_ms_ = kNever;
   output_.clear();
   restoring_ = 0;
+  auth_unacked_.clear();
   // First the state, then the losses: whoever holds a lock must not learn of a lost write while
   // the lock still looks valid.
   if (was_up && !closing_) enter(SessionState::Suspended);
@@ -255,7 +352,8 @@ void SessionCore::lose_link(std::int64_t now_ms) {
 }
 
 void SessionCore::retry(std::int64_t now_ms, bool lived) {
-  next_host_ = (next_host_ + 1) % order_.size();
+  // After set_hosts() and probed() the first of the order is the one to take.
+  if (!std::exchange(moving_, false)) next_host_ = (next_host_ + 1) % order_.size();
   failures_in_round_ = lived ? 0 : failures_in_round_ + 1;
   if (lived) backoff_ms_ = 0;
   if (failures_in_round_ < order_.size()) {
@@ -298,6 +396,9 @@ void SessionCore::on_frame(std::int64_t now_ms, ByteView frame) {
     case xid::kEvent:
       on_event(now_ms, header, in.rest());
       return;
+    case xid::kAuth:
+      on_auth(now_ms, header);
+      return;
     case xid::kPing:
       see(header.zxid);
       return;
@@ -316,7 +417,7 @@ void SessionCore::on_handshake(std::int64_t now_ms, ByteView frame) {
     drop_link(now_ms, ClientErrc::ProtocolFault);
     return;
   }
-  const bool resumed = session_id_.value != 0;
+  const bool resumed = seen_writable_;
   // Refused, or a server that answers an old session with a fresh one (pitfall 1): expired.
   if (answer->timeout_ms <= 0 || (resumed && answer->session_id != session_id_)) {
     finish(SessionState::Expired, Code::SessionExpired);
@@ -328,8 +429,17 @@ void SessionCore::on_handshake(std::int64_t now_ms, ByteView frame) {
   link_ = Link::Up;
   link_deadline_ms_ = kNever;
   up_since_ms_ = now_ms;
-  enter(resumed ? SessionState::Reconnected : SessionState::Connected);
-  // Watches first: a queued read must not show a change before its event (tree-semantics §7).
+  if (answer->read_only.value_or(false)) {
+    enter(SessionState::ReadOnly);
+    probe_pause_ms_ = options_.probe_first_ms;
+    probe_at_ms_ = now_ms + probe_pause_ms_;
+  } else {
+    seen_writable_ = true;
+    enter(resumed ? SessionState::Reconnected : SessionState::Connected);
+  }
+  // Identities first: what waits may need them.
+  for (std::size_t each = 0; each < identities_.size(); ++each) send_auth(each);
+  // Then watches: a queued read must not show a change before its event (tree-semantics §7).
   restore_watches();
   flush_queue();
 }
@@ -375,13 +485,21 @@ void SessionCore::on_reply(std::int64_t now_ms, const ReplyHeader& header, ByteV
 /// The server holds the watch from the moment it made this reply, also when nobody waits for the
 /// reply any more: then its event finds no taker, which does no harm.
 void SessionCore::take_watch(const Entry& entry, Code err) {
-  if (!entry.watch || entry.answered) return;
-  if (entry.op == OpCode::Exists && err == Code::NoNode) {
-    watches_.add(WatchKind::Exist, entry.watch->path, entry.watch->id);
-  } else if (err == Code::Ok) {
-    const bool child = entry.op == OpCode::GetChildren || entry.op == OpCode::GetChildren2;
-    watches_.add(child ? WatchKind::Child : WatchKind::Data, entry.watch->path, entry.watch->id);
+  const auto* wish = std::get_if<WatchRequest>(&entry.watch);
+  if (wish == nullptr || entry.answered) return;
+  const bool missing = entry.op == OpCode::Exists && err == Code::NoNode;
+  if (err != Code::Ok && !missing) return;
+  WatchKind kind = missing ? WatchKind::Exist : WatchKind::Data;
+  if (entry.op == OpCode::GetChildren || entry.op == OpCode::GetChildren2) kind = WatchKind::Child;
+  if (entry.op == OpCode::AddWatch) {
+    kind = wish->recursive ? WatchKind::Recursive : WatchKind::Persistent;
   }
+  watches_.add(kind, wish->path, wish->id);
+}
+
+void SessionCore::take_back(const WatchRemoval& removal) {
+  std::vector<RemovedWatch> removed = watches_.remove(removal.type, removal.path, removal.only);
+  if (!removed.empty()) events_.push_back(WatchesRemoved{removal.path, std::move(removed)});
 }
 
 void SessionCore::on_event(std::int64_t now_ms, const ReplyHeader& header, ByteView body) {
@@ -412,6 +530,23 @@ void SessionCore::send_ping() {
   last_sent_ms_ = now_ms_;
 }
 
+/// Asks one host after the other, ever more slowly, whether the ensemble has a quorum again.
+void SessionCore::probe(std::int64_t now_ms) {
+  probe_next_ = (probe_next_ + 1) % order_.size();
+  probe_pause_ms_ = std::min(probe_pause_ms_ * 2, options_.probe_max_ms);
+  probe_at_ms_ = now_ms + probe_pause_ms_;
+  events_.push_back(ProbeWritable{order_[probe_next_]});
+}
+
+void SessionCore::probed(std::int64_t now_ms, std::size_t host, bool writable) {
+  if (!writable || link_ != Link::Up || state_ != SessionState::ReadOnly) return;
+  const auto found = std::find(order_.begin(), order_.end(), host);
+  if (found == order_.end()) return;
+  next_host_ = static_cast<std::size_t>(found - order_.begin());
+  moving_ = true;
+  drop_link(now_ms, {});
+}
+
 void SessionCore::tick(std::int64_t now_ms) {
   now_ms_ = now_ms;
   if (link_ == Link::Waiting && now_ms >= retry_at_ms_) connect_next(now_ms);
@@ -423,6 +558,7 @@ void SessionCore::tick(std::int64_t now_ms) {
       send_ping();
     }
   }
+  if (link_ == Link::Up && now_ms >= probe_at_ms_) probe(now_ms);
   expire_operations(now_ms);
 }
 
@@ -431,6 +567,7 @@ std::int64_t SessionCore::next_deadline_ms() const {
   if (link_ == Link::Up) {
     due = std::min(due, last_heard_ms_ + timeout_ms_ * 2 / 3);
     due = std::min(due, last_sent_ms_ + timeout_ms_ / 3);
+    due = std::min(due, probe_at_ms_);
   }
   if (!deadlines_.empty()) due = std::min(due, deadlines_.begin()->first);
   return due;

@@ -19,7 +19,7 @@
 //  - an event that the server sent before a reply is reported before that reply is;
 //  - a request given to a link that then broke completes with ConnectionLoss (it may or may not
 //    have been carried out); one that waited for a link is sent on the next one of the session;
-//  - after SessionChanged{Expired} or {Closed} everything has completed and nothing more comes.
+//  - after SessionChanged to a final state everything has completed and nothing more comes.
 #pragma once
 
 #include <cstdint>
@@ -56,20 +56,38 @@ struct CoreOptions {
   std::size_t set_watches_bytes_max = 128u << 10;  ///< Per SetWatches2 request (spec: pitfall 36).
   std::int64_t backoff_first_ms = 50;  ///< Pause after all hosts failed once; doubles, jittered.
   std::int64_t backoff_max_ms = 1'000;
+  bool read_only = false;             ///< A server without a quorum will do.
+  std::int64_t probe_first_ms = 100;  ///< Until a writable server is looked for; doubles.
+  std::int64_t probe_max_ms = 10'000;
+  std::size_t identities_max = 256;  ///< Auth packets kept.
 };
 
-/// Wish to be told once of what happens to a path. Takes effect when the reply says so.
+/// Wish to be told of what happens to a path. Takes effect when the reply says so.
 struct WatchRequest {
   WatchId id = 0;
-  std::string path;  ///< As on the wire, with chroot.
+  std::string path;        ///< As on the wire, with chroot.
+  bool recursive = false;  ///< addWatch only.
 };
 
-/// One operation: its code and its encoded record, without header.
+/// Wish not to be told any more. Takes effect when the server has agreed, or anyway if `local`.
+struct WatchRemoval {
+  WatchType type = WatchType::Any;
+  std::string path;  ///< As on the wire, with chroot.
+  WatchId only = 0;  ///< Whose watches; 0 means everybody's.
+  bool local = false;
+};
+
+using WatchWork = std::variant<std::monostate, WatchRequest, WatchRemoval>;
+
+/// One operation: its code and its encoded record, without header. An Auth packet is kept, and sent
+/// again on each new link before anything else.
 struct CoreRequest {
   OpCode op = OpCode::Notification;
   Bytes body;
-  std::optional<WatchRequest> watch;  ///< exists, getData, getChildren, getChildren2 only.
-  std::int64_t timeout_ms = 0;        ///< From submit() to reply; 0 means none.
+  /// WatchRequest: exists, getData, getChildren, getChildren2, addWatch. WatchRemoval:
+  /// removeWatches (sent as checkWatches when others keep the server's watch).
+  WatchWork watch;
+  std::int64_t timeout_ms = 0;  ///< From submit() to reply; 0 means none.
 };
 
 struct ConnectTo {
@@ -85,16 +103,27 @@ struct Completed {
   Zxid zxid;
   Bytes body;
 };
-/// One event from the server for these watches, which are spent now.
+/// One event from the server for these takers; one-shot watches are spent now.
 struct WatchFired {
   WatcherEvent event;
   Zxid zxid;
   std::vector<WatchId> watches;
 };
+/// Watches that were taken back.
+struct WatchesRemoved {
+  std::string path;
+  std::vector<RemovedWatch> watches;
+};
+/// The link is to a server without a quorum: ask this host whether it is writable ("isro" answers
+/// "rw"); the answer goes to probed().
+struct ProbeWritable {
+  std::size_t host = 0;
+};
 struct SessionChanged {
   SessionState state = SessionState::Connecting;
 };
-using CoreEvent = std::variant<ConnectTo, Disconnect, Completed, WatchFired, SessionChanged>;
+using CoreEvent = std::variant<ConnectTo, Disconnect, Completed, WatchFired, WatchesRemoved,
+                               ProbeWritable, SessionChanged>;
 
 class SessionCore {
  public:
@@ -117,6 +146,13 @@ class SessionCore {
   /// As close() without saying farewell to the server: the session is left to expire there.
   void abandon(ErrorCode why);
 
+  /// Other hosts from now on: `order` holds their numbers in the order to try. With `leave`, the
+  /// link is given up for one of them; else they count from its end on.
+  void set_hosts(std::int64_t now_ms, std::vector<std::size_t> order, bool leave);
+
+  /// The answer to ProbeWritable.
+  void probed(std::int64_t now_ms, std::size_t host, bool writable);
+
   void link_up(std::int64_t now_ms);
   void link_down(std::int64_t now_ms);
   void bytes(std::int64_t now_ms, ByteView input);
@@ -134,8 +170,10 @@ class SessionCore {
   SessionId session_id() const { return session_id_; }
   std::int32_t negotiated_timeout_ms() const { return timeout_ms_; }
   Zxid last_zxid_seen() const { return last_zxid_; }
-  std::size_t pending() const { return queued_.size() + in_flight_.size(); }
+  std::size_t pending() const { return queued_.size() + in_flight_.size() + auth_waits_.size(); }
   std::size_t watches() const { return watches_.size(); }
+  /// Whether this taker still holds a watch.
+  bool watched_by(WatchId id) const { return watches_.refers(id); }
 
  private:
   /// Waiting: between links. Opening: ConnectTo asked. Handshake: ConnectRequest sent. Up: serving.
@@ -146,12 +184,24 @@ class SessionCore {
     OpCode op = OpCode::Notification;
     Bytes body;            ///< Released once sent.
     std::size_t cost = 0;  ///< What it counts against pending_bytes_max.
-    std::optional<WatchRequest> watch;
+    WatchWork watch;
     std::int32_t xid = 0;  ///< Given when sent.
     std::int64_t deadline_ms = kNever;
     bool answered = false;  ///< Timed out or cancelled: its place in the order is kept, no more.
   };
 
+  /// Somebody who waits to hear that an identity was accepted.
+  struct AuthWait {
+    RequestId id = 0;
+    std::size_t identity = 0;
+    std::int64_t deadline_ms = kNever;
+  };
+
+  ErrorCode refusal(const CoreRequest& request) const;
+  void submit_auth(std::int64_t now_ms, RequestId id, CoreRequest request);
+  void send_auth(std::size_t identity);
+  void end_auth_waits(std::optional<std::size_t> identity, ErrorCode error);
+  bool answer_auth(RequestId id, ErrorCode error);
   void connect_next(std::int64_t now_ms);
   void drop_link(std::int64_t now_ms, ErrorCode why);
   void lose_link(std::int64_t now_ms);
@@ -162,7 +212,10 @@ class SessionCore {
   void on_handshake(std::int64_t now_ms, ByteView frame);
   void on_reply(std::int64_t now_ms, const ReplyHeader& header, ByteView body);
   void on_event(std::int64_t now_ms, const ReplyHeader& header, ByteView body);
+  void on_auth(std::int64_t now_ms, const ReplyHeader& header);
   void take_watch(const Entry& entry, Code err);
+  void take_back(const WatchRemoval& removal);
+  void probe(std::int64_t now_ms);
 
   void send_handshake();
   void send_ping();
@@ -198,6 +251,12 @@ class SessionCore {
   std::int64_t last_heard_ms_ = 0;
   std::int64_t up_since_ms_ = 0;
 
+  bool moving_ = false;         ///< The next link is to order_[next_host_] itself.
+  bool seen_writable_ = false;  ///< The session is one of the ensemble, not of a read-only server.
+  std::size_t probe_next_ = 0;  ///< Index into order_.
+  std::int64_t probe_at_ms_ = kNever;
+  std::int64_t probe_pause_ms_ = 0;
+
   FrameReader frames_;
   Bytes output_;
   std::vector<CoreEvent> events_;
@@ -209,6 +268,10 @@ class SessionCore {
   std::deque<Entry> queued_;  ///< Ids ascend in both; all of in_flight_ before all of queued_.
   std::deque<Entry> in_flight_;
   std::set<std::pair<std::int64_t, RequestId>> deadlines_;
+
+  std::vector<Bytes> identities_;         ///< Auth packets; an empty one was refused.
+  std::deque<std::size_t> auth_unacked_;  ///< Identities sent on this link, in order.
+  std::vector<AuthWait> auth_waits_;
 };
 
 }  // namespace quorate::client

@@ -27,12 +27,6 @@ struct SyncClient::Io {
     thread.join();
   }
 
-  /// The I/O thread would wait for itself.
-  Client& from_outside() {
-    ENSURE(std::this_thread::get_id() != thread.get_id());
-    return *client;
-  }
-
   asio::io_context context;
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::optional<Client> client;
@@ -47,11 +41,25 @@ Watcher watcher_of(WatchCallback watch) {
 
 }  // namespace
 
-SyncClient::SyncClient(ConnectOptions options) : io_(std::make_unique<Io>(std::move(options))) {}
+SyncClient::SyncClient(ConnectOptions options) : io_(std::make_shared<Io>(std::move(options))) {}
+SyncClient::SyncClient(std::shared_ptr<Io> io, std::unique_ptr<Client> face)
+    : io_(std::move(io)), face_(std::move(face)) {}
 SyncClient::~SyncClient() = default;
 
+SyncClient SyncClient::with_timeout(std::chrono::milliseconds operation_timeout) const {
+  // Not make_unique: the borrowing constructor is Client's own.
+  std::unique_ptr<Client> face(new Client(*io_->client, Client::Borrow{operation_timeout}));
+  return SyncClient(io_, std::move(face));
+}
+
+/// The I/O thread would wait for itself.
+Client& SyncClient::from_outside() const {
+  ENSURE(std::this_thread::get_id() != io_->thread.get_id());
+  return face_ ? *face_ : *io_->client;
+}
+
 Reply<Connected> SyncClient::connect() {
-  Client& client = io_->from_outside();
+  Client& client = from_outside();
   auto report = wait_for<ConnectReport>(
       "connect", [&](auto handler) { client.start_connect(std::move(handler)); });
   Reply<Connected> reply;
@@ -67,7 +75,7 @@ Reply<Connected> SyncClient::connect() {
 }
 
 void SyncClient::close() {
-  Client& client = io_->from_outside();
+  Client& client = from_outside();
   wait_done("close", [&](auto handler) { client.start_close(std::move(handler)); });
 }
 
@@ -87,54 +95,150 @@ void SyncClient::remove_session_listener(std::uint64_t id) {
 }
 
 Reply<CreateReply> SyncClient::create(const std::string& path, Buffer data, CreateOptions options) {
-  Client& client = io_->from_outside();
+  Client& client = from_outside();
   return wait_for<CreateReply>("create " + path, [&](auto handler) {
     client.start_create(path, std::move(data), std::move(options), std::move(handler));
   });
 }
 
 Reply<GetDataReply> SyncClient::get_data(const std::string& path, WatchCallback watch) {
-  Client& client = io_->from_outside();
+  Client& client = from_outside();
   return wait_for<GetDataReply>("getData " + path, [&](auto handler) {
     client.start_get_data(path, watcher_of(std::move(watch)), std::move(handler));
   });
 }
 
 Reply<Stat> SyncClient::set_data(const std::string& path, Buffer data, std::int32_t version) {
-  Client& client = io_->from_outside();
+  Client& client = from_outside();
   return wait_for<Stat>("setData " + path, [&](auto handler) {
     client.start_set_data(path, std::move(data), version, std::move(handler));
   });
 }
 
 Reply<Stat> SyncClient::exists(const std::string& path, WatchCallback watch) {
-  Client& client = io_->from_outside();
+  Client& client = from_outside();
   return wait_for<Stat>("exists " + path, [&](auto handler) {
     client.start_exists(path, watcher_of(std::move(watch)), std::move(handler));
   });
 }
 
 Status SyncClient::remove(const std::string& path, std::int32_t version) {
-  Client& client = io_->from_outside();
+  Client& client = from_outside();
   return wait_done("delete " + path,
                    [&](auto handler) { client.start_remove(path, version, std::move(handler)); });
 }
 
 Reply<GetChildrenReply> SyncClient::get_children(const std::string& path, WatchCallback watch) {
-  Client& client = io_->from_outside();
+  Client& client = from_outside();
   return wait_for<GetChildrenReply>("getChildren " + path, [&](auto handler) {
     client.start_get_children(path, watcher_of(std::move(watch)), std::move(handler));
   });
 }
 
 Status SyncClient::sync(const std::string& path) {
-  Client& client = io_->from_outside();
+  Client& client = from_outside();
   return wait_done("sync " + path,
                    [&](auto handler) { client.start_sync(path, std::move(handler)); });
 }
 
+Reply<GetAclReply> SyncClient::get_acl(const std::string& path) {
+  Client& client = from_outside();
+  return wait_for<GetAclReply>(
+      "getAcl " + path, [&](auto handler) { client.start_get_acl(path, std::move(handler)); });
+}
+
+Reply<Stat> SyncClient::set_acl(const std::string& path, AclList acl, std::int32_t version) {
+  Client& client = from_outside();
+  return wait_for<Stat>("setAcl " + path, [&](auto handler) {
+    client.start_set_acl(path, std::move(acl), version, std::move(handler));
+  });
+}
+
+Status SyncClient::add_auth(const std::string& scheme, const std::string& identity) {
+  Client& client = from_outside();
+  return wait_done("addAuth " + scheme, [&](auto handler) {
+    client.start_add_auth(scheme, identity, std::move(handler));
+  });
+}
+
+Reply<TransactionReply> SyncClient::commit(Transaction transaction) {
+  Client& client = from_outside();
+  const std::vector<Transaction::Op> ops = transaction.ops();
+  auto reply = wait_for<TransactionReply>("multi", [&](auto handler) {
+    client.start_commit(std::move(transaction), std::move(handler));
+  });
+  if (const std::size_t failed = reply.value.failed; failed < ops.size()) {
+    const std::string path = std::visit([](const auto& each) { return each.path; }, ops[failed]);
+    reply.message += " (operation " + std::to_string(failed + 1) + " of " +
+                     std::to_string(ops.size()) + ", " + path + ")";
+  }
+  return reply;
+}
+
+Reply<ReadBatchReply> SyncClient::multi_read(ReadBatch batch) {
+  Client& client = from_outside();
+  return wait_for<ReadBatchReply>("multiRead", [&](auto handler) {
+    client.start_multi_read(std::move(batch), std::move(handler));
+  });
+}
+
+Status SyncClient::add_watch(const std::string& path, AddWatchMode mode, WatchCallback watch) {
+  Client& client = from_outside();
+  return wait_done("addWatch " + path, [&](auto handler) {
+    client.start_add_watch(path, mode, watcher_of(std::move(watch)), std::move(handler));
+  });
+}
+
+Status SyncClient::remove_watches(const std::string& path, WatchType type, bool local) {
+  Client& client = from_outside();
+  return wait_done("removeWatches " + path, [&](auto handler) {
+    client.start_remove_watches(path, type, Watcher(), local, std::move(handler));
+  });
+}
+
+Status SyncClient::check_watches(const std::string& path, WatchType type) {
+  Client& client = from_outside();
+  return wait_done("checkWatches " + path, [&](auto handler) {
+    client.start_check_watches(path, type, std::move(handler));
+  });
+}
+
+Reply<std::vector<std::string>> SyncClient::get_ephemerals(const std::string& prefix) {
+  Client& client = from_outside();
+  return wait_for<std::vector<std::string>>("getEphemerals " + prefix, [&](auto handler) {
+    client.start_get_ephemerals(prefix, std::move(handler));
+  });
+}
+
+Reply<std::int32_t> SyncClient::get_all_children_number(const std::string& path) {
+  Client& client = from_outside();
+  return wait_for<std::int32_t>("getAllChildrenNumber " + path, [&](auto handler) {
+    client.start_get_all_children_number(path, std::move(handler));
+  });
+}
+
+Reply<std::vector<AuthId>> SyncClient::who_am_i() {
+  Client& client = from_outside();
+  return wait_for<std::vector<AuthId>>(
+      "whoAmI", [&](auto handler) { client.start_who_am_i(std::move(handler)); });
+}
+
+Reply<ConfigReply> SyncClient::get_config(WatchCallback watch) {
+  Client& client = from_outside();
+  return wait_for<ConfigReply>("getConfig", [&](auto handler) {
+    client.start_get_config(watcher_of(std::move(watch)), std::move(handler));
+  });
+}
+
+Reply<ConfigReply> SyncClient::reconfig(ReconfigOptions options) {
+  Client& client = from_outside();
+  return wait_for<ConfigReply>("reconfig", [&](auto handler) {
+    client.start_reconfig(std::move(options), std::move(handler));
+  });
+}
+
 Client& SyncClient::async_face() {
-  return io_->from_outside();
+  return from_outside();
 }
 
 }  // namespace quorate::client

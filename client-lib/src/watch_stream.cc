@@ -68,8 +68,9 @@ class WatchStream::Queue final : public WatchSink, public std::enable_shared_fro
       WatchEvent event = std::move(events_.front());
       events_.pop_front();
       if (event.type == EventType::None) {
-        end_ = event.state == KeeperState::Expired ? ErrorCode(Code::SessionExpired)
-                                                   : ErrorCode(ClientErrc::Closed);
+        end_ = event.state == KeeperState::Expired      ? ErrorCode(Code::SessionExpired)
+               : event.state == KeeperState::AuthFailed ? ErrorCode(Code::AuthFailed)
+                                                        : ErrorCode(ClientErrc::Closed);
       }
       answer({}, std::move(event));
     } else if (end_) {

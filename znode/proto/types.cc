@@ -18,6 +18,12 @@ const char* name_of(EventType type) {
       return "NodeDataChanged";
     case EventType::NodeChildrenChanged:
       return "NodeChildrenChanged";
+    case EventType::DataWatchRemoved:
+      return "DataWatchRemoved";
+    case EventType::ChildWatchRemoved:
+      return "ChildWatchRemoved";
+    case EventType::PersistentWatchRemoved:
+      return "PersistentWatchRemoved";
   }
   return "Unknown";
 }

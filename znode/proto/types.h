@@ -83,6 +83,10 @@ enum class EventType : std::int32_t {
   NodeDeleted = 2,
   NodeDataChanged = 3,
   NodeChildrenChanged = 4,
+  // Made in clients when a watch is taken back; no server sends these.
+  DataWatchRemoved = 5,
+  ChildWatchRemoved = 6,
+  PersistentWatchRemoved = 7,
 };
 
 enum class KeeperState : std::int32_t {

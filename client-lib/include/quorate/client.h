@@ -4,15 +4,18 @@
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "quorate/errors.h"
 #include "quorate/options.h"
+#include "quorate/transaction.h"
 #include "quorate/types.h"
 #include "quorate/watch.h"
 
@@ -44,10 +47,12 @@ struct ConnectReport {
 ///  - Code::ConnectionLoss    the link broke before the reply: a write may or may not have
 ///  happened;
 ///  - Code::OperationTimeout  no reply within ConnectOptions::operation_timeout; same doubt;
-///  - Code::SessionExpired, ClientErrc::Closed   the session is over;
+///  - Code::SessionExpired, Code::AuthFailed, ClientErrc::Closed   the session is over;
 ///  - ClientErrc::QueueFull, RequestTooLarge     refused, nothing was sent;
-///  - Code::BadArguments      the path does not begin with '/', or the server refused it;
+///  - Code::BadArguments      the path is none, or the server refused it;
+///  - Code::NotReadOnly       a write, while the state is ReadOnly;
 ///  - operation_canceled      cancelled through the token: only the reply is forgotten.
+/// describe(error) (errors.h) and ErrorCode::what() name the operation and its path.
 class Client {
  public:
   Client(asio::any_io_executor executor, ConnectOptions options);
@@ -58,6 +63,10 @@ class Client {
 
   /// The strand on which everything of this client happens.
   asio::any_io_executor get_executor() const;
+
+  /// The same session with another limit for operations begun here: `client.with_timeout(100ms)
+  /// .async_exists(...)`. Its destruction ends nothing; it must not be used to connect.
+  Client with_timeout(std::chrono::milliseconds operation_timeout) const;
 
   SessionState state() const;    ///< Any thread; may be stale by the time it is looked at.
   SessionId session_id() const;  ///< Any thread; 0 before the first connection.
@@ -200,14 +209,191 @@ class Client {
   }
   void start_sync(std::string path, DoneHandler handler);
 
+  /// Who may do what with the node, and its Stat. Hashes of digest entries are masked for those who
+  /// may not change the list. Safe to repeat.
+  ///
+  ///  - Code::NoNode, Code::NoAuth.
+  template <asio::completion_token_for<void(ErrorCode, GetAclReply)> Token>
+  auto async_get_acl(std::string path, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, GetAclReply)>(
+        [this](auto handler, std::string p) { start_get_acl(std::move(p), std::move(handler)); },
+        token, std::move(path));
+  }
+  using GetAclHandler = asio::any_completion_handler<void(ErrorCode, GetAclReply)>;
+  void start_get_acl(std::string path, GetAclHandler handler);
+
+  /// Replaces the list if `version` is the node's Stat::aversion. Safe to repeat with a version.
+  ///
+  ///  - Code::NoNode, Code::BadVersion, Code::NoAuth, Code::InvalidAcl.
+  template <asio::completion_token_for<void(ErrorCode, Stat)> Token>
+  auto async_set_acl(std::string path, AclList acl, std::int32_t version, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, Stat)>(
+        [this](auto handler, std::string p, AclList a, std::int32_t v) {
+          start_set_acl(std::move(p), std::move(a), v, std::move(handler));
+        },
+        token, std::move(path), std::move(acl), version);
+  }
+  void start_set_acl(std::string path, AclList acl, std::int32_t version, StatHandler handler);
+
+  /// Proves an identity, e.g. "digest" with "user:password", now and on every further connection of
+  /// this session, before anything that waits then. Completes when a server has accepted it. An
+  /// error other than AuthFailed does not take it back. Safe to repeat.
+  ///
+  ///  - Code::AuthFailed   refused (the scheme is unknown, or so is the identity): the session is
+  ///  over;
+  ///  - QueueFull          more identities than a session can have.
+  template <asio::completion_token_for<void(ErrorCode)> Token>
+  auto async_add_auth(std::string scheme, std::string identity, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode)>(
+        [this](auto handler, std::string s, std::string i) {
+          start_add_auth(std::move(s), std::move(i), std::move(handler));
+        },
+        token, std::move(scheme), std::move(identity));
+  }
+  void start_add_auth(std::string scheme, std::string identity, DoneHandler handler);
+
+  /// Carries out all writes of `transaction` or none. Not safe to repeat unless a check or version
+  /// in it makes it so.
+  ///
+  /// Completes with the error of the operation that failed; TransactionReply::failed says which.
+  template <asio::completion_token_for<void(ErrorCode, TransactionReply)> Token>
+  auto async_commit(Transaction transaction, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, TransactionReply)>(
+        [this](auto handler, Transaction t) { start_commit(std::move(t), std::move(handler)); },
+        token, std::move(transaction));
+  }
+  using CommitHandler = asio::any_completion_handler<void(ErrorCode, TransactionReply)>;
+  void start_commit(Transaction transaction, CommitHandler handler);
+
+  /// Does all reads of `batch` at once. No error also when some of them failed: look at
+  /// ReadBatchReply::code(). Safe to repeat. Needs ZooKeeper 3.6 or later.
+  template <asio::completion_token_for<void(ErrorCode, ReadBatchReply)> Token>
+  auto async_multi_read(ReadBatch batch, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, ReadBatchReply)>(
+        [this](auto handler, ReadBatch b) { start_multi_read(std::move(b), std::move(handler)); },
+        token, std::move(batch));
+  }
+  using MultiReadHandler = asio::any_completion_handler<void(ErrorCode, ReadBatchReply)>;
+  void start_multi_read(ReadBatch batch, MultiReadHandler handler);
+
+  /// Sets a watch that stays, on a node that need not exist. Safe to repeat: one `watcher` is told
+  /// once of each event. After a lost connection it is set again, but what happened meanwhile is
+  /// not told. Needs ZooKeeper 3.6 or later.
+  template <asio::completion_token_for<void(ErrorCode)> Token>
+  auto async_add_watch(std::string path, AddWatchMode mode, Watcher watcher, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode)>(
+        [this](auto handler, std::string p, AddWatchMode m, Watcher w) {
+          start_add_watch(std::move(p), m, std::move(w), std::move(handler));
+        },
+        token, std::move(path), mode, std::move(watcher));
+  }
+  void start_add_watch(std::string path, AddWatchMode mode, Watcher watcher, DoneHandler handler);
+
+  /// Takes watches back: those of `watcher`'s stream or sink, or with an empty one all of this
+  /// client on the node. Each is told by a last event (DataWatchRemoved, ...). With `local` they
+  /// are forgotten also when the server cannot be asked.
+  ///
+  ///  - Code::NoWatcher   there is none.
+  template <asio::completion_token_for<void(ErrorCode)> Token>
+  auto async_remove_watches(std::string path, WatchType type, Watcher watcher, bool local,
+                            Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode)>(
+        [this](auto handler, std::string p, WatchType t, Watcher w, bool l) {
+          start_remove_watches(std::move(p), t, std::move(w), l, std::move(handler));
+        },
+        token, std::move(path), type, std::move(watcher), local);
+  }
+  void start_remove_watches(std::string path, WatchType type, Watcher watcher, bool local,
+                            DoneHandler handler);
+
+  /// Asks the server whether it holds such a watch of this client. Safe to repeat.
+  ///
+  ///  - Code::NoWatcher   it does not.
+  template <asio::completion_token_for<void(ErrorCode)> Token>
+  auto async_check_watches(std::string path, WatchType type, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode)>(
+        [this](auto handler, std::string p, WatchType t) {
+          start_check_watches(std::move(p), t, std::move(handler));
+        },
+        token, std::move(path), type);
+  }
+  void start_check_watches(std::string path, WatchType type, DoneHandler handler);
+
+  using NamesHandler = asio::any_completion_handler<void(ErrorCode, std::vector<std::string>)>;
+  /// Paths of this session's ephemeral nodes that begin with the text `prefix`; "/" for all. Safe
+  /// to repeat. Needs ZooKeeper 3.6 or later.
+  template <asio::completion_token_for<void(ErrorCode, std::vector<std::string>)> Token>
+  auto async_get_ephemerals(std::string prefix, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, std::vector<std::string>)>(
+        [this](auto handler, std::string p) {
+          start_get_ephemerals(std::move(p), std::move(handler));
+        },
+        token, std::move(prefix));
+  }
+  void start_get_ephemerals(std::string prefix, NamesHandler handler);
+
+  /// How many nodes there are below `path`, at any depth. Safe to repeat. ZooKeeper 3.6 or later.
+  ///
+  ///  - Code::NoNode, Code::NoAuth.
+  template <asio::completion_token_for<void(ErrorCode, std::int32_t)> Token>
+  auto async_get_all_children_number(std::string path, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, std::int32_t)>(
+        [this](auto handler, std::string p) {
+          start_get_all_children_number(std::move(p), std::move(handler));
+        },
+        token, std::move(path));
+  }
+  using CountHandler = asio::any_completion_handler<void(ErrorCode, std::int32_t)>;
+  void start_get_all_children_number(std::string path, CountHandler handler);
+
+  /// What this connection has proved: its address and the identities of add_auth, without secrets.
+  /// Safe to repeat. Needs ZooKeeper 3.7 or later.
+  template <asio::completion_token_for<void(ErrorCode, std::vector<AuthId>)> Token>
+  auto async_who_am_i(Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, std::vector<AuthId>)>(
+        [this](auto handler) { start_who_am_i(std::move(handler)); }, token);
+  }
+  using IdentitiesHandler = asio::any_completion_handler<void(ErrorCode, std::vector<AuthId>)>;
+  void start_who_am_i(IdentitiesHandler handler);
+
+  /// The members of the ensemble. `watcher` hears NodeDataChanged of "/zookeeper/config", whatever
+  /// the chroot. Safe to repeat.
+  template <asio::completion_token_for<void(ErrorCode, ConfigReply)> Token>
+  auto async_get_config(Watcher watcher, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, ConfigReply)>(
+        [this](auto handler, Watcher w) { start_get_config(std::move(w), std::move(handler)); },
+        token, std::move(watcher));
+  }
+  using ConfigHandler = asio::any_completion_handler<void(ErrorCode, ConfigReply)>;
+  void start_get_config(Watcher watcher, ConfigHandler handler);
+
+  /// Changes the members; answers the new configuration. With ReconfigOptions::from_config it is
+  /// safe to repeat.
+  ///
+  ///  - Code::ReconfigDisabled, Unimplemented (standalone), NoAuth, BadVersion, BadArguments,
+  ///    NewConfigNoQuorum, ReconfigInProgress.
+  template <asio::completion_token_for<void(ErrorCode, ConfigReply)> Token>
+  auto async_reconfig(ReconfigOptions options, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, ConfigReply)>(
+        [this](auto handler, ReconfigOptions o) {
+          start_reconfig(std::move(o), std::move(handler));
+        },
+        token, std::move(options));
+  }
+  void start_reconfig(ReconfigOptions options, ConfigHandler handler);
+
  private:
   friend struct RecipeFace;
+  friend class SyncClient;
   /// A second face of the same session, for a recipe's background work, which may outlive `other`;
   /// its destruction ends nothing.
-  struct Borrow {};
+  struct Borrow {
+    std::optional<std::chrono::milliseconds> timeout;
+  };
   Client(const Client& other, Borrow);
 
   std::shared_ptr<Connection> connection_;
+  std::chrono::milliseconds timeout_;
   bool owner_ = true;
 };
 

@@ -1,6 +1,8 @@
 // What can go wrong on the client's side, as error codes. The server's own answers are Code.
 #pragma once
 
+#include <string>
+
 #include "znode/proto/error.h"
 
 namespace quorate::client {
@@ -27,6 +29,9 @@ const boost::system::error_category& client_category();
 inline ErrorCode make_error_code(ClientErrc errc) {
   return {static_cast<int>(errc), client_category()};
 }
+
+/// "getData /a/b: NoNode": operation, path and reason of an error that an operation completed with.
+std::string describe(const ErrorCode& error);
 
 }  // namespace quorate::client
 

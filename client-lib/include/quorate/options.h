@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "quorate/types.h"
 
@@ -34,6 +35,9 @@ struct ConnectOptions {
   std::int32_t request_bytes_max = kDefaultMaxBuffer;
   /// Longest reply accepted; larger than the servers' limit, because a reply has none there.
   std::int32_t reply_bytes_max = 64 << 20;
+  /// A server that has lost its quorum will do for reading, if it offers that; see
+  /// SessionState::ReadOnly. The client goes back to a writable one as soon as there is one.
+  bool read_only = false;
   /// Decides the order of hosts and the jitter; 0 draws one.
   std::uint64_t seed = 0;
 };
@@ -44,9 +48,27 @@ struct CreateOptions {
   CreateOptions(CreateMode create_mode) : mode(create_mode), acl(open_acl()) {}
   CreateOptions(CreateMode create_mode, AclList acl_list)
       : mode(create_mode), acl(std::move(acl_list)) {}
+  /// A PersistentWithTtl or PersistentSequentialWithTtl node.
+  CreateOptions(CreateMode create_mode, std::chrono::milliseconds time_to_live)
+      : mode(create_mode), acl(open_acl()), ttl(time_to_live) {}
 
   CreateMode mode = CreateMode::Persistent;
   AclList acl;
+  /// Of the modes with TTL only: a server may delete the node when it has had no child and has not
+  /// been changed for so long.
+  std::chrono::milliseconds ttl{0};
+};
+
+/// A change of the ensemble's members: either joining and leaving, or all new members.
+struct ReconfigOptions {
+  ReconfigOptions() {}
+
+  /// "server.4=host:2888:3888;2181" each; comma separated or one per element.
+  std::vector<std::string> joining;
+  std::vector<std::string> leaving;      ///< Server ids.
+  std::vector<std::string> new_members;  ///< All of them, as `joining`; then the others are empty.
+  /// Stat-independent version of the configuration this change is based on; -1: whatever it is.
+  std::int64_t from_config = -1;
 };
 
 }  // namespace quorate::client

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "quorate/options.h"
+#include "quorate/transaction.h"
 #include "quorate/types.h"
 
 namespace quorate::client {
@@ -53,6 +54,10 @@ class SyncClient {
   SyncClient(const SyncClient&) = delete;
   SyncClient& operator=(const SyncClient&) = delete;
 
+  /// The same session with another limit for the operations called on it:
+  /// `client.with_timeout(100ms).exists(...)`. Lives no longer than this object.
+  SyncClient with_timeout(std::chrono::milliseconds operation_timeout) const;
+
   Reply<Connected> connect();
   void close();
 
@@ -68,13 +73,37 @@ class SyncClient {
   Status remove(const std::string& path, std::int32_t version = kAnyVersion);
   Reply<GetChildrenReply> get_children(const std::string& path, WatchCallback watch = {});
   Status sync(const std::string& path);
+  Reply<GetAclReply> get_acl(const std::string& path);
+  Reply<Stat> set_acl(const std::string& path, AclList acl, std::int32_t version = kAnyVersion);
+  Status add_auth(const std::string& scheme, const std::string& identity);
+
+  /// The message names the operation that failed.
+  Reply<TransactionReply> commit(Transaction transaction);
+  Reply<ReadBatchReply> multi_read(ReadBatch batch);
+
+  /// Watches made by a callback are told apart by nothing: remove_watches() takes back all of this
+  /// client at `path`.
+  Status add_watch(const std::string& path, AddWatchMode mode, WatchCallback watch);
+  Status remove_watches(const std::string& path, WatchType type = WatchType::Any,
+                        bool local = false);
+  Status check_watches(const std::string& path, WatchType type);
+
+  Reply<std::vector<std::string>> get_ephemerals(const std::string& prefix = "/");
+  Reply<std::int32_t> get_all_children_number(const std::string& path);
+  Reply<std::vector<AuthId>> who_am_i();
+  Reply<ConfigReply> get_config(WatchCallback watch = {});
+  Reply<ConfigReply> reconfig(ReconfigOptions options);
 
   /// The Asio client underneath; recipes are built on it. Lives as long as this object.
   Client& async_face();
 
  private:
   struct Io;
-  std::unique_ptr<Io> io_;
+  SyncClient(std::shared_ptr<Io> io, std::unique_ptr<Client> face);
+  Client& from_outside() const;
+
+  std::shared_ptr<Io> io_;
+  std::unique_ptr<Client> face_;  ///< Of with_timeout(); else io_'s own.
 };
 
 }  // namespace quorate::client

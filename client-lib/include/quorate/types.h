@@ -14,6 +14,7 @@ namespace quorate::client {
 
 using quorate::Acl;
 using quorate::AclList;
+using quorate::AuthId;
 using quorate::Buffer;
 using quorate::Code;
 using quorate::CreateMode;
@@ -23,11 +24,30 @@ using quorate::KeeperState;
 using quorate::SessionId;
 using quorate::Stat;
 
-/// Where a session stands. Suspended is the moment to stop acting on locks and caches: the server
-/// may already count the session's timeout. Expired and Closed are final for this Client.
-enum class SessionState { Connecting, Connected, Suspended, Reconnected, Expired, Closed };
+namespace perm = quorate::perm;
 
-/// "connecting", "connected", "suspended", "reconnected", "expired", "closed".
+/// Where a session stands. Suspended is the moment to stop acting on locks and caches: the server
+/// may already count the session's timeout. ReadOnly is a link to a server without a quorum
+/// (ConnectOptions::read_only): reads are answered, from a tree that may be old; locks do not hold.
+/// Expired, Closed and AuthFailed are final for this Client.
+enum class SessionState {
+  Connecting,
+  Connected,
+  Suspended,
+  Reconnected,
+  Expired,
+  Closed,
+  AuthFailed,
+  ReadOnly,
+};
+
+constexpr bool is_final(SessionState state) {
+  return state == SessionState::Expired || state == SessionState::Closed ||
+         state == SessionState::AuthFailed;
+}
+
+/// "connecting", "connected", "suspended", "reconnected", "expired", "closed", "auth failed",
+/// "read only".
 const char* name_of(SessionState state);
 
 /// One change of the session's state.
@@ -39,7 +59,8 @@ struct SessionEvent {
 };
 
 /// One event of a watch. With type None the watch ended with its session, and `state` says how
-/// (Expired, Closed): nothing more will come.
+/// (Expired, Closed, AuthFailed): nothing more will come. The types DataWatchRemoved,
+/// ChildWatchRemoved and PersistentWatchRemoved answer to remove_watches.
 struct WatchEvent {
   EventType type = EventType::None;
   KeeperState state = KeeperState::SyncConnected;
@@ -59,9 +80,34 @@ struct GetDataReply {
   Stat stat;
 };
 
+struct GetAclReply {
+  AclList acl;
+  Stat stat;
+};
+
+/// The ensemble's members as text, the lines of its dynamic configuration file.
+struct ConfigReply {
+  std::string text;
+  Stat stat;  ///< Of /zookeeper/config; Stat::version names this configuration.
+};
+
 struct GetChildrenReply {
   std::vector<std::string> children;  ///< Names, in no particular order.
   Stat stat;                          ///< Of the parent.
+};
+
+/// How long a watch of add_watch stays and how far it sees: until it is removed or the session
+/// ends, on one node or on all below it, too. A recursive one hears no NodeChildrenChanged. Neither
+/// is told of what happened while the client was not connected: look again on Reconnected.
+enum class AddWatchMode : std::int32_t { Persistent = 0, PersistentRecursive = 1 };
+
+/// Which watches remove_watches and check_watches mean. Servers before 3.9 know the first three.
+enum class WatchType : std::int32_t {
+  Children = 1,
+  Data = 2,  ///< Of get_data and of exists.
+  Any = 3,
+  Persistent = 4,
+  PersistentRecursive = 5,
 };
 
 }  // namespace quorate::client
