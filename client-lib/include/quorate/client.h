@@ -399,8 +399,7 @@ class Client {
   void start_reconfig(ReconfigOptions options, ConfigHandler handler);
 
  private:
-  friend class Contender;
-  friend class Lock;
+  friend struct RecipeFace;
   friend class SyncClient;
   /// A second face of the same session, for a recipe's background work, which may outlive `other`;
   /// its destruction ends nothing.

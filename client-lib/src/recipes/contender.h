@@ -1,69 +1,57 @@
-// One place in the line of a lock or an election.
+// One place in the line of a lock, an election, or one side of a read-write lock.
 #pragma once
 
-#include <atomic>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "quorate/recipes/lock.h"
+#include "client-lib/src/recipes/own_node.h"
+#include "quorate/recipes/hold.h"
 
 namespace quorate::client {
 
-/// A child of a lock's znode: its name and place. Sequence numbers are compared in a circle, so
-/// that the counter's overflow past 2^31 (pitfall 49) breaks no order.
+/// Who stands in the line, and who bars whom: a contender waits for those that came before it and
+/// bear one of the marks in `barring`. The marks are kazoo's, so that both may stand in one line.
+struct LineRules {
+  std::string mark;
+  std::vector<std::string> barring;
+
+  static LineRules exclusive() { return {"__lock__", {"__lock__"}}; }
+  static LineRules writer() { return {"__lock__", {"__lock__", "__rlock__"}}; }
+  static LineRules reader() { return {"__rlock__", {"__lock__"}}; }
+};
+
+/// A child of a lock's znode, as its name tells it.
 struct Place {
   std::string name;
   std::int32_t sequence = 0;
 };
 
-/// The contenders among `children`, first in line first; others' nodes are skipped.
-std::vector<Place> places_in_line(const std::vector<std::string>& children);
+/// Children that bear one of `marks`, in the order of their sequence numbers, compared in a circle
+/// (pitfall 49). For display: who may hold a lock is decided by czxid.
+std::vector<Place> places_in_line(const std::vector<std::string>& children,
+                                  const std::vector<std::string>& marks);
 
-/// Lives on the client's strand; valid(), token() and node() may be asked from any thread once the
-/// lock was won. Shared by the coroutine that waits in line and the Hold that results.
-class Contender : public std::enable_shared_from_this<Contender> {
+class Contender final : public OwnNode {
  public:
-  Contender(const Client& client, std::string path, std::string id);
+  Contender(const Client& client, const std::string& path, std::string id, LineRules rules);
 
-  void start(std::chrono::milliseconds limit, Lock::AcquireHandler handler);
-  void cancel(ErrorCode why);
-
-  bool valid() const { return valid_.load(); }
-  std::int64_t token() const { return czxid_; }
-  const std::string& node() const { return node_; }
-  void release();
+  /// Stands in line until it is our turn. On any error the place is given up in the background.
+  static asio::awaitable<Answer<Hold>> acquire(std::shared_ptr<Contender> self, JobPtr job);
 
  private:
-  static asio::awaitable<void> run(std::shared_ptr<Contender> self, Lock::AcquireHandler handler);
-  static asio::awaitable<void> leave(std::shared_ptr<Contender> self);
-  asio::awaitable<ErrorCode> acquire();
-  asio::awaitable<ErrorCode> enter();
-  asio::awaitable<ErrorCode> find_own();
-  asio::awaitable<ErrorCode> await_turn();
-  asio::awaitable<ErrorCode> await_leaving(std::string predecessor);
-  asio::awaitable<ErrorCode> confirm(std::uint64_t suspensions, bool& won);
-  ErrorCode stopped(ErrorCode error) const { return stop_ ? stop_ : error; }
-  void on_session(const SessionEvent& event);
+  static asio::awaitable<ErrorCode> await_turn(std::shared_ptr<Contender> self, JobPtr job);
+  static asio::awaitable<ErrorCode> rank(std::shared_ptr<Contender> self, JobPtr job,
+                                         std::vector<std::string> barring);
 
-  Client client_;  ///< Own face: leaving may take longer than the caller's client lives.
-  const std::string path_;
-  const std::string id_;
-  const std::string prefix_;  ///< Name of our znode before its sequence number; unique to us.
-  std::uint64_t listener_ = 0;
-  std::string node_;  ///< Path of our znode once known. Not changed after winning.
-  std::int64_t czxid_ = 0;
-  std::uint64_t suspensions_ = 0;
-  ErrorCode stop_;  ///< Why not to go on: cancelled, limit passed.
-  asio::cancellation_signal signal_;
-  asio::steady_timer limit_;
-  std::atomic<bool> valid_{false};  ///< Written on the strand; the promise of Hold::valid().
+  const LineRules rules_;
+  /// Those that bar us, by czxid. Who is not among them once it was read came after us.
+  std::optional<std::set<std::pair<std::int64_t, std::string>>> before_;
 };
 
 }  // namespace quorate::client

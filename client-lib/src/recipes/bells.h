@@ -1,0 +1,30 @@
+// Those who wait for one state to change.
+#pragma once
+
+#include <set>
+
+#include "client-lib/src/recipes/job.h"
+
+namespace quorate::client {
+
+/// Strand only. Waiters look at the state again after each ring.
+class Bells {
+ public:
+  void ring() {
+    for (const BellPtr& bell : bells_) bell->ring();
+  }
+
+  /// Until the next ring, or until `job` is stopped. `owner` keeps these bells alive.
+  template <class Owner>
+  static asio::awaitable<void> wait(std::shared_ptr<Owner> owner, Bells Owner::*bells, JobPtr job) {
+    auto bell = std::make_shared<Bell>(job->strand());
+    ((*owner).*bells).bells_.insert(bell);
+    co_await Bell::wait(bell);
+    ((*owner).*bells).bells_.erase(bell);
+  }
+
+ private:
+  std::set<BellPtr> bells_;
+};
+
+}  // namespace quorate::client
