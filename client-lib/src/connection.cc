@@ -382,17 +382,19 @@ void Connection::handle(Disconnect& wish) {
   link_.reset();
 }
 
+/// Bare "end of file" would tell a user nothing.
+ErrorCode Connection::reason_of(const LinkPtr& link, const ErrorCode& error) const {
+  const bool closed = error == asio::error::eof || error == asio::error::connection_reset ||
+                      error == asio::error::broken_pipe;
+  if (link->secured() || !closed || !core_->in_handshake()) return link->meaning(error);
+  return ClientErrc::HungUp;
+}
+
 void Connection::read_some(const LinkPtr& link) {
   link->read_some(asio::buffer(link->input),
                   [self = shared_from_this(), link](ErrorCode error, std::size_t count) {
                     if (link != self->link_) return;
-                    if (error) {
-                      // Bare "end of file" would tell a user nothing.
-                      const bool early = error == asio::error::eof && self->core_->in_handshake();
-                      const ErrorCode reason =
-                          link->secured() || !early ? link->meaning(error) : ClientErrc::HungUp;
-                      return self->link_failed(link, reason);
-                    }
+                    if (error) return self->link_failed(link, self->reason_of(link, error));
                     self->core_->bytes(now_ms(), ByteView(link->input.data(), count));
                     self->turn();
                     if (link == self->link_) self->read_some(link);
@@ -406,7 +408,7 @@ void Connection::write_some() {
   link_->write(asio::buffer(link_->writing),
                [self = shared_from_this(), link = link_](ErrorCode error, std::size_t) {
                  if (link != self->link_) return;
-                 if (error) return self->link_failed(link, link->meaning(error));
+                 if (error) return self->link_failed(link, self->reason_of(link, error));
                  link->writing.clear();
                  self->write_some();
                });

@@ -105,6 +105,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   LinkPtr make_link(std::size_t host);
   void on_open(const LinkPtr& link);
   void link_failed(const LinkPtr& link, ErrorCode reason);
+  ErrorCode reason_of(const LinkPtr& link, const ErrorCode& error) const;
   void read_some(const LinkPtr& link);
   void write_some();
   void arm_timer();
