@@ -110,6 +110,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void write_some();
   void arm_timer();
   void note_failure(const Host& host, ErrorCode reason);
+  bool failed_before(const Host& host) const;
   void finish_connect(ErrorCode error);
   void end_all_watches(SessionState state);
 

@@ -2,12 +2,16 @@
 //
 //   client-cost --servers=HOST:PORT [--operations=N]
 //
-// One line per client and pipeline depth, then the ratio ours / theirs.
+// One line per pipeline depth with the ratio ours / theirs. Then, of ours alone: memory with
+// 100,000 operations in flight, and the time until 10,000 watches stand again after a change of the
+// connection.
 #include <sys/resource.h>
+#include <unistd.h>
 #include <zookeeper/zookeeper.h>
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstring>
@@ -122,6 +126,72 @@ class Theirs {
   std::atomic<long> done_{0};
 };
 
+/// Resident memory in MiB.
+double resident() {
+  long pages = 0;
+  long size = 0;
+  std::FILE* file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr || std::fscanf(file, "%ld %ld", &size, &pages) != 2) fail("no statm");
+  std::fclose(file);
+  return static_cast<double>(pages) * static_cast<double>(getpagesize()) / (1 << 20);
+}
+
+/// `count` operations asked for in one turn of the strand: all are in flight before the first
+/// reply.
+double memory_in_flight(const std::string& servers, int count) {
+  asio::io_context context(1);
+  ConnectOptions options(servers);
+  options.pending_max = static_cast<std::size_t>(count) + 10;
+  Client client(context.get_executor(), options);
+  const double before = resident();
+  double most = 0;
+  int done = 0;
+  client.async_connect([&](ErrorCode error, const ConnectReport&) {
+    if (error) fail("no server");
+    for (int i = 0; i < count; ++i) {
+      client.async_get_data(kNode, [&](ErrorCode failed, const GetDataReply&) {
+        if (failed) fail("getData failed");
+        if (done++ == 0) most = resident() - before;
+        if (done == count) client.async_close([](ErrorCode) {});
+      });
+    }
+  });
+  context.run();
+  return most;
+}
+
+/// Milliseconds from giving a connection up until the next one has restored `count` watches. The
+/// server must listen on the loopback: "localhost" is taken for another member.
+double restore_watches(const std::string& servers, int count) {
+  using Clock = std::chrono::steady_clock;
+  asio::io_context context(1);
+  Client client(context.get_executor(), ConnectOptions(servers));
+  Clock::time_point begin, end;
+  int set = 0;
+  Watcher ignore([](const WatchEvent&) {});
+  auto watched = [&](ErrorCode error, const quorate::Stat&) {
+    if (error && error != ErrorCode(Code::NoNode)) fail("exists failed");
+    if (++set < count) return;
+    begin = Clock::now();
+    client.async_update_servers("localhost" + servers.substr(servers.rfind(':')), [&](ErrorCode) {
+      // Behind the watches.
+      client.async_sync("/", [&](ErrorCode lost) {
+        if (lost) fail("sync failed");
+        end = Clock::now();
+        client.async_close([](ErrorCode) {});
+      });
+    });
+  };
+  client.async_connect([&](ErrorCode error, const ConnectReport&) {
+    if (error) fail("no server");
+    for (int i = 0; i < count; ++i) {
+      client.async_exists("/client-cost/some/watched/node-" + std::to_string(i), ignore, watched);
+    }
+  });
+  context.run();
+  return std::chrono::duration<double, std::milli>(end - begin).count();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -140,5 +210,7 @@ int main(int argc, char** argv) {
     std::printf("depth %d: quorate %.2f us/op, libzookeeper-mt %.2f us/op, ratio %.2f\n", depth,
                 own, other, own / other);
   }
+  std::printf("100000 operations in flight: %.1f MiB\n", memory_in_flight(servers, 100'000));
+  std::printf("10000 watches restored in %.0f ms\n", restore_watches(servers, 10'000));
   return 0;
 }

@@ -9,6 +9,7 @@
 #include <future>
 
 #include "quorate/retry.h"
+#include "quorate/sync_retry.h"
 #include "tests/client/live.h"
 #include "tests/client/proxy.h"
 
@@ -184,6 +185,24 @@ TEST_CASE("retry: each write is done once, whether its reply arrives or not") {
   CHECK(s.client.exists(s.at("e")).code == Code::NoNode);
   proxy.lose_reply(OpCode::GetData);
   CHECK(get(retry.async_get_data(s.path, asio::use_future)).data == "new");
+}
+
+TEST_CASE("retry: the blocking face does the same") {
+  Proxy proxy;
+  Session s(through(proxy));
+  SyncRetry retry(s.client);
+  proxy.lose_reply(OpCode::Create2);
+  const auto made = retry.create(s.at("n-"), "x", CreateMode::EphemeralSequential);
+  CHECK(made.ok());
+  proxy.lose_reply(OpCode::SetData);
+  CHECK(retry.set_data(made.value.path, "y", 0).value.version == 1);
+  CHECK(retry.get_data(made.value.path).value.data == "y");
+  CHECK(retry.exists(made.value.path).ok());
+  CHECK(retry.get_children(s.path).value.children.size() == 1);
+  proxy.lose_reply(OpCode::Delete);
+  CHECK(retry.remove(made.value.path).ok());
+  CHECK(retry.sync(s.path).ok());
+  CHECK(retry.remove(made.value.path).code == Code::NoNode);
 }
 
 TEST_CASE("retry: what cannot be told is not claimed") {

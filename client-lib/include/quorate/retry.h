@@ -22,8 +22,10 @@ namespace quorate::client {
 ///    wrote between the tries.
 ///  - remove: NoNode is success, it is gone.
 ///  - create of a sequential node: a random GUID in front of the name tells our node from others
-///    (`_c_GUID-name0000000007`, Curator's form); the owner of an ephemeral one must be our session.
-///  - create of an ephemeral node: NodeExists is success if our session owns it and its data is ours.
+///    (`_c_GUID-name0000000007`, Curator's form); the owner of an ephemeral one must be our
+///    session.
+///  - create of an ephemeral node: NodeExists is success if our session owns it and its data is
+///  ours.
 ///  - other creates: NodeExists is OutcomeUnknown, whose node it is cannot be told.
 ///
 /// A transaction is not among them: give it a check or a version and look for yourself.
