@@ -52,7 +52,7 @@ class FakeServer {
 
 ConnectOptions brief(const std::string& to) {
   ConnectOptions out(to);
-  out.connect_timeout = 1s;
+  out.connect_timeout = 600ms;
   out.session_timeout = 1s;
   return out;
 }
@@ -165,7 +165,7 @@ TEST_CASE("TLS: to a port that does not speak it, and without it to one that doe
 TEST_CASE("TLS: who is trusted, and who is not") {
   if (setting("tls-servers").empty()) return;
   ConnectOptions with(setting("tls-servers"));
-  with.connect_timeout = 2s;
+  with.connect_timeout = 800ms;
   with.session_timeout = 2s;
   const std::string folder = setting("tls-folder") + "/";
   ConnectOptions right = with;
