@@ -9,7 +9,7 @@
 namespace quorate {
 
 /// Writes "0x" and lower-case hex digits without padding, as ZooKeeper's logs and shell do.
-std::string hex(std::uint64_t value);
+[[gnu::visibility("default")]] std::string hex(std::uint64_t value);
 
 /// Transaction id: epoch in the upper, counter in the lower 32 bits. Compared as a signed 64-bit
 /// number, as ZooKeeper does; epochs from 2^31 on are refused before they could turn it negative.

@@ -38,19 +38,6 @@ class Flag {
   bool before_;
 };
 
-/// One event for one sink, told in its place among the replies.
-class SinkCall final : public PendingCall {
- public:
-  SinkCall(std::shared_ptr<WatchSink> sink, const WatchEvent& event)
-      : sink_(std::move(sink)), event_(event) {}
-  void answer(ErrorCode, ByteView, const std::string&) override {}
-  void deliver(const asio::any_completion_executor&) override { sink_->deliver(event_); }
-
- private:
-  std::shared_ptr<WatchSink> sink_;
-  WatchEvent event_;
-};
-
 ErrorCode end_of(SessionState state) {
   if (state == SessionState::Expired) return Code::SessionExpired;
   if (state == SessionState::AuthFailed) return Code::AuthFailed;
@@ -382,17 +369,19 @@ void Connection::handle(Disconnect& wish) {
   link_.reset();
 }
 
+/// Bare "end of file" would tell a user nothing.
+ErrorCode Connection::reason_of(const LinkPtr& link, const ErrorCode& error) const {
+  const bool closed = error == asio::error::eof || error == asio::error::connection_reset ||
+                      error == asio::error::broken_pipe;
+  if (link->secured() || !closed || !core_->in_handshake()) return link->meaning(error);
+  return ClientErrc::HungUp;
+}
+
 void Connection::read_some(const LinkPtr& link) {
   link->read_some(asio::buffer(link->input),
                   [self = shared_from_this(), link](ErrorCode error, std::size_t count) {
                     if (link != self->link_) return;
-                    if (error) {
-                      // Bare "end of file" would tell a user nothing.
-                      const bool early = error == asio::error::eof && self->core_->in_handshake();
-                      const ErrorCode reason =
-                          link->secured() || !early ? link->meaning(error) : ClientErrc::HungUp;
-                      return self->link_failed(link, reason);
-                    }
+                    if (error) return self->link_failed(link, self->reason_of(link, error));
                     self->core_->bytes(now_ms(), ByteView(link->input.data(), count));
                     self->turn();
                     if (link == self->link_) self->read_some(link);
@@ -406,7 +395,7 @@ void Connection::write_some() {
   link_->write(asio::buffer(link_->writing),
                [self = shared_from_this(), link = link_](ErrorCode error, std::size_t) {
                  if (link != self->link_) return;
-                 if (error) return self->link_failed(link, link->meaning(error));
+                 if (error) return self->link_failed(link, self->reason_of(link, error));
                  link->writing.clear();
                  self->write_some();
                });
@@ -450,47 +439,6 @@ void Connection::handle(Completed& reply) {
   ready_.push_back(std::move(call));
 }
 
-// ---- Watches -----------------------------------------------------------------------------------
-
-WatchId Connection::taker_id(const std::shared_ptr<WatchSink>& sink) {
-  auto [known, fresh] = taker_ids_.emplace(sink.get(), next_watch_id_);
-  if (fresh) takers_.emplace(next_watch_id_++, Taker{sink});
-  return known->second;
-}
-
-/// Forgets a sink that holds no watch and asks for none.
-void Connection::drop_taker(WatchId id) {
-  auto found = takers_.find(id);
-  if (found == takers_.end() || found->second.asking > 0 || core_->watched_by(id)) return;
-  taker_ids_.erase(found->second.sink.get());
-  takers_.erase(found);
-}
-
-void Connection::tell(WatchId id, const WatchEvent& event) {
-  auto found = takers_.find(id);
-  if (found == takers_.end()) return;
-  ready_.push_back(std::make_unique<SinkCall>(found->second.sink, event));
-  drop_taker(id);
-}
-
-void Connection::handle(WatchFired& fired) {
-  WatchEvent event;
-  event.type = fired.event.type;
-  event.state = fired.event.state;
-  event.path = strip_chroot(servers_.chroot, fired.event.path);
-  event.zxid = fired.zxid.value;
-  for (const WatchId id : fired.watches) tell(id, event);
-}
-
-void Connection::handle(WatchesRemoved& removed) {
-  WatchEvent event;
-  event.path = strip_chroot(servers_.chroot, removed.path);
-  for (const RemovedWatch& each : removed.watches) {
-    event.type = each.event;
-    tell(each.id, event);
-  }
-}
-
 void Connection::handle(SessionChanged& change) {
   state_.store(change.state);
   session_id_.store(core_->session_id().value);
@@ -515,20 +463,13 @@ void Connection::handle(SessionChanged& change) {
   if (const LinkPtr probe = std::exchange(probe_, nullptr)) probe->close();
 }
 
-void Connection::end_all_watches(SessionState state) {
-  WatchEvent event;
-  event.state = state == SessionState::Expired      ? KeeperState::Expired
-                : state == SessionState::AuthFailed ? KeeperState::AuthFailed
-                                                    : KeeperState::Closed;
-  for (auto& [id, taker] : takers_) {
-    ready_.push_back(std::make_unique<SinkCall>(std::move(taker.sink), event));
-  }
-  takers_.clear();
-  taker_ids_.clear();
-}
-
 // ---- The first connection
 // ---------------------------------------------------------------------------
+
+bool Connection::failed_before(const Host& host) const {
+  return std::any_of(failures_.begin(), failures_.end(),
+                     [&](const auto& known) { return known.server == to_string(host); });
+}
 
 void Connection::note_failure(const Host& host, ErrorCode reason) {
   if (!connect_handler_) return;
@@ -549,7 +490,10 @@ void Connection::finish_connect(ErrorCode error) {
   report.session_id = core_->session_id();
   report.timeout_ms = core_->negotiated_timeout_ms();
   if (link_ && !error) report.server = to_string(link_->host());
-  if (error && link_) note_failure(link_->host(), asio::error::timed_out);
+  // An attempt still under way says less than why an earlier one failed.
+  if (error && link_ && !failed_before(link_->host())) {
+    note_failure(link_->host(), asio::error::timed_out);
+  }
   report.failures = std::exchange(failures_, {});
   Client::ConnectHandler handler(std::move(connect_handler_));
   post_completion(std::move(handler), strand_, error, std::move(report));

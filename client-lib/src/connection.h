@@ -105,10 +105,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   LinkPtr make_link(std::size_t host);
   void on_open(const LinkPtr& link);
   void link_failed(const LinkPtr& link, ErrorCode reason);
+  ErrorCode reason_of(const LinkPtr& link, const ErrorCode& error) const;
   void read_some(const LinkPtr& link);
   void write_some();
   void arm_timer();
   void note_failure(const Host& host, ErrorCode reason);
+  bool failed_before(const Host& host) const;
   void finish_connect(ErrorCode error);
   void end_all_watches(SessionState state);
 

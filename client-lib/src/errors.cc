@@ -40,6 +40,8 @@ class ClientCategory final : public boost::system::error_category {
         return "the server does not speak ZooKeeper's protocol";
       case ClientErrc::NodeLost:
         return "own znode is gone";
+      case ClientErrc::OutcomeUnknown:
+        return "the node exists, but whether this request made it cannot be told";
       case ClientErrc::HungUp:
         return "the server closed the connection at once (no quorum, too many connections, TLS "
                "only, or its data is older than what this client has seen)";

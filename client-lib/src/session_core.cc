@@ -108,7 +108,7 @@ void SessionCore::complete(Entry& entry, ErrorCode error, Zxid zxid, ByteView bo
   if (entry.deadline_ms != kNever) deadlines_.erase({entry.deadline_ms, entry.id});
   if (entry.op == OpCode::CloseSession) return;  // Ours, not the caller's.
   const auto* removal = std::get_if<WatchRemoval>(&entry.watch);
-  if (removal != nullptr && (!error || removal->local)) take_back(*removal);
+  if (error && removal != nullptr && removal->local) take_back(*removal);
   events_.push_back(Completed{entry.id, error, zxid, Bytes(body.begin(), body.end())});
 }
 
@@ -163,75 +163,6 @@ void SessionCore::flush_queue() {
   }
 }
 
-// ---- Identities ------------------------------------------------------------------------------
-
-void SessionCore::submit_auth(std::int64_t now_ms, RequestId id, CoreRequest request) {
-  auto known = std::find(identities_.begin(), identities_.end(), request.body);
-  if (known == identities_.end()) {
-    if (identities_.size() >= options_.identities_max) {
-      events_.push_back(Completed{id, ClientErrc::QueueFull, {}, {}});
-      return;
-    }
-    known = identities_.insert(known, std::move(request.body));
-  }
-  AuthWait wait;
-  wait.id = id;
-  wait.identity = static_cast<std::size_t>(known - identities_.begin());
-  if (request.timeout_ms > 0) {
-    wait.deadline_ms = now_ms + request.timeout_ms;
-    deadlines_.emplace(wait.deadline_ms, id);
-  }
-  auth_waits_.push_back(wait);
-  if (link_ == Link::Up) send_auth(wait.identity);
-}
-
-void SessionCore::send_auth(std::size_t identity) {
-  if (identities_[identity].empty()) return;
-  append_frame(output_, [&](JuteWriter& out) {
-    encode(out, RequestHeader{xid::kAuth, OpCode::Auth});
-    out.raw(identities_[identity]);
-  });
-  auth_unacked_.push_back(identity);
-  last_sent_ms_ = now_ms_;
-}
-
-bool SessionCore::answer_auth(RequestId id, ErrorCode error) {
-  auto wait = std::find_if(auth_waits_.begin(), auth_waits_.end(),
-                           [&](const AuthWait& each) { return each.id == id; });
-  if (wait == auth_waits_.end()) return false;
-  if (wait->deadline_ms != kNever) deadlines_.erase({wait->deadline_ms, id});
-  auth_waits_.erase(wait);
-  events_.push_back(Completed{id, error, {}, {}});
-  return true;
-}
-
-/// Answers those who wait for `identity`, or all.
-void SessionCore::end_auth_waits(std::optional<std::size_t> identity, ErrorCode error) {
-  std::vector<RequestId> answered;
-  for (const AuthWait& wait : auth_waits_) {
-    if (!identity || wait.identity == *identity) answered.push_back(wait.id);
-  }
-  for (const RequestId id : answered) answer_auth(id, error);
-}
-
-/// These replies overtake others (client-protocol §10), but not one another.
-void SessionCore::on_auth(std::int64_t now_ms, const ReplyHeader& header) {
-  if (auth_unacked_.empty()) {
-    drop_link(now_ms, ClientErrc::ProtocolFault);
-    return;
-  }
-  const std::size_t identity = auth_unacked_.front();
-  auth_unacked_.pop_front();
-  if (header.err == Code::AuthFailed) {
-    // The server closes the connection, and would do so on every further one.
-    end_auth_waits(identity, header.err);
-    finish(SessionState::AuthFailed, Code::AuthFailed);
-    return;
-  }
-  if (header.err != Code::Ok) identities_[identity].clear();
-  end_auth_waits(identity, header.err == Code::Ok ? ErrorCode() : ErrorCode(header.err));
-}
-
 // ---- The end -----------------------------------------------------------------------------------
 
 void SessionCore::close(std::int64_t now_ms) {
@@ -277,15 +208,6 @@ void SessionCore::enter(SessionState state) {
 }
 
 // ---- Links -------------------------------------------------------------------------------------
-
-void SessionCore::set_hosts(std::int64_t now_ms, std::vector<std::size_t> order, bool leave) {
-  ENSURE(!order.empty());
-  order_ = std::move(order);
-  next_host_ = probe_next_ = 0;
-  failures_in_round_ = 0;
-  moving_ = leave;
-  if (leave && link_ == Link::Up) drop_link(now_ms, {});
-}
 
 void SessionCore::connect_next(std::int64_t now_ms) {
   link_ = Link::Opening;
@@ -443,26 +365,6 @@ void SessionCore::on_handshake(std::int64_t now_ms, ByteView frame) {
   flush_queue();
 }
 
-void SessionCore::restore_watches() {
-  restoring_ = 0;
-  for (const SetWatches2Request& portion :
-       watches_.portions(last_zxid_, options_.set_watches_bytes_max)) {
-    const bool persistent =
-        !portion.persistent_watches.empty() || !portion.persistent_recursive_watches.empty();
-    append_frame(output_, [&](JuteWriter& out) {
-      // Servers before 3.6 know only the first form.
-      encode(out, RequestHeader{xid::kSetWatches,
-                                persistent ? OpCode::SetWatches2 : OpCode::SetWatches});
-      if (persistent) {
-        encode(out, portion);
-      } else {
-        encode(out, portion.base);
-      }
-    });
-    ++restoring_;
-  }
-}
-
 void SessionCore::on_reply(std::int64_t now_ms, const ReplyHeader& header, ByteView body) {
   if (in_flight_.empty() || in_flight_.front().xid != header.xid) {
     drop_link(now_ms, ClientErrc::ProtocolFault);
@@ -481,41 +383,6 @@ void SessionCore::on_reply(std::int64_t now_ms, const ReplyHeader& header, ByteV
   if (entry.op == OpCode::CloseSession) finish(SessionState::Closed, ClientErrc::Closed);
 }
 
-/// The server holds the watch from the moment it made this reply, also when nobody waits for the
-/// reply any more: then its event finds no taker, which does no harm.
-void SessionCore::take_watch(const Entry& entry, Code err) {
-  const auto* wish = std::get_if<WatchRequest>(&entry.watch);
-  if (wish == nullptr || entry.answered) return;
-  const bool missing = entry.op == OpCode::Exists && err == Code::NoNode;
-  if (err != Code::Ok && !missing) return;
-  WatchKind kind = missing ? WatchKind::Exist : WatchKind::Data;
-  if (entry.op == OpCode::GetChildren || entry.op == OpCode::GetChildren2) kind = WatchKind::Child;
-  if (entry.op == OpCode::AddWatch) {
-    kind = wish->recursive ? WatchKind::Recursive : WatchKind::Persistent;
-  }
-  watches_.add(kind, wish->path, wish->id);
-}
-
-void SessionCore::take_back(const WatchRemoval& removal) {
-  std::vector<RemovedWatch> removed = watches_.remove(removal.type, removal.path, removal.only);
-  if (!removed.empty()) events_.push_back(WatchesRemoved{removal.path, std::move(removed)});
-}
-
-void SessionCore::on_event(std::int64_t now_ms, const ReplyHeader& header, ByteView body) {
-  Result<WatcherEvent> event = decode_all<WatcherEvent>(body);
-  if (!event) {
-    drop_link(now_ms, ClientErrc::ProtocolFault);
-    return;
-  }
-  // While watches are being restored the zxid of an event must not count as seen: should the link
-  // break now, the portions not yet restored would be asked for from too late a point.
-  if (restoring_ == 0) see(header.zxid);
-  std::vector<WatchId> watches = watches_.take(event->type, event->path);
-  if (!watches.empty()) {
-    events_.push_back(WatchFired{std::move(*event), header.zxid, std::move(watches)});
-  }
-}
-
 void SessionCore::see(Zxid zxid) {
   last_zxid_ = std::max(last_zxid_, zxid);
 }
@@ -527,23 +394,6 @@ void SessionCore::send_ping() {
     encode(out, RequestHeader{xid::kPing, OpCode::Ping});
   });
   last_sent_ms_ = now_ms_;
-}
-
-/// Asks one host after the other, ever more slowly, whether the ensemble has a quorum again.
-void SessionCore::probe(std::int64_t now_ms) {
-  probe_next_ = (probe_next_ + 1) % order_.size();
-  probe_pause_ms_ = std::min(probe_pause_ms_ * 2, options_.probe_max_ms);
-  probe_at_ms_ = now_ms + probe_pause_ms_;
-  events_.push_back(ProbeWritable{order_[probe_next_]});
-}
-
-void SessionCore::probed(std::int64_t now_ms, std::size_t host, bool writable) {
-  if (!writable || link_ != Link::Up || state_ != SessionState::ReadOnly) return;
-  const auto found = std::find(order_.begin(), order_.end(), host);
-  if (found == order_.end()) return;
-  next_host_ = static_cast<std::size_t>(found - order_.begin());
-  moving_ = true;
-  drop_link(now_ms, {});
 }
 
 void SessionCore::tick(std::int64_t now_ms) {

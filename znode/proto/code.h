@@ -44,6 +44,6 @@ enum class Code : std::int32_t {
 
 /// ZooKeeper's name as zkCli prints it after "KeeperErrorCode = ", e.g. "NoNode",
 /// "Directory not empty".
-std::string_view keeper_name(Code code);
+[[gnu::visibility("default")]] std::string_view keeper_name(Code code);
 
 }  // namespace quorate

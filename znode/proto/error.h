@@ -6,14 +6,14 @@
 
 namespace quorate {
 
-const boost::system::error_category& keeper_category();
+[[gnu::visibility("default")]] const boost::system::error_category& keeper_category();
 
 inline ErrorCode make_error_code(Code code) {
   return {static_cast<int>(code), keeper_category()};
 }
 
 /// The Code behind `error`, or Code::SystemError when it is of another category.
-Code to_code(const ErrorCode& error);
+[[gnu::visibility("default")]] Code to_code(const ErrorCode& error);
 
 }  // namespace quorate
 

@@ -56,7 +56,7 @@ struct Acl {
 using AclList = std::vector<Acl>;
 
 /// {world:anyone:cdrwa}, ZooDefs.Ids.OPEN_ACL_UNSAFE.
-AclList open_acl();
+[[gnu::visibility("default")]] AclList open_acl();
 
 /// Flags of create; CreateMode.toFlag().
 enum class CreateMode : std::int32_t {
@@ -99,8 +99,8 @@ enum class KeeperState : std::int32_t {
 };
 
 /// "NodeCreated", "SyncConnected", ...: the texts of ZooKeeper's enums.
-const char* name_of(EventType type);
-const char* name_of(KeeperState state);
+[[gnu::visibility("default")]] const char* name_of(EventType type);
+[[gnu::visibility("default")]] const char* name_of(KeeperState state);
 
 /// Matches any version in setData, delete, setACL, check.
 inline constexpr std::int32_t kAnyVersion = -1;

@@ -68,6 +68,8 @@ class Client {
   /// .async_exists(...)`. Its destruction ends nothing; it must not be used to connect.
   Client with_timeout(std::chrono::milliseconds operation_timeout) const;
 
+  std::chrono::milliseconds operation_timeout() const { return timeout_; }
+
   SessionState state() const;    ///< Any thread; may be stale by the time it is looked at.
   SessionId session_id() const;  ///< Any thread; 0 before the first connection.
 

@@ -22,6 +22,7 @@ enum class ClientErrc {
   WatchOverflow,      ///< Events were lost because nobody took them; read the state anew.
   ProtocolFault,      ///< The server sent bytes that are not ZooKeeper's protocol.
   NodeLost,           ///< The recipe's own znode is gone although the session lives.
+  OutcomeUnknown,     ///< Whether an earlier try of this write was carried out cannot be told.
   HungUp,             ///< The server closed the connection before it had answered the handshake.
   TlsBadAuthority,    ///< TlsOptions::ca_file cannot be read or holds no certificate.
   TlsBadCertificate,  ///< The same of certificate_file, or there is a key without one.
@@ -39,6 +40,10 @@ inline ErrorCode make_error_code(ClientErrc errc) {
 
 /// "getData /a/b: NoNode": operation, path and reason of an error that an operation completed with.
 std::string describe(const ErrorCode& error);
+
+/// Whether `error` leaves open what became of the request (ConnectionLoss, OperationTimeout): a
+/// read may be asked again, of a write see retry.h.
+bool is_transient(const ErrorCode& error);
 
 }  // namespace quorate::client
 

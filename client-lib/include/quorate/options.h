@@ -56,6 +56,17 @@ struct ConnectOptions {
   std::uint64_t seed = 0;
 };
 
+/// How long to ask again for what a lost connection left unknown.
+struct RetryPolicy {
+  RetryPolicy() {}
+  RetryPolicy(std::chrono::milliseconds limit_of_all) : limit(limit_of_all) {}
+
+  std::chrono::milliseconds limit{60'000};     ///< Of all tries together; 0 means none.
+  int tries_max = 0;                           ///< 0 means no limit.
+  std::chrono::milliseconds pause_first{50};   ///< Before the third try; the second comes at once.
+  std::chrono::milliseconds pause_max{2'000};  ///< It doubles up to this.
+};
+
 /// Kind of node and who may do what with it.
 struct CreateOptions {
   CreateOptions() : acl(open_acl()) {}

@@ -1,0 +1,351 @@
+#include "quorate/retry.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <random>
+
+#include "client-lib/src/completion.h"
+
+namespace quorate::client {
+
+bool is_transient(const ErrorCode& error) {
+  return error == ErrorCode(Code::ConnectionLoss) || error == ErrorCode(Code::OperationTimeout);
+}
+
+namespace {
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+using Clock = std::chrono::steady_clock;
+
+/// The tries of one operation; lives on the client's strand.
+class Tries : public std::enable_shared_from_this<Tries> {
+ public:
+  Tries(std::shared_ptr<Client> used, RetryPolicy policy)
+      : client(std::move(used)), policy_(policy), timer_(client->get_executor()) {
+    if (policy_.limit.count() > 0) end_ = Clock::now() + policy_.limit;
+  }
+
+  /// Whether to ask again after `error`; waits a little before it says yes. Once it was asked, an
+  /// earlier try may have been carried out.
+  asio::awaitable<bool> again(ErrorCode error) {
+    if (!is_transient(error) || stopped_) co_return false;
+    in_doubt = true;
+    ++made_;
+    if (policy_.tries_max > 0 && made_ >= policy_.tries_max) co_return false;
+    if (end_ && Clock::now() + pause_ >= *end_) co_return false;
+    timer_.expires_after(pause_);
+    pause_ = std::min(std::max(pause_ * 2, policy_.pause_first), policy_.pause_max);
+    auto [cancelled] = co_await timer_.async_wait(kAwait);
+    co_return !cancelled && !stopped_;
+  }
+
+  ErrorCode outcome(ErrorCode error) const {
+    return stopped_ && error ? ErrorCode(asio::error::operation_aborted) : error;
+  }
+
+  /// Lets the handler's slot end the tries. Not bound to the coroutine itself: a slot may be
+  /// emitted on any thread, a coroutine is told on its own only.
+  template <class Handler>
+  asio::cancellation_slot slot_of(Handler& handler) {
+    auto slot = asio::get_associated_cancellation_slot(handler);
+    if (slot.is_connected()) {
+      slot.assign([weak = weak_from_this()](asio::cancellation_type) {
+        if (auto tries = weak.lock()) {
+          asio::post(tries->timer_.get_executor(), [tries] { tries->stop(); });
+        }
+      });
+    }
+    return signal_.slot();
+  }
+
+  const std::shared_ptr<Client> client;
+  bool in_doubt = false;
+
+ private:
+  void stop() {
+    stopped_ = true;
+    signal_.emit(asio::cancellation_type::terminal);
+  }
+
+  RetryPolicy policy_;
+  asio::steady_timer timer_;
+  asio::cancellation_signal signal_;
+  std::optional<Clock::time_point> end_;
+  std::chrono::milliseconds pause_{0};
+  int made_ = 0;
+  bool stopped_ = false;
+};
+
+using TriesPtr = std::shared_ptr<Tries>;
+
+/// Starts `run(tries, handler)` on the client's strand.
+template <class Handler, class Run>
+void start(const std::shared_ptr<Client>& client, const RetryPolicy& policy, Handler handler,
+           Run run) {
+  auto tries = std::make_shared<Tries>(client, policy);
+  const asio::cancellation_slot slot = tries->slot_of(handler);
+  asio::co_spawn(client->get_executor(), run(tries, std::move(handler)),
+                 asio::bind_cancellation_slot(slot, asio::detached));
+}
+
+template <class Handler, class... Values>
+void finish(const TriesPtr& tries, Handler handler, ErrorCode error, Values... values) {
+  post_completion(std::move(handler), tries->client->get_executor(), tries->outcome(error),
+                  std::move(values)...);
+}
+
+std::string new_guid() {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::random_device device;
+  std::string guid;
+  while (guid.size() < 32) {
+    const unsigned word = device();
+    for (int shift = 0; shift < 32; shift += 4) guid += digits[(word >> shift) & 15];
+  }
+  return guid;
+}
+
+/// A create that may have been carried out without our hearing of it.
+struct Creation {
+  std::string path;
+  Buffer data;
+  CreateOptions options;
+  std::string parent;
+  std::string name;  ///< Of a sequential node, before its number: unique to this creation.
+};
+
+Creation plan(std::string path, Buffer data, CreateOptions options) {
+  Creation out;
+  const std::size_t slash = path.rfind('/');
+  if (is_sequential(options.mode) && slash != std::string::npos) {
+    out.name = "_c_" + new_guid() + "-" + path.substr(slash + 1);
+    out.parent = slash == 0 ? "/" : path.substr(0, slash);
+    path = path.substr(0, slash + 1) + out.name;
+  }
+  out.path = std::move(path);
+  out.data = std::move(data);
+  out.options = std::move(options);
+  return out;
+}
+
+enum class Found { No, Ours, Theirs, Failed };
+
+struct Search {
+  Found found = Found::No;
+  ErrorCode error;  ///< With Failed.
+  CreateReply reply;
+};
+
+/// Looks at the node `path`: is it what `creation` was to make?
+asio::awaitable<Search> examine(TriesPtr tries, const Creation& creation, std::string path) {
+  Search out;
+  auto [error, node] = co_await tries->client->async_get_data(path, kAwait);
+  if (error == ErrorCode(Code::NoNode)) co_return out;
+  if (error) {
+    out.found = Found::Failed;
+    out.error = error;
+    co_return out;
+  }
+  const bool owned = !is_ephemeral(creation.options.mode) ||
+                     node.stat.ephemeral_owner == tries->client->session_id().value;
+  // A GUID in the name says enough; a plain name is ours only with our data and our session.
+  const bool named = !creation.name.empty();
+  const bool certain = named || (is_ephemeral(creation.options.mode) && node.data == creation.data);
+  out.found = owned && certain ? Found::Ours : Found::Theirs;
+  out.reply.path = std::move(path);
+  out.reply.stat = node.stat;
+  co_return out;
+}
+
+/// After a sync, as a server that lags could hide the node and we would make it twice.
+asio::awaitable<Search> search(TriesPtr tries, const Creation& creation) {
+  Search out;
+  auto [unsynced] = co_await tries->client->async_sync(creation.path, kAwait);
+  if (unsynced) {
+    out.found = Found::Failed;
+    out.error = unsynced;
+    co_return out;
+  }
+  if (creation.name.empty()) co_return co_await examine(tries, creation, creation.path);
+  auto [error, reply] = co_await tries->client->async_get_children(creation.parent, kAwait);
+  if (error == ErrorCode(Code::NoNode)) co_return out;
+  if (error) {
+    out.found = Found::Failed;
+    out.error = error;
+    co_return out;
+  }
+  for (const std::string& child : reply.children) {
+    if (!child.starts_with(creation.name)) continue;
+    const std::string path = (creation.parent == "/" ? "" : creation.parent) + "/" + child;
+    co_return co_await examine(tries, creation, path);
+  }
+  co_return out;
+}
+
+asio::awaitable<Search> create_once(TriesPtr tries, const Creation& creation) {
+  Search out;
+  if (tries->in_doubt) {
+    out = co_await search(tries, creation);
+    if (out.found != Found::No) co_return out;
+  }
+  CreateOptions options = creation.options;
+  auto [error, reply] = co_await tries->client->async_create(creation.path, creation.data,
+                                                             std::move(options), kAwait);
+  out.found = error ? Found::Failed : Found::Ours;
+  out.error = error;
+  out.reply = std::move(reply);
+  co_return out;
+}
+
+asio::awaitable<void> run_create(TriesPtr tries, Creation creation, Client::CreateHandler handler) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  Search result;
+  do {
+    result = co_await create_once(tries, creation);
+  } while (result.found == Found::Failed && co_await tries->again(result.error));
+  if (result.found == Found::Theirs) {
+    const bool known = is_ephemeral(creation.options.mode);
+    result.error = known ? ErrorCode(Code::NodeExists) : ErrorCode(ClientErrc::OutcomeUnknown);
+  }
+  finish(tries, std::move(handler), result.error, std::move(result.reply));
+}
+
+asio::awaitable<void> run_get_data(TriesPtr tries, std::string path, Watcher watcher,
+                                   Client::GetDataHandler handler) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  ErrorCode error;
+  GetDataReply reply;
+  do {
+    std::tie(error, reply) = co_await tries->client->async_get_data(path, watcher, kAwait);
+  } while (co_await tries->again(error));
+  finish(tries, std::move(handler), error, std::move(reply));
+}
+
+asio::awaitable<void> run_exists(TriesPtr tries, std::string path, Watcher watcher,
+                                 Client::StatHandler handler) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  ErrorCode error;
+  Stat stat;
+  do {
+    std::tie(error, stat) = co_await tries->client->async_exists(path, watcher, kAwait);
+  } while (co_await tries->again(error));
+  finish(tries, std::move(handler), error, stat);
+}
+
+asio::awaitable<void> run_get_children(TriesPtr tries, std::string path, Watcher watcher,
+                                       Client::GetChildrenHandler handler) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  ErrorCode error;
+  GetChildrenReply reply;
+  do {
+    std::tie(error, reply) = co_await tries->client->async_get_children(path, watcher, kAwait);
+  } while (co_await tries->again(error));
+  finish(tries, std::move(handler), error, std::move(reply));
+}
+
+asio::awaitable<void> run_sync(TriesPtr tries, std::string path, Client::DoneHandler handler) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  ErrorCode error;
+  do {
+    std::tie(error) = co_await tries->client->async_sync(path, kAwait);
+  } while (co_await tries->again(error));
+  finish(tries, std::move(handler), error);
+}
+
+asio::awaitable<void> run_remove(TriesPtr tries, std::string path, std::int32_t version,
+                                 Client::DoneHandler handler) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  ErrorCode error;
+  do {
+    std::tie(error) = co_await tries->client->async_remove(path, version, kAwait);
+  } while (co_await tries->again(error));
+  if (tries->in_doubt && error == ErrorCode(Code::NoNode)) error = ErrorCode();
+  finish(tries, std::move(handler), error);
+}
+
+asio::awaitable<void> run_set_data(TriesPtr tries, std::string path, Buffer data,
+                                   std::int32_t version, Client::StatHandler handler) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  ErrorCode error;
+  Stat stat;
+  do {
+    std::tie(error, stat) = co_await tries->client->async_set_data(path, data, version, kAwait);
+  } while (co_await tries->again(error));
+  if (tries->in_doubt && error == ErrorCode(Code::BadVersion)) {
+    ErrorCode unread;
+    GetDataReply node;
+    do {
+      std::tie(unread, node) = co_await tries->client->async_get_data(path, kAwait);
+    } while (co_await tries->again(unread));
+    if (unread) {
+      error = unread;
+    } else if (node.stat.version == version + 1 && node.data == data) {
+      error = ErrorCode();
+      stat = node.stat;
+    }
+  }
+  finish(tries, std::move(handler), error, stat);
+}
+
+}  // namespace
+
+Retry::Retry(const Client& client, RetryPolicy policy)
+    : client_(new Client(client.with_timeout(client.operation_timeout()))), policy_(policy) {}
+
+void Retry::start_create(std::string path, Buffer data, CreateOptions options,
+                         Client::CreateHandler handler) {
+  Creation creation = plan(std::move(path), std::move(data), std::move(options));
+  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+    return run_create(std::move(tries), std::move(creation), std::move(h));
+  });
+}
+
+void Retry::start_get_data(std::string path, Watcher watcher, Client::GetDataHandler handler) {
+  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+    return run_get_data(std::move(tries), std::move(path), std::move(watcher), std::move(h));
+  });
+}
+
+void Retry::start_set_data(std::string path, Buffer data, std::int32_t version,
+                           Client::StatHandler handler) {
+  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+    return run_set_data(std::move(tries), std::move(path), std::move(data), version, std::move(h));
+  });
+}
+
+void Retry::start_exists(std::string path, Watcher watcher, Client::StatHandler handler) {
+  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+    return run_exists(std::move(tries), std::move(path), std::move(watcher), std::move(h));
+  });
+}
+
+void Retry::start_remove(std::string path, std::int32_t version, Client::DoneHandler handler) {
+  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+    return run_remove(std::move(tries), std::move(path), version, std::move(h));
+  });
+}
+
+void Retry::start_get_children(std::string path, Watcher watcher,
+                               Client::GetChildrenHandler handler) {
+  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+    return run_get_children(std::move(tries), std::move(path), std::move(watcher), std::move(h));
+  });
+}
+
+void Retry::start_sync(std::string path, Client::DoneHandler handler) {
+  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+    return run_sync(std::move(tries), std::move(path), std::move(h));
+  });
+}
+
+}  // namespace quorate::client

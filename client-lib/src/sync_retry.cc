@@ -1,0 +1,63 @@
+#include "quorate/sync_retry.h"
+
+#include "client-lib/src/blocking.h"
+#include "quorate/retry.h"
+
+namespace quorate::client {
+
+namespace {
+
+Watcher watcher_of(WatchCallback watch) {
+  return watch ? Watcher(std::move(watch)) : Watcher();
+}
+
+}  // namespace
+
+Reply<CreateReply> SyncRetry::create(const std::string& path, Buffer data, CreateOptions options) {
+  Retry retry(client_.async_face(), policy_);
+  return wait_for<CreateReply>("create " + path, [&](auto handler) {
+    retry.start_create(path, std::move(data), std::move(options), std::move(handler));
+  });
+}
+
+Reply<GetDataReply> SyncRetry::get_data(const std::string& path, WatchCallback watch) {
+  Retry retry(client_.async_face(), policy_);
+  return wait_for<GetDataReply>("getData " + path, [&](auto handler) {
+    retry.start_get_data(path, watcher_of(std::move(watch)), std::move(handler));
+  });
+}
+
+Reply<Stat> SyncRetry::set_data(const std::string& path, Buffer data, std::int32_t version) {
+  Retry retry(client_.async_face(), policy_);
+  return wait_for<Stat>("setData " + path, [&](auto handler) {
+    retry.start_set_data(path, std::move(data), version, std::move(handler));
+  });
+}
+
+Reply<Stat> SyncRetry::exists(const std::string& path, WatchCallback watch) {
+  Retry retry(client_.async_face(), policy_);
+  return wait_for<Stat>("exists " + path, [&](auto handler) {
+    retry.start_exists(path, watcher_of(std::move(watch)), std::move(handler));
+  });
+}
+
+Status SyncRetry::remove(const std::string& path, std::int32_t version) {
+  Retry retry(client_.async_face(), policy_);
+  return wait_done("delete " + path,
+                   [&](auto handler) { retry.start_remove(path, version, std::move(handler)); });
+}
+
+Reply<GetChildrenReply> SyncRetry::get_children(const std::string& path, WatchCallback watch) {
+  Retry retry(client_.async_face(), policy_);
+  return wait_for<GetChildrenReply>("getChildren " + path, [&](auto handler) {
+    retry.start_get_children(path, watcher_of(std::move(watch)), std::move(handler));
+  });
+}
+
+Status SyncRetry::sync(const std::string& path) {
+  Retry retry(client_.async_face(), policy_);
+  return wait_done("sync " + path,
+                   [&](auto handler) { retry.start_sync(path, std::move(handler)); });
+}
+
+}  // namespace quorate::client

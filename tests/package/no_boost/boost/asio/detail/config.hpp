@@ -1,0 +1,1 @@
+#error "a header without Boost includes Boost"
