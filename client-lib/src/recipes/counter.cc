@@ -83,7 +83,7 @@ void AtomicCounter::start_try_set(CounterValue seen, std::int64_t value,
 // ---- Shared counter
 // --------------------------------------------------------------------------------
 
-class SharedCounter::State : public std::enable_shared_from_this<State> {
+class SharedCounter::State {
  public:
   State(const Client& client, std::string path, Listener changed)
       : job(std::make_shared<Job>(client)), path_(std::move(path)), changed_(std::move(changed)) {}
