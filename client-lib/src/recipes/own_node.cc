@@ -90,11 +90,13 @@ asio::awaitable<ErrorCode> OwnNode::find(std::shared_ptr<OwnNode> self) {
       if (own == reply.children.end()) co_return ErrorCode();
       path = join_path(folder, *own);
     }
-    auto [missing, stat] = co_await client.async_exists(path, kAwait);
+    auto [missing, found] = co_await client.async_get_data(path, kAwait);
     if (again(missing)) continue;
     if (missing == ErrorCode(Code::NoNode)) co_return ErrorCode();
     if (missing) co_return missing;
+    const Stat& stat = found.stat;
     if (stat.ephemeral_owner != client.session_id().value) co_return ErrorCode();
+    if (self->wish_.by_data && found.data.value_or("") != self->wish_.data) co_return ErrorCode();
     self->found_ = true;
     self->node_ = path;
     self->czxid_ = stat.czxid;

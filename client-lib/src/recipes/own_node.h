@@ -35,6 +35,9 @@ class OwnNode : public Held, public std::enable_shared_from_this<OwnNode> {
     std::string name;
     bool sequential = false;
     std::string data;
+    /// A node of our session is ours only if it has this data: for names that other objects of the
+    /// same session may want, too.
+    bool by_data = false;
   };
 
   OwnNode(const Client& client, Wish wish);

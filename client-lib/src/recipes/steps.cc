@@ -46,7 +46,7 @@ asio::awaitable<Answer<std::map<std::string, Value>>> gather(JobPtr job, std::st
       auto note = [batch, name = names[i]](ErrorCode error, Value value) {
         batch->note(name, error, std::move(value));
       };
-      ask(job->client(), join_path(folder, names[i]), std::move(note));
+      ask(job->client(), folder.empty() ? names[i] : join_path(folder, names[i]), std::move(note));
     }
     while (batch->left > 0 && !job->why()) co_await Bell::wait(batch->bell);
     if (job->why()) co_return job->why();
@@ -60,6 +60,30 @@ asio::awaitable<Answer<std::map<std::string, Value>>> gather(JobPtr job, std::st
 
 void ask_stat(Client& client, std::string path, Client::StatHandler handler) {
   client.start_exists(std::move(path), Watcher(), std::move(handler));
+}
+
+/// One that may not be read is as one that is not there.
+void ask_node(Client& client, std::string path,
+              asio::any_completion_handler<void(ErrorCode, NodeAndChildren)> handler) {
+  using Handler = asio::any_completion_handler<void(ErrorCode, NodeAndChildren)>;
+  struct Both {
+    explicit Both(Handler h) : handler(std::move(h)) {}
+    Handler handler;
+    NodeAndChildren found;
+    ErrorCode error;
+  };
+  auto both = std::make_shared<Both>(std::move(handler));
+  client.start_get_data(path, Watcher(), [both](ErrorCode error, GetDataReply node) {
+    both->error = error;
+    both->found.node = std::move(node);
+  });
+  // Operations of one thread complete in their order.
+  client.start_get_children(path, Watcher(), [both](ErrorCode error, GetChildrenReply listing) {
+    if (!both->error) both->error = error;
+    if (both->error == ErrorCode(Code::NoAuth)) both->error = Code::NoNode;
+    both->found.children = std::move(listing.children);
+    std::move(both->handler)(both->error, std::move(both->found));
+  });
 }
 
 void ask_data(Client& client, std::string path, Client::GetDataHandler handler) {
@@ -170,6 +194,11 @@ asio::awaitable<Answer<std::map<std::string, Stat>>> look_at_all(JobPtr job, std
 asio::awaitable<Answer<std::map<std::string, GetDataReply>>> read_all(
     JobPtr job, std::string folder, std::vector<std::string> names) {
   return gather<GetDataReply>(std::move(job), std::move(folder), std::move(names), &ask_data);
+}
+
+asio::awaitable<Answer<std::map<std::string, NodeAndChildren>>> read_nodes(
+    JobPtr job, std::vector<std::string> paths) {
+  return gather<NodeAndChildren>(std::move(job), "", std::move(paths), &ask_node);
 }
 
 }  // namespace quorate::client

@@ -45,4 +45,12 @@ asio::awaitable<Answer<std::map<std::string, Stat>>> look_at_all(JobPtr job, std
 asio::awaitable<Answer<std::map<std::string, GetDataReply>>> read_all(
     JobPtr job, std::string folder, std::vector<std::string> names);
 
+/// Data and Stats, and the children, of those of `paths` that exist and may be read.
+struct NodeAndChildren {
+  GetDataReply node;
+  std::vector<std::string> children;
+};
+asio::awaitable<Answer<std::map<std::string, NodeAndChildren>>> read_nodes(
+    JobPtr job, std::vector<std::string> paths);
+
 }  // namespace quorate::client
