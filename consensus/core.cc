@@ -197,11 +197,17 @@ void Core::synced(std::uint64_t write_number) {
 }
 
 void Core::emit_commits() {
-  for (LogRecord& record : log.take_appliable()) {
+  if (!log.has_appliable()) return;
+  std::vector<LogRecord> taken = log.take_appliable();
+  for (const LogRecord& record : taken) {
     if (membership.changing() && record.zxid.value == membership.last_seen().version()) {
       activate_config(record.zxid);
     }
-    ready.commits.push_back(std::move(record));
+  }
+  if (ready.commits.empty()) {
+    ready.commits = std::move(taken);
+  } else {
+    std::move(taken.begin(), taken.end(), std::back_inserter(ready.commits));
   }
 }
 

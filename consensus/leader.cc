@@ -200,6 +200,7 @@ void Leader::on_propose(LogRecord record) {
 }
 
 void Leader::ack_own() {
+  if (self_acked_ >= core_->log.synced()) return;
   while (const LogRecord* next = core_->log.next_after(self_acked_)) {
     if (next->zxid > core_->log.synced()) break;
     self_acked_ = next->zxid;

@@ -39,6 +39,7 @@ class LogView {
   /// A whole tree as of `zxid` has taken the place of log and tree.
   void reset(Zxid zxid);
   void commit(Zxid zxid);
+  bool has_appliable() const { return committed_ > applied_ && synced_ > applied_; }
   /// Records that are committed and durable here, in order; moves applied().
   std::vector<LogRecord> take_appliable();
 

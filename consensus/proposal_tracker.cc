@@ -96,6 +96,7 @@ void ProposalTracker::ack(Zxid zxid, ServerId from) {
 std::optional<Zxid> ProposalTracker::take_committed() {
   if (open_.empty()) return std::nullopt;
   const Open& head = open_.front();
+  if (head.acks == 0) return std::nullopt;
   for (; first_rule_ < head.rule; ++first_rule_) rules_.pop_front();
   const Rule& rule = rules_.front();
   const bool all = std::all_of(rule.begin(), rule.end(),

@@ -33,7 +33,15 @@ std::uint32_t next_code_point(std::string_view& text) {
   return value;
 }
 
+/// Nearly every path is of these characters only, which needs no look at each by itself.
+bool is_plain(std::string_view path) {
+  bool plain = true;
+  for (const char c : path) plain &= c >= 0x20 && c <= 0x7e;
+  return plain;
+}
+
 bool characters_allowed(std::string_view path) {
+  if (is_plain(path)) return true;
   while (!path.empty()) {
     if (is_forbidden(next_code_point(path))) return false;
   }

@@ -21,8 +21,10 @@ constexpr int kEventsMax = 256;
 constexpr std::size_t kReadBytes = 16 * 1024;
 /// Of a packet that has begun, more may be taken at once.
 constexpr std::size_t kLongReadBytes = 64 * 1024;
-/// Requests after which the replica gets them, however many more sockets are ready.
-constexpr std::size_t kFramesPerBatch = 1024;
+/// Requests after which the replica gets them, however many more sockets are ready: few enough that
+/// what has been read is still in the processor's cache when it is prepared. What they write may
+/// still become one group of the log.
+constexpr std::size_t kFramesPerBatch = 64;
 /// How long a connection that we close may take to fetch its last bytes.
 constexpr std::int64_t kClosingMs = 5000;
 /// Above this many closing ones the next is closed without ceremony.

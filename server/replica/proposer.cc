@@ -1,6 +1,8 @@
 #include "server/replica/proposer.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/ensure.h"
 
@@ -11,15 +13,8 @@ namespace {
 /// Client id, cxid, zxid, time, type.
 constexpr std::size_t kTxnHeaderBytes = 32;
 
-znode::Identities identities_of(const consensus::Request& request) {
-  znode::Identities identities;
-  if (!request.authinfo) return identities;
-  identities.reserve(request.authinfo->size());
-  for (const consensus::WireId& wire : *request.authinfo) {
-    identities.push_back({wire.scheme, wire.id});
-  }
-  return identities;
-}
+/// A longer txn is not copied.
+constexpr std::size_t kCopiedTxnMax = 4096;
 
 }  // namespace
 
@@ -69,9 +64,8 @@ Bytes Proposer::make_txn(const consensus::Request& request, Zxid zxid, std::int6
     return znode::prepare_error(write, zxid, wall_ms, Code::SessionMoved);
   }
   if (creates) sessions_.own(request.session, request.origin);
-  znode::Identities identities = identities_of(request);
-  Bytes txn =
-      znode::prepare(pending_, options_, {request.session, identities}, write, zxid, wall_ms);
+  Bytes txn = znode::prepare(pending_, options_, {request.session, identities_of(request)}, write,
+                             zxid, wall_ms);
   return fit(std::move(txn), write, zxid, wall_ms);
 }
 
@@ -93,8 +87,23 @@ Bytes Proposer::fit(Bytes txn, const znode::WriteRequest& write, Zxid zxid, std:
   return znode::prepare_error(write, zxid, wall_ms, Code::MarshallingError);
 }
 
+/// Valid until the next call. Most who ask have proved the same as the one before.
+const znode::Identities& Proposer::identities_of(const consensus::Request& request) {
+  static const std::vector<consensus::WireId> kNone;
+  const std::vector<consensus::WireId>& wire = request.authinfo ? *request.authinfo : kNone;
+  const bool same = std::equal(wire.begin(), wire.end(), identities_.begin(), identities_.end(),
+                               [](const consensus::WireId& one, const AuthId& other) {
+                                 return one.id == other.id && one.scheme == other.scheme;
+                               });
+  if (same) return identities_;
+  identities_.clear();
+  for (const consensus::WireId& one : wire) identities_.push_back({one.scheme, one.id});
+  return identities_;
+}
+
 consensus::LogRecord Proposer::keep(Zxid zxid, Bytes txn) {
-  in_flight_.push_back({zxid, SharedBytes(std::move(txn))});
+  const bool shorter = txn.size() <= kCopiedTxnMax;
+  in_flight_.push_back({zxid, shorter ? SharedBytes::copy_of(txn) : SharedBytes(std::move(txn))});
   return in_flight_.back();
 }
 

@@ -46,6 +46,7 @@ class Proposer {
   Bytes make_txn(const consensus::Request& request, Zxid zxid, std::int64_t wall_ms);
   Bytes fit(Bytes txn, const znode::WriteRequest& write, Zxid zxid, std::int64_t wall_ms);
   consensus::LogRecord keep(Zxid zxid, Bytes txn);
+  const znode::Identities& identities_of(const consensus::Request& request);
 
   const znode::DataTree& tree_;
   const znode::OpOptions& options_;
@@ -53,6 +54,7 @@ class Proposer {
   std::size_t txn_bytes_max_;
   znode::PendingView pending_;
   std::deque<consensus::LogRecord> in_flight_;
+  znode::Identities identities_;  ///< Of the last request.
 };
 
 }  // namespace quorate::server

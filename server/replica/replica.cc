@@ -107,6 +107,7 @@ void Replica::Impl::pump() {
     if (idle && checkpoints.writing()) since.checkpoint = last_tick_ms;
   }
   flush();
+  turn_began_ms.reset();
 }
 
 /// In the order of the fields of Ready, which is the order that consensus relies on. But the links
@@ -120,8 +121,9 @@ void Replica::Impl::carry_out(consensus::Ready ready) {
     ports.links.vote(vote.to, vote.notification);
   }
   for (consensus::Envelope& envelope : ready.sends) send(std::move(envelope));
-  if (!ready.commits.empty()) count_commits(ready.commits);
-  for (const consensus::LogRecord& record : ready.commits) apply(record);
+  // One look at the clock for all of them.
+  const std::int64_t wall_ms = ready.commits.empty() ? 0 : ports.clock.wall_ms();
+  for (const consensus::LogRecord& record : ready.commits) apply(record, wall_ms);
   auto queue_of = [this](ConnectionId id) {
     Connection* connection = connections.find(id);
     return connection == nullptr ? nullptr : &connection->queue;
@@ -189,9 +191,10 @@ void Replica::Impl::flush() {
 // ---- Commits
 // -------------------------------------------------------------------------------------
 
-void Replica::Impl::apply(const consensus::LogRecord& record) {
+void Replica::Impl::apply(const consensus::LogRecord& record, std::int64_t wall_ms) {
   auto mode = record.zxid <= fuzzy_until() ? znode::ReplayMode::Fuzzy : znode::ReplayMode::Exact;
   znode::Outcome outcome = applier.apply(record, mode);
+  count_commit(outcome.header, wall_ms);
   checkpoints.applied(record.bytes.size());
   keep_digest(record.zxid);
   if (proposer) proposer->landed(record.zxid);
@@ -235,14 +238,21 @@ void Replica::Impl::answer_revalidation(const consensus::Revalidation& revalidat
 }
 
 void Replica::Impl::propose_waiting() {
-  while (proposer && !waiting_requests.empty() && peer.may_propose() && ports.disk.has_room()) {
+  if (!proposer || waiting_requests.empty()) return;
+  // For all that wait: nothing of them reaches the disk before this returns.
+  if (!ports.disk.has_room()) return;
+  const std::int64_t wall_ms = ports.clock.wall_ms();
+  while (!waiting_requests.empty() && peer.may_propose()) {
     consensus::Request request = std::move(waiting_requests.front());
     waiting_requests.pop_front();
-    // A request is a sign of life too: its learner may die before its next PING reply (R58).
-    auto timeout_ms = tree.sessions().find(request.session);
-    if (timeout_ms) sessions.touch(request.session, *timeout_ms, ports.clock.now_ms());
+    // A request is a sign of life too: its learner may die before its next PING reply (R58). An own
+    // client was heard when it came.
+    if (request.origin) {
+      auto timeout_ms = tree.sessions().find(request.session);
+      if (timeout_ms) sessions.touch(request.session, *timeout_ms, turn_ms());
+    }
     ++metrics.prepared;
-    propose(proposer->prepare(request, peer.next_zxid(), ports.clock.wall_ms()));
+    propose(proposer->prepare(request, peer.next_zxid(), wall_ms));
     note_quota();
     if (planner.refused()) {
       ports.observer.note('W', "reconfig refused session=" + to_string(request.session) +
@@ -526,6 +536,7 @@ void Replica::on_installed(LinkId link, Zxid zxid, bool ok) {
 
 void Replica::on_tick() {
   Impl& impl = *impl_;
+  impl.turn_began_ms.reset();
   std::int64_t now_ms = impl.ports.clock.now_ms();
   bool slept = now_ms - impl.last_tick_ms > impl.options.peer.tick_time_ms;
   impl.last_tick_ms = now_ms;

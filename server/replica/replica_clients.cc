@@ -182,7 +182,7 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   request.op = op;
   request.passage = passage;
   request.identities = static_cast<std::uint32_t>(connection.identities.size());
-  request.received_ms = ports.clock.now_ms();
+  request.received_ms = turn_ms();
   if (waits) join_round(connection, request);
   bool at_once = passage == Passage::Write && gate.open_for_submit(connection.queue);
   if (!at_once || audits(op)) request.body.assign(body.begin(), body.end());
@@ -222,7 +222,7 @@ void Replica::Impl::heard(Connection& connection) {
   if (read_only) {
     local_sessions.touch(connection.session, connection.timeout_ms, last_tick_ms);
   } else if (proposer) {
-    sessions.touch(connection.session, connection.timeout_ms, ports.clock.now_ms());
+    sessions.touch(connection.session, connection.timeout_ms, turn_ms());
   } else if (!connection.reported) {
     connection.reported = true;
     sessions.note(connection.session, connection.timeout_ms);
@@ -235,7 +235,7 @@ void Replica::Impl::submit(Connection& connection, const OpenRequest& request, B
   out.session = connection.session;
   out.cxid = request.cxid;
   out.op = static_cast<std::int32_t>(request.op);
-  out.body = SharedBytes(Bytes(body.begin(), body.end()));
+  out.body = SharedBytes::copy_of(body);
   out.authinfo = wire_ids(connection.identities, request.identities);
   gate.submitted(connection.queue, connection.id);
   peer.step(consensus::Submit{std::move(out)});
@@ -285,7 +285,7 @@ void Replica::Impl::drain(ConnectionId id) {
     if (!rounds.covers(first.round)) break;
     OpenRequest request = gate.pop(connection->queue);
     count_answer(*connection, request.cxid, request.op, tree.last_applied(),
-                 ports.clock.now_ms() - request.received_ms);
+                 turn_ms() - request.received_ms);
     if (!answer_now(*connection, request.cxid, request.op, request.passage, request.body)) return;
     // More than the socket's queue may ever hold.
     if (connection->out.size() > options.reply_bytes_max) return close(*connection);
@@ -319,7 +319,7 @@ void Replica::Impl::answer_write(Connection& connection, const znode::Outcome& o
   OpenRequest request = gate.pop(connection.queue);
   if (audits(request.op)) audit_request(connection, request, outcome);
   count_answer(connection, request.cxid, request.op, outcome.header.zxid,
-               ports.clock.now_ms() - request.received_ms);
+               turn_ms() - request.received_ms);
   Code code = znode::reply_code(outcome);
   // Never told to the client: the session lives at another server, this connection is over.
   if (code == Code::SessionMoved) return close(connection);

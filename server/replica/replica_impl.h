@@ -97,7 +97,7 @@ struct Replica::Impl {
   void carry_out(consensus::Ready ready);
   void carry_out(consensus::LinkCommand command);
   void send(consensus::Envelope envelope);
-  void apply(const consensus::LogRecord& record);
+  void apply(const consensus::LogRecord& record, std::int64_t wall_ms);
   void track_session(const znode::Outcome& outcome);
   void answer_revalidation(const consensus::Revalidation& revalidation);
   void observe(const consensus::Event& event);
@@ -119,8 +119,13 @@ struct Replica::Impl {
   /// Whether the install was of a tree to restore.
   bool ends_restore(LinkId link, Zxid zxid, bool ok);
   void flush();
+  /// The time of a batch of calls: the clock is looked at once, at most, until its pump() ends.
+  std::int64_t turn_ms() {
+    if (!turn_began_ms) turn_began_ms = ports.clock.now_ms();
+    return *turn_began_ms;
+  }
   Zxid fuzzy_until() const { return std::max(recovered_fuzzy_until, peer.fuzzy_until()); }
-  void count_commits(const std::vector<consensus::LogRecord>& commits);
+  void count_commit(const TxnHeader& header, std::int64_t wall_ms);
   void count_writes(const std::vector<consensus::LogWrite>& writes);
   void count_event(const consensus::Event& event);
   void count_checkpoint(Zxid zxid);
@@ -198,6 +203,7 @@ struct Replica::Impl {
   std::deque<Arrival> arrivals;  ///< Oldest first; for the time limit without a session.
   std::int64_t started_ms;
   std::int64_t last_tick_ms;
+  std::optional<std::int64_t> turn_began_ms;  ///< See turn_ms().
   Statistics statistics;
   /// When what lasts began, by now_ms(); for the metrics that say how long.
   struct Since {

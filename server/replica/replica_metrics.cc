@@ -30,19 +30,14 @@ void Replica::Impl::count_answer(Connection& connection, std::int32_t cxid, OpCo
   connection.last_op = static_cast<std::int16_t>(op);
 }
 
-/// Before they are applied: one look at the clock for all of them.
-void Replica::Impl::count_commits(const std::vector<consensus::LogRecord>& commits) {
-  const std::int64_t wall_ms = ports.clock.wall_ms();
+/// `wall_ms`: before the first of its batch was applied.
+void Replica::Impl::count_commit(const TxnHeader& header, std::int64_t wall_ms) {
+  const std::int64_t age_ms = wall_ms - header.time_ms;
+  metrics.propagation_latency.add(age_ms);
+  if (options.peer.standalone) return;
   const bool leads = peer.role() == consensus::Role::Leading;
-  for (const consensus::LogRecord& record : commits) {
-    Result<TxnHeader> header = znode::peek_header(record.bytes.view());
-    if (!header) continue;
-    const std::int64_t age_ms = wall_ms - header->time_ms;
-    metrics.propagation_latency.add(age_ms);
-    if (options.peer.standalone) continue;
-    (leads ? metrics.quorum_ack_latency : metrics.commit_propagation_latency).add(age_ms);
-    ++(leads ? metrics.commits : metrics.learner_commits);
-  }
+  (leads ? metrics.quorum_ack_latency : metrics.commit_propagation_latency).add(age_ms);
+  ++(leads ? metrics.commits : metrics.learner_commits);
 }
 
 void Replica::Impl::count_writes(const std::vector<consensus::LogWrite>& writes) {

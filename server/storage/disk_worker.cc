@@ -49,12 +49,15 @@ DiskWorker::~DiskWorker() = default;
 void DiskWorker::write(const std::vector<LogWrite>& writes) {
   Impl& my = *impl_;
   LogStore& log = *my.generation.log;
-  std::string where = my.paths.log(my.generation.number);
+  const auto sound = [&](ErrorCode error, const char* what) {
+    if (error) or_fatal(error, what, my.paths.log(my.generation.number));
+  };
   std::vector<const LogRecord*> group;
+  group.reserve(writes.size());
   auto flush = [&](bool must_sync) {
-    if (!group.empty()) or_fatal(log.append(group), "log_append_failed", where);
+    if (!group.empty()) sound(log.append(group), "log_append_failed");
     group.clear();
-    if (must_sync || my.options.force_sync) or_fatal(log.sync(), "log_sync_failed", where);
+    if (must_sync || my.options.force_sync) sound(log.sync(), "log_sync_failed");
   };
   for (const LogWrite& write : writes) {
     if (const auto* record = std::get_if<AppendRecord>(&write)) {
@@ -64,7 +67,7 @@ void DiskWorker::write(const std::vector<LogWrite>& writes) {
     }
     flush(/*must_sync=*/true);
     if (const auto* cut = std::get_if<TruncateLog>(&write)) {
-      or_fatal(log.cut(cut->after), "log_cut_failed", where);
+      sound(log.cut(cut->after), "log_cut_failed");
     } else if (const auto* accepted = std::get_if<StoreAcceptedEpoch>(&write)) {
       or_fatal(my.epochs.store_accepted(accepted->epoch), "epoch_write_failed", my.paths.data);
     } else if (const auto* current = std::get_if<StoreCurrentEpoch>(&write)) {
