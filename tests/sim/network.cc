@@ -235,6 +235,11 @@ std::vector<ConnId> Network::connections(HostId wanted) const {
   return found;
 }
 
+HostId Network::other_end(ConnId conn, HostId from) const {
+  const Conn& found = conns_.at(conn);
+  return found.host[found.host[0] == from ? 1 : 0];
+}
+
 // ---- Election
 // ------------------------------------------------------------------------------------
 
