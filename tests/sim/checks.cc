@@ -257,15 +257,23 @@ void Checks::judge_members(const TxnHeader& header, const SharedBytes& bytes) {
   before_ = std::exchange(config_, *std::move(next));
 }
 
-/// Who is left out may end what it began with the config before, no more.
+/// A vote in the config in force, or in the one before: who is left out may end what it began. Or
+/// in one that it has in its log and that becomes committed by its leading.
 void Checks::check_leads_by_right(const Server& server) const {
   const ServerId id{server.id()};
   if (config_.is_voter(id)) return;
-  if (!before_.is_voter(id)) {
-    broken("server " + std::to_string(server.id()) + " leads, but is no voter of\n" +
-           config_.text());
+  if (before_.is_voter(id)) {
+    REACHED("leader established that is left out");
+    return;
   }
-  REACHED("leader established that is left out");
+  const auto& records = server.ordered().records;
+  for (auto at = records.upper_bound(last_committed().value); at != records.end(); ++at) {
+    const auto text = consensus::reconfig_text(at->second.view());
+    if (!text || !consensus::parse_config_text(*text)->is_voter(id)) continue;
+    REACHED("leader by a reconfig of its tail");
+    return;
+  }
+  broken("server " + std::to_string(server.id()) + " leads, but is no voter of\n" + config_.text());
 }
 
 /// At the end: all go by the config that the history has.

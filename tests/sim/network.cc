@@ -236,8 +236,9 @@ std::vector<ConnId> Network::connections(HostId wanted) const {
 }
 
 HostId Network::other_end(ConnId conn, HostId from) const {
-  const Conn& found = conns_.at(conn);
-  return found.host[found.host[0] == from ? 1 : 0];
+  const auto at = conns_.find(conn);
+  if (at == conns_.end()) return 0;
+  return at->second.host[at->second.host[0] == from ? 1 : 0];
 }
 
 // ---- Election

@@ -63,7 +63,7 @@ class Network {
   /// The connection breaks: what is under way is lost, both ends hear of it.
   void break_connection(ConnId conn);
   std::vector<ConnId> connections(HostId host) const;
-  /// The one at the other end.
+  /// The one at the other end; 0 when both ends are gone.
   HostId other_end(ConnId conn, HostId from) const;
 
   // ---- Election
