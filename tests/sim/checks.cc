@@ -1,6 +1,8 @@
 #include "tests/sim/checks.h"
 
 #include "base/ensure.h"
+#include "consensus/codec.h"
+#include "consensus/member_text.h"
 #include "tests/sim/server.h"
 #include "tests/sim/world.h"
 
@@ -12,6 +14,9 @@ namespace {
 constexpr Micros kSettling = 8 * kSecond;
 
 }  // namespace
+
+Checks::Checks(World& world)
+    : world_(world), config_(first_members(world.plan, 0)), before_(config_) {}
 
 void Checks::broken(const std::string& what) const {
   throw Violation(what);
@@ -140,6 +145,7 @@ void Checks::check_leadership(const Server& server) {
   }
   world_.trace.event("leader", {server.id(), peer.current_epoch(), peer.last_logged().value});
   if (leaders_.size() > 1) disturbed("a second leader");
+  check_leads_by_right(server);
   if (peer.last_logged() < last_committed()) {
     broken("server " + std::to_string(server.id()) + " leads epoch " +
            std::to_string(peer.current_epoch()) + " with a log up to " +
@@ -201,6 +207,7 @@ void Checks::commit(const Server& server, Zxid zxid, const SharedBytes& bytes) {
                                 static_cast<std::int64_t>(header.type)});
   if (header.zxid != zxid)
     broken("record " + to_string(zxid) + " calls itself " + to_string(header.zxid));
+  judge_members(header, bytes);
   judge_commit(header, in);
 }
 
@@ -208,13 +215,79 @@ void Checks::commit(const Server& server, Zxid zxid, const SharedBytes& bytes) {
 /// gets lost, not by looking at the disk.
 void Checks::check_durable(Zxid zxid, const SharedBytes& bytes) const {
   if (world_.plan.mutant != Mutant::None) return;
-  int holders = 0;
+  std::vector<ServerId> holders;
   for (const auto& server : world_.servers) {
-    if (!server->observer()) holders += server->held(zxid, bytes);
+    if (server->held(zxid, bytes)) holders.push_back(ServerId{server->id()});
   }
-  if (holders * 2 > world_.plan.voters()) return;
-  broken(to_string(zxid) + " is committed, but only " + std::to_string(holders) + " of " +
-         std::to_string(world_.plan.voters()) + " voters have it on disk");
+  bool enough = config_.is_quorum(holders);
+  // A reconfig needs a quorum of the members that it makes as well (zab-protocol 14.4).
+  if (const auto text = consensus::reconfig_text(bytes.view())) {
+    enough = enough && consensus::parse_config_text(*text)->is_quorum(holders);
+  }
+  if (enough) return;
+  std::string names;
+  for (const ServerId id : holders) names += " " + to_string(id);
+  broken(to_string(zxid) + " is committed, but only" + names + " have it on disk, no quorum of\n" +
+         config_.text());
+}
+
+/// From its own txn on a config is in force, and it is what was asked for.
+void Checks::judge_members(const TxnHeader& header, const SharedBytes& bytes) {
+  const auto text = consensus::reconfig_text(bytes.view());
+  if (!text) return;
+  auto next = consensus::parse_config_text(*text);
+  if (!next) broken("a reconfig whose text cannot be read: " + next.error().what);
+  if (next->version() != header.zxid.value) broken("a config with another version than its zxid");
+  auto known = by_cxid_.find({header.client_id, header.cxid});
+  if (known == by_cxid_.end() || !operations_[known->second].intent.members) {
+    broken("a reconfig that nobody asked for");
+  }
+  std::string wrong = wrong_outcome(*operations_[known->second].intent.members, config_, *next,
+                                    world_.plan.servers);
+  if (!wrong.empty()) broken(to_string(header.zxid) + ": " + wrong);
+  REACHED("members change");
+  for (int id = 1; id <= world_.plan.servers; ++id) {
+    const Part was = part_of(config_, id), is = part_of(*next, id);
+    if (was == Part::Observer && is == Part::Voter) REACHED("observer becomes a voter");
+    if (was == Part::Voter && is == Part::Observer) REACHED("voter becomes an observer");
+    if (was == Part::Voter && is == Part::None) REACHED("voter is left out");
+    if (was == Part::None && is == Part::Voter) REACHED("stranger becomes a voter");
+    if (world_.plan.joins(id) && is == Part::Voter) REACHED("joiner becomes a voter");
+  }
+  before_ = std::exchange(config_, *std::move(next));
+}
+
+/// A vote in the config in force, or in the one before: who is left out may end what it began. Or
+/// in one that it has in its log and that becomes committed by its leading.
+void Checks::check_leads_by_right(const Server& server) const {
+  const ServerId id{server.id()};
+  if (config_.is_voter(id)) return;
+  if (before_.is_voter(id)) {
+    REACHED("leader established that is left out");
+    return;
+  }
+  const auto& records = server.ordered().records;
+  for (auto at = records.upper_bound(last_committed().value); at != records.end(); ++at) {
+    const auto text = consensus::reconfig_text(at->second.view());
+    if (!text || !consensus::parse_config_text(*text)->is_voter(id)) continue;
+    REACHED("leader by a reconfig of its tail");
+    return;
+  }
+  broken("server " + std::to_string(server.id()) + " leads, but is no voter of\n" + config_.text());
+}
+
+/// At the end: all go by the config that the history has.
+void Checks::check_members(const Server& server) const {
+  const consensus::Membership& members = server.replica().peer().membership();
+  if (config_.version() == 0) return;  // No reconfig: the first leader gives it a version.
+  const std::string name = "server " + std::to_string(server.id());
+  if (members.changing() || members.text() != config_.text()) {
+    broken(name + " goes by\n" + members.last_seen().text() + "\nat the end, in force is\n" +
+           config_.text());
+  }
+  if (server.leading() && !config_.is_voter(ServerId{server.id()})) {
+    broken(name + " leads at the end and has no vote");
+  }
 }
 
 // ---- The committed history
@@ -240,7 +313,12 @@ void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
     Code expected = model_.expect(operation.intent, header.client_id, path);
     bool moved = error == Code::SessionMoved || error == Code::SessionExpired;
     if (error == Code::SessionMoved) REACHED("session moved");
-    if (error != expected && !moved) {
+    // Whether it may be is the servers' knowledge; what it does is looked at in judge_members().
+    const bool members = operation.intent.op == OpCode::Reconfig;
+    if (members && error == Code::NewConfigNoQuorum) REACHED("reconfig without a quorum");
+    if (members && error == Code::ReconfigInProgress)
+      REACHED("reconfig while another is in progress");
+    if (error != expected && !moved && !members) {
       broken(where + "has code " + std::to_string(static_cast<int>(error)) + ", should have " +
              std::to_string(static_cast<int>(expected)) + " for " + operation.intent.path);
     }
@@ -331,6 +409,7 @@ void Checks::finish() {
       broken(name + " has applied " + to_string(tree.last_applied()) + " at the end, others " +
              to_string(last_committed()));
     }
+    check_members(*server);
     if (server == world_.servers.front()) digest = tree.digest();
     if (tree.digest() != digest) broken(name + " ends with another tree");
     if (tree.sessions().size() != model_.sessions().size()) {

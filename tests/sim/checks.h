@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "consensus/ensemble.h"
 #include "consensus/event.h"
 #include "server/replica/replica.h"
 #include "tests/sim/disk.h"
@@ -44,7 +45,7 @@ struct Operation {
 
 class Checks {
  public:
-  explicit Checks(World& world) : world_(world) {}
+  explicit Checks(World& world);
 
   // ---- Servers
   // -----------------------------------------------------------------------------------
@@ -79,6 +80,8 @@ class Checks {
   Zxid last_committed() const {
     return committed_.empty() ? Zxid{} : Zxid{committed_.rbegin()->first};
   }
+  /// As the committed history has it.
+  const consensus::Ensemble& config() const { return config_; }
   std::size_t committed_count() const { return committed_.size(); }
   std::size_t acknowledged() const { return acknowledged_; }
   /// The last acknowledged write of each client; liveness asks for progress.
@@ -103,6 +106,9 @@ class Checks {
   void check_applied(const Server& server, Seen& seen);
   void commit(const Server& server, Zxid zxid, const SharedBytes& bytes);
   void check_durable(Zxid zxid, const SharedBytes& bytes) const;
+  void judge_members(const TxnHeader& header, const SharedBytes& bytes);
+  void check_leads_by_right(const Server& server) const;
+  void check_members(const Server& server) const;
   void judge_commit(const TxnHeader& header, JuteReader body);
   void judge_expiry(const TxnHeader& header);
   void judge_write(Operation& operation, Zxid zxid, ByteView body);
@@ -119,6 +125,8 @@ class Checks {
   std::map<std::int64_t, std::uint64_t> digests_;
   std::map<std::uint32_t, int> leaders_;           ///< Established, by epoch.
   std::map<std::int64_t, SharedBytes> proposals_;  ///< By zxid: all that was ever logged anywhere.
+  consensus::Ensemble config_;                     ///< In force, by the committed history.
+  consensus::Ensemble before_;                     ///< The one before that.
   std::vector<Operation> operations_;
   std::map<std::pair<SessionId, std::int32_t>, std::size_t> by_cxid_;
   std::map<SessionId, std::int32_t> last_ok_cxid_;

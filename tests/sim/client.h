@@ -28,6 +28,8 @@ class Client final : public Host {
   void drop();
   /// Its process ends: it comes back after `down` and knows nothing. `silent`: nobody is told.
   void crash(bool silent, Micros down);
+  /// Asks for other members, whatever the answer.
+  void reconfig(const MembersIntent& members);
   bool connected() const { return state_ == State::Up; }
   SessionId session() const { return session_; }
 

@@ -173,6 +173,30 @@ void Client::issue_refused_write() {
   request(OpCode::Delete, DeleteRequest{path, kAnyVersion}, std::nullopt, path, false);
 }
 
+namespace {
+
+struct ReconfigRecord {
+  const MembersIntent& members;
+};
+
+void encode(JuteWriter& out, const ReconfigRecord& record) {
+  out.nullable_string(record.members.joining());
+  out.nullable_string(record.members.leaving());
+  out.nullable_string(record.members.new_members());
+  out.i64(-1);
+}
+
+}  // namespace
+
+void Client::reconfig(const MembersIntent& members) {
+  if (state_ != State::Up || closing_ || read_only_) return;
+  if (world_.plan.readers && number_ % 2 == 0) return;
+  WriteIntent intent;
+  intent.op = OpCode::Reconfig;
+  intent.members = members;
+  request_write(intent, ReconfigRecord{members});
+}
+
 // ---- Watches
 // -------------------------------------------------------------------------------------
 

@@ -254,6 +254,8 @@ std::string Model::apply(const TxnHeader& header, JuteReader& in) {
       put(txn.path, header.zxid, std::move(changed));
       return {};
     }
+    case OpCode::Reconfig:
+      return {};  // Of the servers; clients do not look at that node.
     case OpCode::CreateSession: {
       CreateSessionTxn txn;
       decode(in, txn);

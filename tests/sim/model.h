@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "tests/sim/members.h"
 #include "znode/proto/records.h"
 
 namespace quorate::sim {
@@ -36,6 +37,7 @@ struct WriteIntent {
   Buffer data;
   std::int32_t flags = 0;
   std::int32_t version = kAnyVersion;
+  std::optional<MembersIntent> members;  ///< Of a reconfig.
 };
 
 class Model {

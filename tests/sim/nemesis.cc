@@ -28,6 +28,7 @@ Nemesis::Nemesis(World& world, Random random) : world_(world), random_(random), 
   }
   if (faults.client_crash) enabled_.push_back({"client-crash", &Nemesis::client_crash});
   if (faults.wall_jump) enabled_.push_back({"wall-jump", &Nemesis::wall_jump});
+  if (faults.reconfig) enabled_.insert(enabled_.end(), 3, {"reconfig", &Nemesis::reconfig});
 }
 
 void Nemesis::start() {
@@ -64,6 +65,7 @@ bool Nemesis::left_out(const char* name) const {
 
 void Nemesis::heal() {
   world_.trace.note("heal", "");
+  cut_at_reconfig_.reset();
   world_.network.heal();
   for (auto& server : world_.servers) server->heal();
 }
@@ -233,6 +235,50 @@ void Nemesis::wall_jump() {
   constexpr std::int64_t kHourMs = 3600 * 1000;
   std::int64_t ms = lot_.percent(50) ? lot_.between(-kHourMs, kHourMs) : lot_.between(-3000, 3000);
   target().jump_wall(ms);
+}
+
+/// All members anew, the leader among them or not, or a change of one or two. Whoever is left out
+/// follows on: nobody is away for good.
+void Nemesis::reconfig() {
+  const Plan& plan = world_.plan;
+  MembersIntent wanted;
+  wanted.anew = lot_.percent(60) || plan.reconfig_voters != 0;
+  // Of two voters with one disk damaged nobody knows what the other had acknowledged (R45).
+  const std::size_t voters_min = plan.faults.bit_flip ? 3 : 2;
+  if (wanted.anew) {
+    std::vector<int> ids;
+    for (int id = 1; id <= plan.servers; ++id) ids.push_back(id);
+    for (std::size_t i = ids.size(); i > 1; --i) std::swap(ids[i - 1], ids[lot_.below(i)]);
+    auto voters = static_cast<std::size_t>(
+        plan.reconfig_voters != 0
+            ? plan.reconfig_voters
+            : lot_.between(static_cast<std::int64_t>(voters_min), plan.servers));
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      wanted.members[ids[i]] = i < voters         ? Part::Voter
+                               : lot_.percent(50) ? Part::Observer
+                                                  : Part::None;
+    }
+  } else {
+    for (auto changes = lot_.between(1, 2); changes > 0; --changes) {
+      bool grows = plan.faults.bit_flip || lot_.percent(50);
+      Part less = lot_.percent(50) ? Part::Observer : Part::None;
+      wanted.members[static_cast<int>(lot_.between(1, plan.servers))] = grows ? Part::Voter : less;
+    }
+  }
+  cut_at_reconfig_.reset();
+  if (lot_.percent(40)) cut_at_reconfig_ = lot_.fork();
+  world_.clients[lot_.below(world_.clients.size())]->reconfig(wanted);
+}
+
+/// The moment at which two configs count: some learners hear neither of it nor of what comes
+/// behind, and may elect another leader by the config that they know.
+void Nemesis::reconfig_leaves(HostId leader, HostId learner) {
+  if (!cut_at_reconfig_) return;
+  if (!world_.network.any_cut()) {
+    world_.scheduler.after(cut_at_reconfig_->between(500, 6000) * kMillisecond,
+                           [this] { world_.network.heal(); });
+  }
+  if (cut_at_reconfig_->percent(60)) world_.network.cut(leader, learner);
 }
 
 }  // namespace quorate::sim

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,8 @@ class Nemesis {
   void start();
   /// The end of all faults: everybody runs, every path is open.
   void heal();
+  /// A leader sends the proposal of a reconfig.
+  void reconfig_leaves(HostId leader, HostId learner);
 
  private:
   void next();
@@ -44,6 +47,7 @@ class Nemesis {
   void roll(std::size_t index, Random lot);
   void client_crash();
   void wall_jump();
+  void reconfig();
   void cut_between(const std::vector<HostId>& side);
 
   World& world_;
@@ -51,6 +55,7 @@ class Nemesis {
   Random lot_;     ///< Of the strike under way.
   std::uint64_t strikes_ = 0;
   bool rolling_ = false;
+  std::optional<Random> cut_at_reconfig_;  ///< Of the strike that asked for the reconfig.
   std::vector<std::pair<const char*, void (Nemesis::*)()>> enabled_;
 };
 

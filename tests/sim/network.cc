@@ -235,6 +235,12 @@ std::vector<ConnId> Network::connections(HostId wanted) const {
   return found;
 }
 
+HostId Network::other_end(ConnId conn, HostId from) const {
+  const auto at = conns_.find(conn);
+  if (at == conns_.end()) return 0;
+  return at->second.host[at->second.host[0] == from ? 1 : 0];
+}
+
 // ---- Election
 // ------------------------------------------------------------------------------------
 

@@ -63,6 +63,8 @@ class Network {
   /// The connection breaks: what is under way is lost, both ends hear of it.
   void break_connection(ConnId conn);
   std::vector<ConnId> connections(HostId host) const;
+  /// The one at the other end; 0 when both ends are gone.
+  HostId other_end(ConnId conn, HostId from) const;
 
   // ---- Election
   // ----------------------------------------------------------------------------------
@@ -75,6 +77,7 @@ class Network {
     cuts_.clear();
     slow_.clear();
   }
+  bool any_cut() const { return !cuts_.empty(); }
   bool is_cut(HostId from, HostId to) const { return cuts_.contains({from, to}); }
   /// All delays from `from` to `to` times `factor`.
   void slow(HostId from, HostId to, int factor) { slow_[{from, to}] = factor; }

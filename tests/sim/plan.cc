@@ -34,6 +34,8 @@ void choose_faults(Plan& plan, Random random) {
   faults.client_crash = random.percent(35);
   faults.wall_jump = random.percent(25);
   faults.tick_skew = random.percent(25);
+  // The mutants of other rules keep the members for which they have been chosen.
+  faults.reconfig = random.percent(45) && plan.servers >= 3 && plan.mutant == Mutant::None;
 }
 
 /// Each planted bug needs its fault, and shows sooner in the ensemble that it hurts.
@@ -67,6 +69,13 @@ void favour_mutant(Plan& plan) {
       faults = {};
       faults.partition = faults.client_drop = true;
       plan.fault_interval = 3 * kSecond;
+      break;
+    case Mutant::NewQuorumOnly:
+      faults = {};
+      faults.partition = faults.reconfig = true;
+      plan.fault_interval = 300 * kMillisecond;
+      plan.reconfig_voters = 3;  // Of five: one old quorum in two knows nothing of it.
+      plan.chunk_percent = 0;    // What is planted stands between two packets.
       break;
     default:
       break;
@@ -103,6 +112,12 @@ void choose_world(Plan& plan, Random random) {
       std::max<std::int32_t>(800, ticks * static_cast<std::int32_t>(plan.tick_time_ms));
 }
 
+/// Sometimes a server more, which only a reconfig makes known to the others.
+void choose_members(Plan& plan, Random random) {
+  plan.joiners = plan.faults.reconfig && random.percent(40) ? 1 : 0;
+  plan.servers += plan.joiners;
+}
+
 /// About a third of the servers each, every seed another part of them.
 void choose_services(Plan& plan, Random random) {
   for (int id = 1; id <= plan.servers; ++id) {
@@ -129,7 +144,8 @@ constexpr MutantName kMutants[] = {{"ack-before-sync", Mutant::AckBeforeSync},
                                    {"reply-before-quorum", Mutant::ReplyBeforeQuorum},
                                    {"session-not-revived", Mutant::SessionNotRevived},
                                    {"unconfirmed-sync", Mutant::UnconfirmedSync},
-                                   {"watch-after-reply", Mutant::WatchAfterReply}};
+                                   {"watch-after-reply", Mutant::WatchAfterReply},
+                                   {"new-quorum-only", Mutant::NewQuorumOnly}};
 
 }  // namespace
 
@@ -139,7 +155,9 @@ Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant) {
   plan.seed = seed;
   plan.mutant = mutant;
   plan.servers = one_of(random, {3, 3, 3, 3, 3, 3, 5, 5, 5, 1});
-  if (plan.mutant == Mutant::ReplyBeforeQuorum) plan.servers = 5;
+  if (plan.mutant == Mutant::ReplyBeforeQuorum || plan.mutant == Mutant::NewQuorumOnly) {
+    plan.servers = 5;
+  }
   if (!plan.standalone() && random.percent(30)) {
     plan.observers = static_cast<int>(random.between(1, 2));
     plan.servers += plan.observers;
@@ -150,7 +168,9 @@ Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant) {
   choose_knobs(plan, random.fork());
   choose_world(plan, random.fork());
   choose_services(plan, random.fork());
+  choose_members(plan, random.fork());
   favour_mutant(plan);
+  plan.reconfig_enabled = plan.reconfig_enabled || plan.faults.reconfig;
   return plan;
 }
 
@@ -168,6 +188,7 @@ std::string describe(const Plan& plan) {
   const Faults& f = plan.faults;
   std::string text = "servers=" + std::to_string(plan.voters()) +
                      (plan.observers == 0 ? "" : "+" + std::to_string(plan.observers)) +
+                     (plan.joiners == 0 ? "" : "+joiner") +
                      " clients=" + std::to_string(plan.clients) +
                      " tick=" + std::to_string(plan.tick_time_ms) +
                      " snapCount=" + std::to_string(plan.snap_count) +
@@ -191,7 +212,8 @@ std::string describe(const Plan& plan) {
              {f.rolling_restart, "rolling-restart"},
              {f.client_crash, "client-crash"},
              {f.wall_jump, "wall-jump"},
-             {f.tick_skew, "tick-skew"}};
+             {f.tick_skew, "tick-skew"},
+             {f.reconfig, "reconfig"}};
   bool first = true;
   for (const auto& fault : all) {
     if (!fault.on) continue;

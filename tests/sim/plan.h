@@ -27,6 +27,7 @@ enum class Mutant {
   SessionNotRevived,  ///< What a learner hears of its clients does not reach the leader (R58).
   WatchAfterReply,    ///< An event leaves behind the next answer, which may show its change (R64).
   UnconfirmedSync,    ///< A leader takes its PINGs for answered: no quorum has confirmed (R62).
+  NewQuorumOnly,  ///< Whom a reconfig leaves out counts as having it: the old quorum is not asked.
 };
 
 struct Faults {
@@ -46,22 +47,25 @@ struct Faults {
   bool client_crash = false;  ///< It comes back without its session.
   bool wall_jump = false;
   bool tick_skew = false;  ///< Clocks of different speed and late ticks, all the time.
+  bool reconfig = false;   ///< No fault: servers lose their vote, get it back, observe, come new.
 
   bool any() const {
     return crash || crash_all || partition || one_way || slow_link || reset || slow_disk ||
            freeze || client_drop || disk_error || disk_full || bit_flip || rolling_restart ||
-           client_crash || wall_jump || tick_skew;
+           client_crash || wall_jump || tick_skew || reconfig;
   }
 };
 
 struct Plan {
   std::uint64_t seed = 0;
   Mutant mutant = Mutant::None;
-  int servers = 3;    ///< Observers included.
-  int observers = 0;  ///< The last ones.
+  int servers = 3;    ///< Observers and joiners included.
+  int observers = 0;  ///< Behind the voters.
+  int joiners = 0;    ///< The last ones: blank, unknown to the others until a reconfig.
   int clients = 4;
-  Micros faults_end = 0;  ///< Everything is healed here.
-  Micros load_end = 0;    ///< Clients stop issuing.
+  int reconfig_voters = 0;  ///< So many whenever all members are named anew; 0: any number.
+  Micros faults_end = 0;    ///< Everything is healed here.
+  Micros load_end = 0;      ///< Clients stop issuing.
   Micros end = 0;
   Faults faults;
   Micros fault_interval = kSecond;  ///< Mean time between two faults.
@@ -106,9 +110,10 @@ struct Plan {
   unsigned read_only_servers = 0;
   std::int64_t read_only_after_ms = 300;
 
-
-  int voters() const { return servers - observers; }
-  bool observes(int server) const { return server > voters(); }
+  /// At the beginning.
+  int voters() const { return servers - observers - joiners; }
+  bool observes(int server) const { return server > voters() && !joins(server); }
+  bool joins(int server) const { return server > servers - joiners; }
   bool standalone() const { return servers == 1; }
   bool skewed() const { return faults.tick_skew && !without.contains("tick-skew"); }
   bool linearizable(int server) const { return (linearizable_servers >> server & 1) != 0; }

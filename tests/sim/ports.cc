@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "consensus/codec.h"
+#include "consensus/member_text.h"
 #include "tests/sim/world.h"
 #include "znode/proto/frame.h"
 
@@ -132,13 +133,24 @@ bool SimLinks::silenced(const consensus::QuorumPacket& packet) const {
          packet.type == consensus::PacketType::Ping && !server_.leading();
 }
 
+/// The mutant: whoever loses its vote counts as having acknowledged that.
+bool SimLinks::counts_unasked(HostId learner, const consensus::QuorumPacket& packet) const {
+  const auto text = consensus::reconfig_text(packet.data->view());
+  if (!text) return false;
+  world_.nemesis.reconfig_leaves(server_.id(), learner);
+  return world_.plan.mutant == Mutant::NewQuorumOnly &&
+         !consensus::parse_config_text(*text)->is_voter(ServerId{learner});
+}
+
 /// The mutants of a leader that does not wait for its quorum.
 void SimLinks::plant_behind(LinkId link, const consensus::QuorumPacket& packet) {
   if (packet.type != consensus::PacketType::Proposal) return;
+  const HostId learner = world_.network.other_end(link.value, server_.id());
+  const bool unasked = world_.plan.faults.reconfig && counts_unasked(learner, packet);
   if (world_.plan.mutant == Mutant::ReplyBeforeQuorum) {
     consensus::encode(out_[link.value],
                       {consensus::PacketType::Commit, packet.zxid, std::nullopt, std::nullopt});
-  } else if (world_.plan.mutant == Mutant::CommitOnMinority) {
+  } else if (world_.plan.mutant == Mutant::CommitOnMinority || unasked) {
     server_.post(1, [this, link, zxid = packet.zxid] {
       if (!up_.contains(link.value)) return;
       Bytes ack;

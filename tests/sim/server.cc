@@ -52,10 +52,6 @@ bool Server::leading() const {
   return alive() && replica().peer().role() == consensus::Role::Leading;
 }
 
-bool Server::observer() const {
-  return world_.plan.observes(id_);
-}
-
 std::size_t Server::longest_queue() const {
   return life_->links.longest_queue();
 }
@@ -65,7 +61,7 @@ server::StorageOptions Server::storage_options() const {
   options.data_dir = "/data";
   options.data_log_dir = "/log";
   options.segment_bytes = world_.plan.segment_bytes;
-  options.initialize = !ever_opened_;
+  options.initialize = !ever_opened_ && !world_.plan.joins(id_);
   options.standalone = world_.plan.standalone();
   options.window_records = world_.plan.window_records;
   return options;
@@ -76,15 +72,10 @@ server::ReplicaOptions Server::replica_options() const {
   server::ReplicaOptions options;
   options.peer.self = ServerId{id_};
   options.peer.standalone = plan.standalone();
-  std::vector<consensus::Member> members;
-  for (int id = 1; id <= plan.servers; ++id) {
-    members.push_back(
-        {ServerId{id}, "10.0.0." + std::to_string(id), 2888, 3888, plan.observes(id), ""});
-  }
   options.peer.observer = plan.observes(id_);
   options.peer.reconfig_enabled = plan.reconfig_enabled && !plan.standalone();
   options.peer.outstanding_max = plan.proposals_max;
-  options.peer.ensemble = consensus::Ensemble(std::move(members));
+  options.peer.ensemble = first_members(plan, id_);
   options.peer.tick_time_ms = plan.tick_time_ms;
   options.peer.init_limit = plan.init_limit;
   options.peer.sync_limit = plan.sync_limit;
@@ -106,6 +97,7 @@ server::ReplicaOptions Server::replica_options() const {
   options.read_only_after_ms = plan.read_only_after_ms;
   options.ops.extended_types_enabled = options.reaper.rules.ttl_nodes = true;
   options.reaper.check_interval_ms = 500;
+  options.ops.skip_acl = plan.faults.reconfig;  // Everybody may ask for one.
   return options;
 }
 

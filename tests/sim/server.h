@@ -61,7 +61,6 @@ class Server final : public Host, public DiskOwner {
   bool leading() const;
   const LogState& ordered() const { return ordered_; }  ///< As its replica ordered it.
   const LogState& durable() const { return durable_; }  ///< As the disk really holds it.
-  bool observer() const;
   /// Bytes that wait on the fullest link to another server.
   std::size_t longest_queue() const;
   /// Has it, or had it before its disk was damaged: what it acknowledged then counts for ever.
