@@ -79,6 +79,12 @@ std::string session_block(const client::SessionEvent& event) {
     case client::SessionState::Suspended:
       state = "Disconnected";
       break;
+    case client::SessionState::ReadOnly:
+      state = "ConnectedReadOnly";
+      break;
+    case client::SessionState::AuthFailed:
+      state = "AuthFailed";
+      break;
     case client::SessionState::Expired:
       state = "Expired";
       break;
