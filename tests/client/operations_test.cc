@@ -1,6 +1,8 @@
 // One node at a time: every operation, its answer and its errors.
 #include <algorithm>
+#include <future>
 
+#include "quorate/client.h"
 #include "tests/client/live.h"
 
 using namespace quorate;
@@ -159,4 +161,24 @@ TEST_CASE("config: the members are shown; a server on its own refuses reconfig")
 TEST_CASE("timeout: an operation may have its own limit") {
   Session s;
   CHECK(s.client.with_timeout(10s).exists(s.path).ok());
+}
+
+TEST_CASE("pipelining: many in flight are carried out and answered in the order of the calls") {
+  Session s;
+  Client& client = s.client.async_face();
+  std::vector<int> answered;
+  std::vector<std::string> created;
+  std::promise<void> all;
+  for (int i = 0; i < 500; ++i) {
+    client.async_create(s.at("n-"), Buffer(), CreateOptions(CreateMode::PersistentSequential),
+                        [&, i](ErrorCode error, const CreateReply& reply) {
+                          CHECK_FALSE(error);
+                          answered.push_back(i);
+                          created.push_back(reply.path);
+                          if (answered.size() == 500) all.set_value();
+                        });
+  }
+  REQUIRE(all.get_future().wait_for(20s) == std::future_status::ready);
+  CHECK(std::is_sorted(answered.begin(), answered.end()));
+  CHECK(std::is_sorted(created.begin(), created.end()));
 }

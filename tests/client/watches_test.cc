@@ -1,3 +1,6 @@
+#include <boost/asio/use_future.hpp>
+
+#include "quorate/client.h"
 #include "tests/client/live.h"
 
 using namespace quorate;
@@ -79,4 +82,27 @@ TEST_CASE("watch: the end of the session is the last event of every watch") {
     s.client.close();
   }
   CHECK(data.first(2) == Lines{"None ", "None "});
+}
+
+TEST_CASE("stream: events are awaited one by one; one of two streams can be taken back alone") {
+  Session s;
+  Client& client = s.client.async_face();
+  WatchStream one(client), two(client);
+  for (WatchStream* stream : {&one, &two}) {
+    client
+        .async_add_watch(s.path, AddWatchMode::PersistentRecursive, Watcher(*stream),
+                         asio::use_future)
+        .get();
+  }
+  REQUIRE(s.client.create(s.at("a"), "").ok());
+  CHECK(one.async_next(asio::use_future).get().path == s.at("a"));
+  CHECK(two.async_next(asio::use_future).get().path == s.at("a"));
+  client.async_remove_watches(s.path, WatchType::Any, Watcher(one), false, asio::use_future).get();
+  CHECK(one.async_next(asio::use_future).get().type == EventType::PersistentWatchRemoved);
+  REQUIRE(s.client.set_data(s.at("a"), "2").ok());
+  CHECK(two.async_next(asio::use_future).get().type == EventType::NodeDataChanged);
+  s.client.close();
+  const WatchEvent last = two.async_next(asio::use_future).get();
+  CHECK(last.type == EventType::None);
+  CHECK(last.state == KeeperState::Closed);
 }

@@ -92,7 +92,8 @@ struct ReconfigOptions {
   std::vector<std::string> joining;
   std::vector<std::string> leaving;      ///< Server ids.
   std::vector<std::string> new_members;  ///< All of them, as `joining`; then the others are empty.
-  /// Stat-independent version of the configuration this change is based on; -1: whatever it is.
+  /// The number behind "version=" (hexadecimal there) in the configuration this change is based on;
+  /// -1: whatever it is.
   std::int64_t from_config = -1;
 };
 

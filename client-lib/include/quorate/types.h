@@ -85,10 +85,11 @@ struct GetAclReply {
   Stat stat;
 };
 
-/// The ensemble's members as text, the lines of its dynamic configuration file.
+/// The ensemble's members as text, the lines of its dynamic configuration file; the last one,
+/// "version=", names the configuration. Empty on a server of its own.
 struct ConfigReply {
   std::string text;
-  Stat stat;  ///< Of /zookeeper/config; Stat::version names this configuration.
+  Stat stat;  ///< Of /zookeeper/config.
 };
 
 struct GetChildrenReply {
