@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,10 +72,12 @@ class RecipeWorld {
   }
 
   /// Runs what is due until `condition` holds; fails the test after ten seconds.
-  void run_until(const std::function<bool()>& condition) {
+  void run_until(const std::function<bool()>& condition,
+                 std::source_location from = std::source_location::current()) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (!condition()) {
-      REQUIRE(std::chrono::steady_clock::now() < end);
+      const bool in_time = std::chrono::steady_clock::now() < end;
+      REQUIRE_MESSAGE(in_time, "waited in vain in line " << from.line());
       io.restart();
       io.run_one_for(std::chrono::milliseconds(20));
     }
