@@ -28,7 +28,15 @@ Proposer::Proposer(const znode::DataTree& tree, const znode::OpOptions& options,
 
 consensus::LogRecord Proposer::prepare(const consensus::Request& request, Zxid zxid,
                                        std::int64_t wall_ms) {
-  return keep(zxid, make_txn(request, zxid, wall_ms));
+  const znode::WriteRequest write{request.session, request.cxid, static_cast<OpCode>(request.op),
+                                  request.body.view()};
+  return keep(zxid, make_txn(write, identities_of(request), request.origin, zxid, wall_ms));
+}
+
+consensus::LogRecord Proposer::prepare(const znode::WriteRequest& write,
+                                       const znode::Identities& identities, Zxid zxid,
+                                       std::int64_t wall_ms) {
+  return keep(zxid, make_txn(write, identities, /*origin=*/std::nullopt, zxid, wall_ms));
 }
 
 consensus::LogRecord Proposer::prepare_expiry(SessionId session, Zxid zxid, std::int64_t wall_ms) {
@@ -46,9 +54,8 @@ std::optional<consensus::LogRecord> Proposer::prepare_reap(const std::string& pa
   return keep(zxid, std::move(*txn));
 }
 
-Bytes Proposer::make_txn(const consensus::Request& request, Zxid zxid, std::int64_t wall_ms) {
-  znode::WriteRequest write{request.session, request.cxid, static_cast<OpCode>(request.op),
-                            request.body.view()};
+Bytes Proposer::make_txn(const znode::WriteRequest& write, const znode::Identities& identities,
+                         Owner origin, Zxid zxid, std::int64_t wall_ms) {
   bool creates = write.op == OpCode::CreateSession;
   bool closes = write.op == OpCode::CloseSession;
   // Only what every server can apply becomes a txn (hazard R51).
@@ -59,13 +66,12 @@ Bytes Proposer::make_txn(const consensus::Request& request, Zxid zxid, std::int6
   if (write.body.size() > static_cast<std::size_t>(options_.max_buffer)) {
     return znode::prepare_error(write, zxid, wall_ms, Code::MarshallingError);
   }
-  if (!creates && !closes && pending_.session_alive(request.session) &&
-      !sessions_.may_write(request.session, request.origin)) {
+  if (!creates && !closes && pending_.session_alive(write.session) &&
+      !sessions_.may_write(write.session, origin)) {
     return znode::prepare_error(write, zxid, wall_ms, Code::SessionMoved);
   }
-  if (creates) sessions_.own(request.session, request.origin);
-  Bytes txn = znode::prepare(pending_, options_, {request.session, identities_of(request)}, write,
-                             zxid, wall_ms);
+  if (creates) sessions_.own(write.session, origin);
+  Bytes txn = znode::prepare(pending_, options_, {write.session, identities}, write, zxid, wall_ms);
   return fit(std::move(txn), write, zxid, wall_ms);
 }
 

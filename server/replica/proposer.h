@@ -27,6 +27,10 @@ class Proposer {
   /// The record to propose under `zxid`. Every request gives one: a refusal becomes an error txn,
   /// so that the server that forwarded it gets its answer in its place (hazard R57).
   consensus::LogRecord prepare(const consensus::Request& request, Zxid zxid, std::int64_t wall_ms);
+  /// The same for a client of this server.
+  consensus::LogRecord prepare(const znode::WriteRequest& write,
+                               const znode::Identities& identities, Zxid zxid,
+                               std::int64_t wall_ms);
   /// closeSession of an expired session.
   consensus::LogRecord prepare_expiry(SessionId session, Zxid zxid, std::int64_t wall_ms);
 
@@ -43,7 +47,8 @@ class Proposer {
   bool session_alive(SessionId session) const { return pending_.session_alive(session); }
 
  private:
-  Bytes make_txn(const consensus::Request& request, Zxid zxid, std::int64_t wall_ms);
+  Bytes make_txn(const znode::WriteRequest& write, const znode::Identities& identities,
+                 Owner origin, Zxid zxid, std::int64_t wall_ms);
   Bytes fit(Bytes txn, const znode::WriteRequest& write, Zxid zxid, std::int64_t wall_ms);
   consensus::LogRecord keep(Zxid zxid, Bytes txn);
   const znode::Identities& identities_of(const consensus::Request& request);

@@ -107,7 +107,7 @@ void Replica::Impl::pump() {
     if (idle && checkpoints.writing()) since.checkpoint = last_tick_ms;
   }
   flush();
-  turn_began_ms.reset();
+  turn = {};
 }
 
 /// In the order of the fields of Ready, which is the order that consensus relies on. But the links
@@ -241,10 +241,11 @@ void Replica::Impl::propose_waiting() {
   if (!proposer || waiting_requests.empty()) return;
   // For all that wait: nothing of them reaches the disk before this returns.
   if (!ports.disk.has_room()) return;
-  const std::int64_t wall_ms = ports.clock.wall_ms();
+  const std::int64_t wall_ms = turn_wall_ms();
   while (!waiting_requests.empty() && peer.may_propose()) {
     consensus::Request request = std::move(waiting_requests.front());
     waiting_requests.pop_front();
+    if (!request.origin && submitted_writes > 0) --submitted_writes;
     // A request is a sign of life too: its learner may die before its next PING reply (R58). An own
     // client was heard when it came.
     if (request.origin) {
@@ -347,6 +348,7 @@ void Replica::Impl::begin_service() {
   // What was proposed before UPTODATE is all in the log now: behind it every txn is exact.
   recovered_fuzzy_until = std::min(recovered_fuzzy_until, peer.last_logged());
   if (peer.role() != consensus::Role::Leading) return;
+  submitted_writes = 0;
   sessions.lead(tree.sessions(), ports.clock.now_ms());
   proposer.emplace(tree, write_ops, sessions, options.peer.max_field);
   reaper.lead(ports.clock.now_ms());
@@ -536,7 +538,7 @@ void Replica::on_installed(LinkId link, Zxid zxid, bool ok) {
 
 void Replica::on_tick() {
   Impl& impl = *impl_;
-  impl.turn_began_ms.reset();
+  impl.turn = {};
   std::int64_t now_ms = impl.ports.clock.now_ms();
   bool slept = now_ms - impl.last_tick_ms > impl.options.peer.tick_time_ms;
   impl.last_tick_ms = now_ms;

@@ -100,7 +100,7 @@ void Replica::Impl::create_session(Connection& connection) {
   Bytes body;
   JuteWriter(body).i32(connection.timeout_ms);
   request.body = SharedBytes(std::move(body));
-  peer.step(consensus::Submit{std::move(request)});
+  submit(std::move(request));
 }
 
 void Replica::Impl::reconnect(Connection& connection, SessionId session) {
@@ -187,10 +187,10 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   bool at_once = passage == Passage::Write && gate.open_for_submit(connection.queue);
   if (!at_once || audits(op)) request.body.assign(body.begin(), body.end());
   OpenRequest& queued = gate.push(connection.queue, std::move(request));
-  if (at_once) {
-    submit(connection, queued, body);
-  } else {
+  if (!at_once) {
     submit_next(connection);
+  } else if (!propose_at_once(connection, queued, body)) {
+    submit(connection, queued, body);
   }
   throttle(connection);
 }
@@ -238,7 +238,25 @@ void Replica::Impl::submit(Connection& connection, const OpenRequest& request, B
   out.body = SharedBytes::copy_of(body);
   out.authinfo = wire_ids(connection.identities, request.identities);
   gate.submitted(connection.queue, connection.id);
-  peer.step(consensus::Submit{std::move(out)});
+  submit(std::move(out));
+}
+
+void Replica::Impl::submit(consensus::Request request) {
+  if (request.op != consensus::kSyncOp) ++submitted_writes;
+  peer.step(consensus::Submit{std::move(request)});
+}
+
+bool Replica::Impl::propose_at_once(Connection& connection, const OpenRequest& request,
+                                    ByteView body) {
+  if (!proposer || submitted_writes > 0 || !waiting_requests.empty()) return false;
+  // A reconfig may have to be told about.
+  if (request.op == OpCode::Reconfig || !peer.may_propose() || !turn_has_room()) return false;
+  gate.submitted(connection.queue, connection.id);
+  ++metrics.prepared;
+  const znode::WriteRequest write{connection.session, request.cxid, request.op, body};
+  propose(proposer->prepare(write, connection.identities, peer.next_zxid(), turn_wall_ms()));
+  note_quota();
+  return true;
 }
 
 void Replica::Impl::submit_next(Connection& connection) {

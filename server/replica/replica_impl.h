@@ -44,6 +44,11 @@ struct Replica::Impl {
   void on_sasl(Connection& connection, std::int32_t cxid, ByteView body);
   void heard(Connection& connection);
   void submit(Connection& connection, const OpenRequest& request, ByteView body);
+  /// Hands a write or a sync to consensus.
+  void submit(consensus::Request request);
+  /// The way of nearly every write on a leader: where nothing waits there is nothing to wait for,
+  /// and no copy to be made. False: it has to be submitted.
+  bool propose_at_once(Connection& connection, const OpenRequest& request, ByteView body);
   /// Hands to consensus what may go there now.
   void submit_next(Connection& connection);
   /// Answers, from the oldest request on, all that need not wait.
@@ -119,10 +124,19 @@ struct Replica::Impl {
   /// Whether the install was of a tree to restore.
   bool ends_restore(LinkId link, Zxid zxid, bool ok);
   void flush();
-  /// The time of a batch of calls: the clock is looked at once, at most, until its pump() ends.
+  // A turn is a batch of calls with its pump(): clocks and disk are looked at once, at most.
   std::int64_t turn_ms() {
-    if (!turn_began_ms) turn_began_ms = ports.clock.now_ms();
-    return *turn_began_ms;
+    if (!turn.ms) turn.ms = ports.clock.now_ms();
+    return *turn.ms;
+  }
+  std::int64_t turn_wall_ms() {
+    if (!turn.wall_ms) turn.wall_ms = ports.clock.wall_ms();
+    return *turn.wall_ms;
+  }
+  /// Nothing reaches the disk before the pump hands it over.
+  bool turn_has_room() {
+    if (!turn.room) turn.room = ports.disk.has_room();
+    return *turn.room;
   }
   Zxid fuzzy_until() const { return std::max(recovered_fuzzy_until, peer.fuzzy_until()); }
   void count_commit(const TxnHeader& header, std::int64_t wall_ms);
@@ -190,6 +204,9 @@ struct Replica::Impl {
   bool diverged = false;                            ///< A digest has differed; said once.
   std::optional<Zxid> diverged_at;                  ///< Consensus is to be told.
   std::deque<consensus::Request> waiting_requests;  ///< At the leader's limit of proposals.
+  /// Writes of own clients that are with consensus and may not be proposed yet: those that follow
+  /// must not pass them.
+  std::size_t submitted_writes = 0;
   std::map<LinkId, Link> links;
   std::vector<LinkId> links_to_close;  ///< Malformed bytes; closed by the pump.
   std::optional<Install> installing;
@@ -203,7 +220,11 @@ struct Replica::Impl {
   std::deque<Arrival> arrivals;  ///< Oldest first; for the time limit without a session.
   std::int64_t started_ms;
   std::int64_t last_tick_ms;
-  std::optional<std::int64_t> turn_began_ms;  ///< See turn_ms().
+  struct Turn {
+    std::optional<std::int64_t> ms, wall_ms;
+    std::optional<bool> room;
+  };
+  Turn turn;
   Statistics statistics;
   /// When what lasts began, by now_ms(); for the metrics that say how long.
   struct Since {

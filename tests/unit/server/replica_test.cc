@@ -523,6 +523,46 @@ TEST_CASE("back pressure: too many open requests of one connection pause it alon
   CHECK_FALSE(server.fake.clients.paused.contains(kA));
 }
 
+TEST_CASE("writes that wait at the limit of proposals are not passed by those that come later") {
+  ReplicaOptions options;
+  options.peer.outstanding_max = 2;
+  StandaloneReplica server(std::move(options));
+  server.client(kA);
+  server.client(kB);
+  // Each needs the one before: in any other order it would be refused.
+  std::string path;
+  std::int32_t xid = 0;
+  const auto put_below = [&] { server.put_create(kA, ++xid, path += "/n"); };
+  for (int i = 0; i < 5; ++i) put_below();
+  server.put_create(kB, 1, "/b");
+  server.pump();
+  CHECK(server.replica->peer().outstanding() == 2);
+  // There is room again when each of these comes, but not for it.
+  for (int i = 0; i < 4; ++i) {
+    server.replica->on_synced(server.fake.disk.last_write);
+    put_below();
+    server.pump();
+  }
+  while (server.replica->status().outstanding > 0) server.settle();
+  // Nothing waits any more.
+  put_below();
+  server.settle();
+  Bytes frames = server.fake.clients.take(kA);
+  std::int32_t answered = 0;
+  std::int64_t last_zxid = 0;
+  for (; !frames.empty(); frames = server.fake.clients.take(kA)) {
+    JuteReader in(frames);
+    ReplyHeader header;
+    decode(in, header);
+    CHECK(header.xid == ++answered);
+    CHECK(header.err == Code::Ok);
+    CHECK(header.zxid.value > last_zxid);
+    last_zxid = header.zxid.value;
+  }
+  CHECK(answered == xid);
+  CHECK(server.must_take(kB).header.err == Code::Ok);
+}
+
 TEST_CASE("a connection that ends with a write under way does not disturb its successor") {
   StandaloneReplica server;
   ConnectResponse session = server.client(kA);
