@@ -52,10 +52,12 @@ def two_servers_with_one_id_and_one_of_another_ensemble():
              ("foreign-lowest", 1, foreign[1], "election-twin server=1 "),
              ("foreign-stranger", 9, foreign[3], None)]
     for name, sid, folder_of, line in cases:
-        start = world.leader.log.stat().st_size
+        # Who calls itself the leader speaks to the others.
+        told = world.follower if sid == world.leader.sid else world.leader
+        start = told.log.stat().st_size
         twin = second_server(world, sid, name, folder_of).start()
         if line:
-            world.log_says(world.leader, start, line)
+            world.log_says(told, start, line)
         end = time.monotonic() + 1.5
         while time.monotonic() < end:
             world.goes_on(name)
