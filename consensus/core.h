@@ -88,6 +88,8 @@ class Core {
   int divergences = 0;
   Zxid fuzzy_until;
   std::optional<LinkId> installing;  ///< A SNAP has begun; SnapshotInstalled has not come yet.
+  /// Whom the last election chose has not come to serve: the next one waits for late votes.
+  bool chose_in_vain = false;
   std::optional<Leave> leave;
   std::int64_t penalty_ms = 0;
 

@@ -150,17 +150,18 @@ bool Election::may_join(const Votes& votes, const Vote& theirs) const {
     }
   }
   // A server that others follow already is itself part of that quorum.
-  if (theirs.leader == core_->options.self) {
-    if (theirs.round != core_->round) return false;
-    same.push_back(core_->options.self);
-    return core_->membership.is_quorum(same);
-  }
+  const bool self = theirs.leader == core_->options.self;
+  if (self && theirs.round != core_->round) return false;
+  if (self) same.push_back(core_->options.self);
   // One of the two configs will do: whom to follow is no decision yet, and a reconfig that only
-  // this server knows is to be cut by the leader that the others have.
+  // this server knows is to be cut by the leader that the others have. Who knows the older one
+  // alone follows whom that elects, and only this server can then lead: discovery needs both.
   const Membership& membership = core_->membership;
   if (!membership.current().is_quorum(same) && !membership.last_seen().is_quorum(same)) {
     return false;
   }
+  if (self && !membership.is_quorum(same)) REACHED("leads for those who know no reconfig");
+  if (self) return true;
   const auto leader = votes.find(theirs.leader);
   return leader != votes.end() && leader->second.state == PeerState::Leading;
 }
@@ -177,7 +178,8 @@ void Election::count() {
   }
   // Late votes may still be better; the wait is bounded (R36), safety does not rest on it.
   if (!settle_until_) settle_until_ = core_->now + core_->options.min_notification_ms;
-  if (all_agree()) decide(vote_);
+  // Whose last choice came to nothing waits: a reconfig that it does not know may count others in.
+  if (!core_->chose_in_vain && all_agree()) decide(vote_);
 }
 
 bool Election::all_agree() const {

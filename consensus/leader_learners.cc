@@ -71,7 +71,12 @@ void Leader::on_packet(LinkId link, const QuorumPacket& packet) {
       }
       break;
     default:
-      if (name_of(packet.type) == name_of(static_cast<PacketType>(0))) return;
+      // Of a learner that is known a type of a later version costs nothing; whoever begins with one
+      // is no learner.
+      if (name_of(packet.type) != name_of(static_cast<PacketType>(0))) break;
+      if (entry.stage != Stage::Connected) return;
+      return drop(link, "unexpected packet type " + std::to_string(static_cast<int>(packet.type)),
+                  true);
   }
   drop(link, std::string("unexpected ") + name_of(packet.type), true);
 }

@@ -80,6 +80,7 @@ void Peer::Impl::enter_looking() {
   core.ready.requests.clear();
   core.ready.revalidations.clear();
   core.ready.transfers.clear();
+  core.chose_in_vain = core.options.reconfig_enabled && !core.serving;
   if (std::exchange(core.serving, false)) {
     core.tell(EventKind::ServiceLost, core.options.self, core.log.last(), why.reason);
   }

@@ -26,6 +26,12 @@ constexpr std::int64_t kKnockAgainMs = 500;
 /// reconnect more often than this (R40).
 constexpr milliseconds kConnectBackEvery{100};
 
+/// A server that has lost its stream knocks once, and the call back reaches it. Whoever knocks on
+/// while calls succeed is not the one that is called.
+constexpr int kKnocksOfTwin = 4;
+constexpr std::chrono::seconds kKnocksForgottenAfter{10};
+constexpr std::chrono::seconds kTwinToldEvery{60};
+
 /// Servers that no config names. Each may make us connect to an address of its choice, so these are
 /// few, and so are the calls to all of them together.
 constexpr std::size_t kStrangersMax = 16;
@@ -88,6 +94,8 @@ struct ElectionLinks::Peer {
   asio::steady_timer retry;
   bool retry_armed = false;
   std::int64_t retry_ms = kFirstRetryMs;
+  int knocks = 0;  ///< Of late, while `link` was up.
+  Clock::time_point knocked_at;
 };
 
 ElectionLinks::ElectionLinks(asio::io_context& io, ElectionLinkOptions options, Random random,
@@ -331,6 +339,7 @@ void ElectionLinks::refuse(const LinkPtr& link) {
 }
 
 void ElectionLinks::on_identified(const LinkPtr& link, const consensus::InitialMessage& message) {
+  if (message.sid == options_.self) note_twin(message.sid, *link);
   Peer* peer = find(message.sid);
   if (peer == nullptr) peer = admit_stranger(message);
   if (peer == nullptr) return refuse(link);
@@ -344,10 +353,24 @@ void ElectionLinks::on_identified(const LinkPtr& link, const consensus::InitialM
   half_open_.erase(link);
   if (options_.self > message.sid) {
     link->stream().finish();
+    count_knock(*peer, *link);
     return connect_back(*peer);
   }
   link->peer = message.sid;
   adopt(*peer, link);
+}
+
+void ElectionLinks::count_knock(Peer& peer, const Link& link) {
+  const auto now = Clock::now();
+  if (now - peer.knocked_at > kKnocksForgottenAfter) peer.knocks = 0;
+  peer.knocked_at = now;
+  if (!peer.link || now - peer.up_at < kConnectBackEvery) return;
+  if (++peer.knocks >= kKnocksOfTwin) note_twin(peer.member.id, link);
+}
+
+void ElectionLinks::note_twin(ServerId id, const Link& link) {
+  ++twins_;
+  last_twin_ = "server=" + to_string(id) + " last-address=" + link.from;
 }
 
 void ElectionLinks::connect_back(Peer& peer) {
@@ -431,6 +454,13 @@ void ElectionLinks::sweep(std::int64_t) {
     inbox_.note('W', "election-refused-tls connections=" + std::to_string(refused_tls_) +
                          " remedy=\"set sslQuorum=true or portUnification=true here, or "
                          "sslQuorum=false on the other server\"");
+  }
+  if (twins_ > 0 && Clock::now() >= twin_told_at_ + kTwinToldEvery) {
+    inbox_.note('W', "election-twin " + last_twin_ + " times=" + std::to_string(twins_) +
+                         " reason=\"the server of this id is another one; do two servers have "
+                         "this id?\" remedy=\"give each its own number in dataDir/myid\"");
+    twin_told_at_ = Clock::now();
+    twins_ = 0;
   }
   if (malformed_ > 0) {
     inbox_.note('W', "election-malformed notifications=" + std::to_string(malformed_));

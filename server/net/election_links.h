@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -66,6 +67,8 @@ class ElectionLinks {
   void on_socket(PeerSocket socket);
   void on_identified(const LinkPtr& link, const consensus::InitialMessage& message);
   void connect_back(Peer& peer);
+  void count_knock(Peer& peer, const Link& link);
+  void note_twin(ServerId id, const Link& link);
   void connect(Peer& peer);
   void on_connected(Peer& peer, const ErrorCode& error, PeerSocket socket);
   void adopt(Peer& peer, LinkPtr link);
@@ -99,7 +102,10 @@ class ElectionLinks {
   std::uint64_t refused_tls_ = 0;  ///< Of them, those that spoke TLS to a plain port.
   std::uint64_t malformed_ = 0;
   std::uint64_t lost_streams_ = 0;  ///< Frames of impossible lengths.
-  std::string last_refused_, last_lost_;
+  std::uint64_t twins_ = 0;         ///< Knocks under an id that another server has.
+  std::chrono::steady_clock::time_point twin_told_at_ =
+      std::chrono::steady_clock::time_point() - std::chrono::hours(1);
+  std::string last_refused_, last_lost_, last_twin_;
   bool stopped_ = false;
 };
 

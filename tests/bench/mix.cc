@@ -1,4 +1,6 @@
 // Reads and writes of random nodes: a closed loop, or an open one with its own pace.
+#include <algorithm>
+
 #include "base/random.h"
 #include "tests/bench/modes.h"
 #include "tests/bench/process.h"
@@ -60,7 +62,8 @@ class Mix : public Listener {
   Random random_{1};
 };
 
-void make_nodes(Loop& loop, Mix& mix, Wire& wire, const Settings& settings) {
+void make_nodes(Loop& loop, Mix& mix, const Wires& wires, const Settings& settings) {
+  Wire& wire = *wires[0];
   wire.create("/bench", "");
   const std::string data(std::size_t(settings.size), 'x');
   for (int key = 0; key < settings.keys; ++key) {
@@ -71,6 +74,11 @@ void make_nodes(Loop& loop, Mix& mix, Wire& wire, const Settings& settings) {
     progress("nodes", key + 1, settings.keys);
   }
   loop.run_until("nodes made", 60, [&] { return wire.in_flight() == 0; });
+  for (const auto& one : wires) one->sync();  // Of several servers each has them now.
+  loop.run_until("nodes everywhere", 60, [&] {
+    return std::all_of(wires.begin(), wires.end(),
+                       [](const auto& w) { return w->in_flight() == 0; });
+  });
   mix.errors = mix.replies = 0;
 }
 
@@ -135,7 +143,7 @@ int run_mix(const Settings& settings) {
   Loop loop(mix);
   Wires wires;
   open_sessions(loop, settings, settings.connections, wires);
-  make_nodes(loop, mix, *wires[0], settings);
+  make_nodes(loop, mix, wires, settings);
   mix.sent = 0;
   const auto slice = duration_of(std::max(settings.seconds / 20, 0.05));
   Pace pace(loop, mix, wires, settings.rate > 0 ? settings.rate : 1);

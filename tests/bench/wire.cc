@@ -135,6 +135,11 @@ void Wire::set(const std::string& path, const std::string& data, Clock::time_poi
   begin(OpCode::SetData, due, [&](JuteWriter& out) { encode(out, request); });
 }
 
+void Wire::sync() {
+  const PathRequest request{"/"};
+  begin(OpCode::Sync, Clock::now(), [&](JuteWriter& out) { encode(out, request); });
+}
+
 void Wire::count_nodes() {
   const PathRequest request{"/"};
   begin(OpCode::GetAllChildrenNumber, Clock::now(), [&](JuteWriter& out) { encode(out, request); });

@@ -85,6 +85,7 @@ class Wire {
   void create(const std::string& path, const std::string& data);
   void get(const std::string& path, bool watch, Clock::time_point due = Clock::now());
   void set(const std::string& path, const std::string& data, Clock::time_point due = Clock::now());
+  void sync();  ///< Behind it the server shows whatever was acknowledged before, by any server.
   void count_nodes();  ///< getAllChildrenNumber of the root.
   void ping();
 

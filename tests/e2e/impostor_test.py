@@ -47,14 +47,17 @@ def two_servers_with_one_id_and_one_of_another_ensemble():
     greatest = world.follower.sid
     cases = [("empty-twin", greatest, None, f"server {greatest} is connected already; do two servers have this id?"),
              ("foreign-member", greatest, foreign[3], f"server {greatest} is connected already; do two servers have this id?"),
-             ("foreign-leader", world.leader.sid, foreign[2], None),
-             ("foreign-lowest", 1, foreign[1], None),
+             ("foreign-leader", world.leader.sid, foreign[2],
+              f"election-twin server={world.leader.sid} "),
+             ("foreign-lowest", 1, foreign[1], "election-twin server=1 "),
              ("foreign-stranger", 9, foreign[3], None)]
     for name, sid, folder_of, line in cases:
-        start = world.leader.log.stat().st_size
+        # Who calls itself the leader speaks to the others.
+        told = world.follower if sid == world.leader.sid else world.leader
+        start = told.log.stat().st_size
         twin = second_server(world, sid, name, folder_of).start()
         if line:
-            world.log_says(world.leader, start, line)
+            world.log_says(told, start, line)
         end = time.monotonic() + 1.5
         while time.monotonic() < end:
             world.goes_on(name)

@@ -114,7 +114,7 @@ def quorum_port():
     follower, leader = world.follower.sid, world.leader
     lines = [
         ("garbage", b"GET / HTTP/1.1\r\n\r\n", "malformed"),
-        ("packets of no type", b"\xff" * 64, "silent"),
+        ("packets of no type", b"\xff" * 64, "unexpected packet type -1"),
         ("an oversized packet", struct.pack(">iqi", FOLLOWERINFO, 0, 0x7fffffff), "malformed"),
         ("a PROPOSAL from nobody", packet(PROPOSAL, 1 << 32 | 5, b"x"), "unexpected PROPOSAL"),
         ("an ACK from nobody", packet(ACK, 1 << 32 | 5), "unexpected ACK"),

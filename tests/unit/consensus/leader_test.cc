@@ -91,6 +91,15 @@ TEST_CASE("the way to a new epoch: each word waits for its quorum and for the di
   CHECK(one.peer.next_zxid() == z(5, 1));
 }
 
+TEST_CASE("a packet of an unknown type ends a link that has not said who it is, and no other") {
+  Established one;
+  one.packet(static_cast<PacketType>(99), z(2, 0));
+  CHECK(one.peer.learner_counts().synced_followers == 1);
+  one.step(LinkUp{kOther, std::nullopt});
+  one.packet(static_cast<PacketType>(99), z(2, 0), {}, kOther);
+  CHECK(one.happened(EventKind::PeerMisbehaved));
+}
+
 TEST_CASE("a learner that knows more than a leader without quorum is refused") {
   Elected one;
   one.report(kLink, 1, 1);

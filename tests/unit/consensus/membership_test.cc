@@ -192,6 +192,29 @@ TEST_CASE("a proposed reconfig needs both quorums until it is committed, also it
   CHECK(world.chosen.size() == 2);
 }
 
+TEST_CASE("who knows of a reconfig leads for those who do not, when both configs need them") {
+  World world(of({1, 3}), false, true, 1);
+  REQUIRE(settled(world));
+  world.add({4}, of({1, 3, 4}));
+  REQUIRE(settled(world));
+  const Passed passed;
+  // The reconfig reaches the joiner, not the other voter, and the leader loses its quorum.
+  world.cuts = {{{1}, {3}}};
+  REQUIRE(world.reconfig({3}, of({3, 4}).members()));
+  REQUIRE(world.run_until([&] { return world.peer({3}).role() != Role::Leading; }));
+  CHECK(world.peer({3}).membership().changing());
+  CHECK(world.peer({4}).membership().changing());
+  CHECK_FALSE(world.peer({1}).membership().changing());
+  // Server 1 does not take server 4 for a voter, and chooses without it.
+  world.cuts = {{{1}, {4}}, {{3}, {4}}};
+  REQUIRE(world.run_until([&] { return world.peer({3}).role() == Role::Leading; }));
+  CHECK_FALSE(world.peer({3}).serving());
+  world.cuts.clear();
+  REQUIRE(settled(world));
+  CHECK(world.peer({1}).membership().current().voters() == std::vector<ServerId>{{3}, {4}});
+  CHECK(passed.missing({"leads for those who know no reconfig"}) == "");
+}
+
 TEST_CASE("a reconfig that only the dead leader had is cut, and forgotten") {
   World world(of({1, 2, 3}), false, true, 1);
   REQUIRE(settled(world));

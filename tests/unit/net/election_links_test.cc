@@ -145,6 +145,46 @@ TEST_CASE("election link: ids outside of the config, the own id and garbage are 
   CHECK(trio.inbox[0].hints.empty());
 }
 
+TEST_CASE(
+    "election link: who knocks on while the server of that id is connected is told of, once") {
+  Trio trio;
+  trio.start(1);
+  trio.start(2);
+  std::vector<std::unique_ptr<Remote>> knocks;
+  const auto told = [&] {
+    trio.links[1]->sweep(0);
+    return std::count_if(trio.inbox[1].notes.begin(), trio.inbox[1].notes.end(),
+                         [](const std::string& note) {
+                           return note.find("election-twin server=1 ") != std::string::npos;
+                         });
+  };
+  REQUIRE(trio.until([&] {
+    if (knocks.empty() || knocks.back()->poll()) {
+      knocks.push_back(std::make_unique<Remote>(trio.ports[1]));
+      knocks.back()->send(initial(1));
+    }
+    return told() == 1;
+  }));
+  CHECK(knocks.size() >= 4);
+  Remote own(trio.ports[1]);
+  own.send(initial(2));
+  REQUIRE(trio.until([&] { return own.poll(); }));
+  CHECK(told() == 1);
+}
+
+TEST_CASE("election link: a server's own id is told of as another server's") {
+  Trio trio;
+  trio.start(2);
+  Remote own(trio.ports[1]);
+  own.send(initial(2));
+  REQUIRE(trio.until([&] { return own.poll(); }));
+  trio.links[1]->sweep(0);
+  CHECK(std::count_if(trio.inbox[1].notes.begin(), trio.inbox[1].notes.end(),
+                      [](const std::string& note) {
+                        return note.find("election-twin server=2 ") != std::string::npos;
+                      }) == 1);
+}
+
 TEST_CASE("election link: a malformed body costs that message only") {
   Trio trio;
   trio.start(1);
