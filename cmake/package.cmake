@@ -12,6 +12,10 @@ install(FILES packaging/quorate.service DESTINATION /lib/systemd/system COMPONEN
 install(FILES packaging/zoo.cfg DESTINATION share/doc/quorate/examples COMPONENT server)
 install(FILES LICENSE DESTINATION share/doc/quorate RENAME copyright COMPONENT server)
 install(FILES README.md CHANGELOG.md DESTINATION share/doc/quorate COMPONENT server)
+install(FILES shell/quorate-shell.1 DESTINATION share/man/man1 COMPONENT server)
+install(FILES shell/completion/quorate-shell.bash DESTINATION share/bash-completion/completions
+        RENAME quorate-shell COMPONENT server)
+install(FILES shell/completion/_quorate-shell DESTINATION share/zsh/vendor-completions COMPONENT server)
 file(GLOB pages CONFIGURE_DEPENDS docs/*.md)
 install(FILES ${pages} DESTINATION share/doc/quorate COMPONENT server)
 

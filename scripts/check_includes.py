@@ -41,7 +41,7 @@ ALLOWED = {
 RESERVED = [
     (r"leveldb/", ["server/storage/real"], "LevelDB stays in server/storage/real"),
     (r"boost/beast", ["server/admin"], "Beast stays in server/admin"),
-    (r"nlohmann/", ["server/admin"], "JSON stays in server/admin"),
+    (r"nlohmann/", ["server/admin", "shell"], "JSON stays in server/admin and shell"),
     (r"boost/asio", ["server/net", "server/admin", "server/app", "server", "client-lib", "shell",
                      "examples", "cmake"],
      "Asio stays where sockets are"),

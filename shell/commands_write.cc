@@ -1,7 +1,7 @@
-// create, set, delete, deleteall.
-#include <algorithm>
-
+// create, set, delete.
+#include "shell/acl_text.h"
 #include "shell/command_table.h"
+#include "shell/data_view.h"
 #include "shell/render.h"
 
 namespace quorate::shell {
@@ -9,63 +9,99 @@ namespace quorate::shell {
 namespace {
 
 using client::CreateMode;
+constexpr std::int64_t kTtlMax = 0xffffffffffLL;
 
 std::int32_t version_of(const Arguments& arguments) {
-  const auto given = arguments.options.find('v');
-  if (given == arguments.options.end()) return client::kAnyVersion;
-  return parse_int(given->second).value_or(client::kAnyVersion);
+  return parse_int(arguments.value("v")).value_or(client::kAnyVersion);
+}
+
+std::string create_fault(const Arguments& arguments) {
+  const bool e = arguments.has("e");
+  if (arguments.has("c") && (e || arguments.has("s"))) {
+    return "-c cannot be combined with -s or -e. Containers cannot be ephemeral or sequential.";
+  }
+  if (!arguments.has("t")) return "";
+  if (e || arguments.has("c")) return "TTLs cannot be used with Ephemeral znodes";
+  const auto ttl = parse_int64(arguments.value("t"));
+  if (!ttl || *ttl <= 0 || *ttl > kTtlMax) {
+    return "ttl must be positive and cannot be larger than: " + std::to_string(kTtlMax);
+  }
+  return "";
 }
 
 CreateMode mode_of(const Arguments& arguments) {
-  if (arguments.has('e')) {
-    return arguments.has('s') ? CreateMode::EphemeralSequential : CreateMode::Ephemeral;
+  const bool s = arguments.has("s");
+  if (arguments.has("c")) return CreateMode::Container;
+  if (arguments.has("t")) {
+    return s ? CreateMode::PersistentSequentialWithTtl : CreateMode::PersistentWithTtl;
   }
-  return arguments.has('s') ? CreateMode::PersistentSequential : CreateMode::Persistent;
+  if (arguments.has("e")) return s ? CreateMode::EphemeralSequential : CreateMode::Ephemeral;
+  return s ? CreateMode::PersistentSequential : CreateMode::Persistent;
+}
+
+/// Fills `acl` from the fourth word. With zkCli's habits a list that is partly wrong is used.
+Exit take_acl(Session& session, const std::string& text, client::AclList& acl) {
+  ParsedAcl parsed = parse_acl(text);
+  for (const std::string& fault : parsed.faults) session.refuse(fault);
+  acl = std::move(parsed.acl);
+  if (!session.style().zkcli) return parsed.faults.empty() ? Exit::Ok : Exit::Usage;
+  if (!acl.empty()) return Exit::Ok;
+  session.output.err("KeeperErrorCode = InvalidACL\nAcl is not valid : null");
+  return Exit::ErrorAnswer;
 }
 
 Exit run_create(Session& session, const Arguments& arguments) {
   const std::string& path = arguments.words[0];
+  if (std::string fault = create_fault(arguments); !fault.empty()) return session.refuse(fault);
   client::Buffer data;  // No data given: null, as zkCli creates it.
   if (arguments.words.size() > 1) data = arguments.words[1];
-  auto reply = session.client.create(path, std::move(data), mode_of(arguments));
+  if (data && arguments.has("b")) {
+    data = from_base64(*data);
+    if (!data) return session.refuse("not base64: " + arguments.words[1]);
+  }
+  client::CreateOptions options(mode_of(arguments));
+  options.ttl = std::chrono::milliseconds(parse_int64(arguments.value("t", "0")).value_or(0));
+  if (arguments.words.size() > 3) return Exit::Usage;
+  if (arguments.words.size() == 3) {
+    if (const Exit fault = take_acl(session, arguments.words[2], options.acl); fault != Exit::Ok) {
+      return fault;
+    }
+  }
+  auto reply = session.remote.create(path, std::move(data), std::move(options));
   if (!reply) return session.finish(reply, path);
+  if (session.style().json) return session.answer("", Json{{"created", reply.value.path}});
+  // zkCli says so on stderr, and scripts look for it there.
   session.output.err("Created " + reply.value.path);
   return Exit::Ok;
 }
 
 Exit run_set(Session& session, const Arguments& arguments) {
   const std::string& path = arguments.words[0];
-  auto reply = session.client.set_data(path, arguments.words[1], version_of(arguments));
+  client::Buffer data = arguments.words[1];
+  if (arguments.has("b")) {
+    data = from_base64(arguments.words[1]);
+    if (!data) return session.refuse("not base64: " + arguments.words[1]);
+  }
+  auto reply = session.remote.set_data(path, std::move(data), version_of(arguments));
   if (!reply) return session.finish(reply, path);
-  if (arguments.has('s')) session.output.out(stat_block(reply.value));
-  return Exit::Ok;
+  return session.answer(arguments.has("s") ? stat_block(reply.value) : "",
+                        Json{{"path", path}, {"stat", stat_json(reply.value)}});
 }
 
 Exit run_delete(Session& session, const Arguments& arguments) {
   const std::string& path = arguments.words[0];
-  return session.finish(session.client.remove(path, version_of(arguments)), path);
-}
-
-/// Children first. What others create meanwhile makes the delete of its parent fail, and is told.
-Exit run_deleteall(Session& session, const Arguments& arguments) {
-  std::vector<std::string> paths{arguments.words[0]};
-  for (std::size_t at = 0; at < paths.size(); ++at) {
-    const std::string path = paths[at];
-    auto reply = session.client.get_children(path);
-    if (reply.code == client::Code::NoNode && at > 0) continue;
-    if (!reply) return session.finish(reply, path);
-    for (const std::string& name : reply.value.children) {
-      paths.push_back(path + (path == "/" ? "" : "/") + name);
-    }
+  std::int32_t version = version_of(arguments);
+  if (arguments.words.size() > 1) {
+    session.output.err(
+        "'delete path [version]' has been deprecated. Please use 'delete [-v version] path' "
+        "instead.");
+    const std::optional<int> given = parse_int(arguments.words[1]);
+    if (!given) return session.refuse("not a version: " + arguments.words[1]);
+    version = *given;
   }
-  for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
-    const client::Status status = session.client.remove(*path);
-    if (status || status.code == client::Code::NoNode) continue;
-    session.finish(status, *path);
-    session.output.err("Failed to delete some node(s) in the subtree!");
-    return Exit::ErrorAnswer;
-  }
-  return Exit::Ok;
+  const Status status = session.remote.remove(path, version);
+  if (!status) return session.finish(status, path);
+  return session.answer("", Json{{"deleted", path}});
 }
 
 }  // namespace
@@ -73,29 +109,37 @@ Exit run_deleteall(Session& session, const Arguments& arguments) {
 std::vector<Command> write_commands() {
   return {
       {"create",
-       "[-s] [-e] path [data]",
-       "create a node; -s numbered by the server; -e ephemeral",
-       {{'s'}, {'e'}},
+       "[-s] [-e] [-c] [-t ttl] path [data] [acl]",
+       "create a node",
+       "create -e -s /workers/worker- busy world:anyone:r",
+       {{"s", "", "numbered by the server"},
+        {"e", "", "ephemeral: goes with this session"},
+        {"c", "", "container: goes after its last child"},
+        {"t", "ttl", "goes when it was left alone for so many milliseconds"},
+        {"b", "", "data is base64"}},
        1,
-       2,
-       true,
+       3,
+       Paths::First,
        run_create},
       {"delete",
        "[-v version] path",
        "delete a node without children",
-       {{'v', true}},
+       "delete -v 3 /config/old",
+       {{"v", "version", "only if this is its version"}},
        1,
-       1,
-       true,
+       2,
+       Paths::First,
        run_delete},
-      {"deleteall", "path", "delete a node and all below it", {}, 1, 1, true, run_deleteall},
       {"set",
-       "path data [-s] [-v version]",
-       "replace the data of a node; -s print its new Stat",
-       {{'s'}, {'v', true}},
+       "path data [-s] [-v version] [-b]",
+       "replace the data of a node",
+       "set -s /config/database host=db1",
+       {{"s", "", "print the new Stat"},
+        {"v", "version", "only if this is its version"},
+        {"b", "", "data is base64"}},
        2,
        2,
-       true,
+       Paths::First,
        run_set},
   };
 }

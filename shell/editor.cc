@@ -1,0 +1,323 @@
+#include "shell/editor.h"
+
+#include <histedit.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cwchar>
+
+#include "shell/completion.h"
+#include "shell/four_letter.h"
+#include "shell/input.h"
+
+namespace quorate::shell {
+
+namespace {
+
+constexpr int kHistoryLines = 2000;
+constexpr std::size_t kListedMax = 120;
+constexpr auto kServerPatience = std::chrono::milliseconds(300);
+
+std::atomic<bool> g_resized{false};  // Set by the signal handler, which can reach nothing else.
+
+std::string history_file() {
+  const char* home = std::getenv("HOME");
+  return home == nullptr ? "" : std::string(home) + "/.quorate_history";
+}
+
+int terminal_columns() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+/// libedit calls plain functions; they find this object through EL_CLIENTDATA.
+class Editor::Terminal {
+ public:
+  explicit Terminal(Session& session);
+  ~Terminal();
+
+  /// The next line; nothing at the end of input. Ctrl-C gives an empty line.
+  bool read_line(std::string& line);
+  void remember(const std::string& line);
+  void session_changed() { changed_ = true; }
+
+  Session& session;
+
+ private:
+  static Terminal& of(EditLine* el) {
+    void* self = nullptr;
+    el_get(el, EL_CLIENTDATA, &self);
+    return *static_cast<Terminal*>(self);
+  }
+  static char* prompt(EditLine* el) {
+    Terminal& self = of(el);
+    self.prompt_ = self.prompt_text();
+    return self.prompt_.data();
+  }
+  static char* hint(EditLine* el) {
+    Terminal& self = of(el);
+    self.hint_ = self.hint_text();
+    return self.hint_.data();
+  }
+  static int read_char(EditLine* el, wchar_t* out) { return of(el).next_char(out); }
+  static unsigned char complete_key(EditLine* el, int) { return of(el).complete_here(); }
+
+  std::string prompt_text();
+  std::string hint_text();
+  int next_char(wchar_t* out);
+  unsigned char complete_here();
+  std::string line_to_cursor() const;
+  void list_candidates(const Completion& found);
+  void look_for_role();
+  void watch_events();
+
+  EditLine* el_ = nullptr;
+  History* history_ = nullptr;
+  std::string prompt_;
+  std::string hint_;
+  std::string role_server_;  ///< Whom role_ is about.
+  std::string role_;
+  bool interrupted_ = false;
+  std::atomic<bool> reading_{false};  // A line is being typed; events must step around it.
+  std::atomic<bool> changed_{false};  // The prompt is out of date; set by the client's thread.
+};
+
+Editor::Terminal::Terminal(Session& the_session) : session(the_session) {
+  std::signal(SIGWINCH, [](int) { g_resized = true; });
+  el_ = el_init("quorate-shell", stdin, stdout, stderr);
+  history_ = history_init();
+  HistEvent event;
+  history(history_, &event, H_SETSIZE, kHistoryLines);
+  history(history_, &event, H_SETUNIQUE, 1);
+  if (!history_file().empty()) history(history_, &event, H_LOAD, history_file().c_str());
+  el_set(el_, EL_CLIENTDATA, this);
+  el_set(el_, EL_EDITOR, "emacs");
+  el_set(el_, EL_HIST, ::history, history_);
+  el_set(el_, EL_PROMPT_ESC, prompt, '\1');
+  el_set(el_, EL_RPROMPT_ESC, hint, '\1');
+  el_set(el_, EL_GETCFN, read_char);
+  el_set(el_, EL_ADDFN, "quorate-complete", "complete the word", complete_key);
+  el_set(el_, EL_BIND, "^I", "quorate-complete", nullptr);
+  el_set(el_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+  el_set(el_, EL_BIND, "^W", "ed-delete-prev-word", nullptr);
+  el_set(el_, EL_BIND, "\\e[1;5C", "em-next-word", nullptr);
+  el_set(el_, EL_BIND, "\\e[1;5D", "ed-prev-word", nullptr);
+  el_set(el_, EL_BIND, "\\e[3~", "ed-delete-next-char", nullptr);
+  el_set(el_, EL_BIND, "\\e[H", "ed-move-to-beg", nullptr);
+  el_set(el_, EL_BIND, "\\e[F", "ed-move-to-end", nullptr);
+  el_source(el_, nullptr);  // ~/.editrc: a person's own keys.
+  watch_events();
+}
+
+Editor::Terminal::~Terminal() {
+  session.output.before_event = nullptr;
+  session.output.after_event = nullptr;
+  HistEvent event;
+  if (const std::string file = history_file(); !file.empty()) {
+    ::umask(077);  // Lines may hold passwords.
+    history(history_, &event, H_SAVE, file.c_str());
+  }
+  history_end(history_);
+  el_end(el_);
+}
+
+/// What the client's thread prints goes above the line being typed, which is then drawn anew.
+void Editor::Terminal::watch_events() {
+  session.output.before_event = [this] {
+    if (reading_) std::fputs("\r\x1b[K", stdout);
+  };
+  session.output.after_event = [this] {
+    if (reading_) changed_ = true;
+  };
+}
+
+void Editor::Terminal::look_for_role() {
+  const std::string server = session.remote.server();
+  if (server.empty() || server == role_server_) return;
+  role_server_ = server;
+  std::string fault;
+  const auto fields = answer_fields(four_letter(server, "srvr", kServerPatience, fault));
+  const auto mode = fields.find("Mode");
+  role_ = mode == fields.end() ? "" : mode->second;
+}
+
+std::string Editor::Terminal::prompt_text() {
+  const Style& style = session.style();
+  using client::SessionState;
+  const SessionState state = session.remote.state();
+  const bool lost = session.remote.server().empty();
+  if (style.zkcli) {
+    const char* word = client::is_final(state) ? "CLOSED" : lost ? "CONNECTING" : "CONNECTED";
+    return "[zk: " + session.remote.options().servers + "(" + word + ") " +
+           std::to_string(session.history.size()) + "] ";
+  }
+  const auto paint = [&](const char* sequence, const std::string& text) {
+    if (!style.colour) return text;
+    return std::string("\1\x1b[") + sequence + "m\1" + text + "\1\x1b[0m\1";
+  };
+  std::string who;
+  if (client::is_final(state)) {
+    who = paint("31", std::string("(") + client::name_of(state) + ")");
+  } else if (lost) {
+    who = paint("31", session.remote.options().servers + " (lost)");
+  } else {
+    const bool read_only = state == SessionState::ReadOnly;
+    who = paint("32", session.remote.server()) + (role_.empty() ? "" : " " + role_) +
+          (read_only ? paint("33", " (read only)") : "");
+  }
+  return who + " " + paint("34", session.directory.empty() ? "/" : session.directory) + "> ";
+}
+
+std::string Editor::Terminal::hint_text() {
+  if (session.style().zkcli) return "";
+  std::string text = argument_hint(line_to_cursor());
+  const std::size_t width = static_cast<std::size_t>(terminal_columns());
+  if (text.size() > width / 2) return "";  // It would push the line around.
+  if (text.empty() || !session.style().colour) return text;
+  return "\1\x1b[90m\1" + text + "\1\x1b[0m\1";
+}
+
+int Editor::Terminal::next_char(wchar_t* out) {
+  std::mbstate_t shift{};
+  // A typed character is drawn without the hint beside it.
+  if (hint_text() != hint_) el_set(el_, EL_REFRESH);
+  while (true) {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    const int ready = ::poll(&input, 1, 100);
+    if (cancel_flag()) {
+      cancel_flag() = false;
+      interrupted_ = true;
+      std::fputs("^C", stdout);
+      return 0;
+    }
+    if (g_resized.exchange(false)) {
+      el_resize(el_);
+      changed_ = true;
+    }
+    if (changed_.exchange(false)) {
+      look_for_role();
+      el_set(el_, EL_REFRESH);
+    }
+    if (ready <= 0) continue;
+    char byte = 0;
+    if (::read(STDIN_FILENO, &byte, 1) != 1) return 0;
+    const std::size_t size = std::mbrtowc(out, &byte, 1, &shift);
+    if (size == static_cast<std::size_t>(-2)) continue;  // More bytes of this character follow.
+    if (size == static_cast<std::size_t>(-1)) {
+      shift = std::mbstate_t{};
+      continue;
+    }
+    return 1;
+  }
+}
+
+std::string Editor::Terminal::line_to_cursor() const {
+  const LineInfo* info = el_line(el_);
+  return std::string(info->buffer, info->cursor);
+}
+
+unsigned char Editor::Terminal::complete_here() {
+  const std::string line = line_to_cursor();
+  const auto children = [this](const std::string& path) {
+    if (session.remote.server().empty()) return std::vector<std::string>();
+    return session.remote.get_children(path, {}, kServerPatience).value.children;
+  };
+  const Completion found = complete(line, session.directory, children);
+  if (found.candidates.empty()) return CC_REFRESH_BEEP;
+  std::string text = found.shared().substr(line.size() - found.begin);
+  if (found.candidates.size() == 1) {
+    const std::string& only = found.candidates.front();
+    // A node with children: more of the path may follow.
+    const bool more =
+        found.paths && !only.ends_with('/') &&
+        !children(absolute_path(session.directory.empty() ? "/" : session.directory, only)).empty();
+    if (!only.ends_with('/')) text += more ? "/" : " ";
+  }
+  if (!text.empty()) return el_insertstr(el_, text.c_str()) == 0 ? CC_REFRESH : CC_ERROR;
+  list_candidates(found);
+  return CC_REDISPLAY;
+}
+
+/// In columns below the line; names of paths without the part already typed.
+void Editor::Terminal::list_candidates(const Completion& found) {
+  std::vector<std::string> names;
+  std::size_t width = 1;
+  for (const std::string& each : found.candidates) {
+    if (names.size() == kListedMax) break;
+    names.push_back(harmless(found.paths ? last_name(each) : each));
+    width = std::max(width, names.back().size() + 2);
+  }
+  const std::size_t columns = std::max<std::size_t>(1, terminal_columns() / width);
+  std::string text = "\n";
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const bool end = (i + 1) % columns == 0 || i + 1 == names.size();
+    text += names[i] + (end ? "\n" : std::string(width - names[i].size(), ' '));
+  }
+  if (found.candidates.size() > names.size()) {
+    text += "and " + std::to_string(found.candidates.size() - names.size()) + " more\n";
+  }
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+bool Editor::Terminal::read_line(std::string& line) {
+  look_for_role();
+  int count = 0;
+  interrupted_ = false;
+  cancel_flag() = false;
+  changed_ = false;
+  reading_ = true;
+  const char* text = el_gets(el_, &count);
+  reading_ = false;
+  line.clear();
+  if (interrupted_) {
+    el_reset(el_);
+    std::fputs("\n", stdout);
+    return true;
+  }
+  if (text == nullptr || count <= 0) return false;
+  line.assign(text, static_cast<std::size_t>(count));
+  while (line.ends_with('\n')) line.pop_back();
+  return true;
+}
+
+void Editor::Terminal::remember(const std::string& line) {
+  HistEvent event;
+  history(history_, &event, H_ENTER, line.c_str());
+}
+
+Editor::Editor(Session& session) : terminal_(std::make_unique<Terminal>(session)) {}
+Editor::~Editor() = default;
+
+void Editor::session_changed() {
+  terminal_->session_changed();
+}
+
+Exit Editor::run() {
+  Session& session = terminal_->session;
+  Exit last = Exit::Ok;
+  std::string line;
+  while (!session.quit) {
+    if (!terminal_->read_line(line)) {
+      session.output.out("\n");
+      break;
+    }
+    if (split_words(line).empty()) continue;
+    // The history is a file: no passwords.
+    if (split_words(line).front() != "addauth") terminal_->remember(line);
+    const Exit now = run_line(session, line);
+    cancel_flag() = false;
+    if (!session.quit) last = now;
+  }
+  return last;
+}
+
+}  // namespace quorate::shell

@@ -1,0 +1,124 @@
+#include "shell/options.h"
+
+#include <algorithm>
+#include <fstream>
+
+namespace quorate::shell {
+
+const std::vector<OptionSpec>& program_options() {
+  static const std::vector<OptionSpec> rows{
+      {"server", "host:port[,host:port...][/chroot]", "servers to connect to (localhost:2181)"},
+      {"timeout", "ms", "session timeout (30000)"},
+      {"connect-timeout", "ms", "how long to look for a server (5000)"},
+      {"r", "", "a server without a quorum will do, for reading"},
+      {"waitforconnection", "", "as zkCli; this shell always waits"},
+      {"client-configuration", "file", "properties of the client, as zkCli reads them"},
+      {"f", "file", "read the commands from a file; - is stdin"},
+      {"stop-on-error", "", "with -f or stdin: end at the first command that fails"},
+      {"y", "", "yes to every question"},
+      {"json", "", "every answer as JSON, one document a line"},
+      {"no-colour", "", "no colours on a terminal either"},
+      {"zkcli", "", "zkCli's streams, banner and exit codes; also when called zkCli.sh"},
+      {"help", "", "print this"},
+      {"version", "", "print the version"},
+      {"print", "man|bash|zsh", "print the manual page or a completion file"},
+  };
+  return rows;
+}
+
+client::ConnectOptions ShellOptions::connect() const {
+  client::ConnectOptions out(servers);
+  out.session_timeout = session_timeout;
+  out.connect_timeout = connect_timeout;
+  out.operation_timeout = operation_timeout;
+  out.read_only = read_only;
+  return out;
+}
+
+namespace {
+
+std::string take_milliseconds(const std::string& text, std::chrono::milliseconds& out) {
+  const std::optional<int> ms = parse_int(text);
+  if (!ms || *ms <= 0) return "not a number of milliseconds: " + text;
+  out = std::chrono::milliseconds(*ms);
+  return "";
+}
+
+std::string apply(const std::string& name, const std::string& value, ShellOptions& out) {
+  if (name == "server") out.servers = value;
+  if (name == "timeout") return take_milliseconds(value, out.session_timeout);
+  if (name == "connect-timeout") return take_milliseconds(value, out.connect_timeout);
+  if (name == "r") out.read_only = true;
+  if (name == "waitforconnection") out.wait_for_connection = true;
+  if (name == "client-configuration") return read_client_configuration(value, out);
+  if (name == "f") out.script = value;
+  if (name == "stop-on-error") out.stop_on_error = true;
+  if (name == "y") out.sure = true;
+  if (name == "json") out.json = true;
+  if (name == "no-colour") out.colour = false;
+  if (name == "zkcli") out.zkcli = true;
+  if (name == "help" || name == "version") out.print = name;
+  if (name == "print") {
+    out.print = value;
+    if (value != "man" && value != "bash" && value != "zsh") return "cannot print " + value;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string parse_options(const std::vector<std::string>& arguments, ShellOptions& options) {
+  std::size_t at = 0;
+  for (; at < arguments.size() && arguments[at].size() > 1 && arguments[at][0] == '-'; ++at) {
+    const std::string& word = arguments[at];
+    const std::string name = word.substr(word.starts_with("--") ? 2 : 1);
+    const auto& rows = program_options();
+    const auto row = std::find_if(rows.begin(), rows.end(),
+                                  [&](const OptionSpec& each) { return name == each.name; });
+    if (row == rows.end()) {
+      if (options.zkcli) continue;
+      return "unknown option " + word;
+    }
+    std::string value;
+    if (row->takes_value()) {
+      if (at + 1 == arguments.size()) return word + " needs a value: " + row->value;
+      value = arguments[++at];
+    }
+    if (std::string fault = apply(name, value, options); !fault.empty()) return fault;
+  }
+  options.command.assign(arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
+  if (!options.script.empty() && !options.command.empty()) {
+    return "either -f or a command, not both: " + options.command.front();
+  }
+  return "";
+}
+
+std::string read_client_configuration(const std::string& file, ShellOptions& options) {
+  std::ifstream in(file);
+  if (!in) return "cannot read " + file;
+  std::string line;
+  while (std::getline(in, line)) {
+    const std::size_t begin = line.find_first_not_of(" \t");
+    if (begin == std::string::npos || line[begin] == '#' || line[begin] == '!') continue;
+    const std::size_t equals = line.find_first_of("=:", begin);
+    if (equals == std::string::npos) return file + ": a line without '=': " + line;
+    const auto trim = [](std::string text) {
+      const std::size_t first = text.find_first_not_of(" \t\r");
+      if (first == std::string::npos) return std::string();
+      return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+    };
+    const std::string key = trim(line.substr(begin, equals - begin));
+    const std::string value = trim(line.substr(equals + 1));
+    if (key == "zookeeper.client.secure" && value == "true") {
+      return file + ": " + key + "=true: this client library does not speak TLS; name a plain port";
+    }
+    if (key == "zookeeper.request.timeout" && value != "0") {
+      if (std::string fault = take_milliseconds(value, options.operation_timeout); !fault.empty()) {
+        return file + ": " + key + ": " + fault;
+      }
+    }
+  }
+  return "";
+}
+
+}  // namespace quorate::shell

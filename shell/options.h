@@ -1,0 +1,42 @@
+// The program's own options.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "quorate/options.h"
+#include "shell/line.h"
+
+namespace quorate::shell {
+
+struct ShellOptions {
+  std::string servers = "localhost:2181";
+  std::chrono::milliseconds session_timeout{30'000};
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds operation_timeout{30'000};
+  bool read_only = false;
+  bool wait_for_connection = false;
+  bool json = false;
+  bool zkcli = false;
+  bool sure = false;
+  bool colour = true;
+  bool stop_on_error = false;
+  std::string script;                ///< Lines come from this file; "" for none.
+  std::string print;                 ///< "help", "version", "man", "bash" or "zsh": no session.
+  std::vector<std::string> command;  ///< Empty: lines from stdin.
+
+  client::ConnectOptions connect() const;
+};
+
+/// One row per option, for parsing, help, manual page and completion.
+const std::vector<OptionSpec>& program_options();
+
+/// Reads the program's arguments; why they cannot be understood, or "". A program called zkCli.sh
+/// has zkCli's habits: unknown options are passed over.
+std::string parse_options(const std::vector<std::string>& arguments, ShellOptions& options);
+
+/// Takes what is known from a file of properties; what is wrong with it, or "".
+std::string read_client_configuration(const std::string& file, ShellOptions& options);
+
+}  // namespace quorate::shell
