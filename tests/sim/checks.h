@@ -126,7 +126,6 @@ class Checks {
   std::map<std::uint32_t, int> leaders_;           ///< Established, by epoch.
   std::map<std::int64_t, SharedBytes> proposals_;  ///< By zxid: all that was ever logged anywhere.
   consensus::Ensemble config_;                     ///< In force, by the committed history.
-  consensus::Ensemble before_;                     ///< The one before that.
   std::vector<Operation> operations_;
   std::map<std::pair<SessionId, std::int32_t>, std::size_t> by_cxid_;
   std::map<SessionId, std::int32_t> last_ok_cxid_;
