@@ -265,6 +265,9 @@ void Connection::pump() {
     for (CoreEvent& event : events) {
       std::visit([this](auto& each) { handle(each); }, event);
     }
+    // Only now: an event behind a reply may be for a watch that the core has taken out already.
+    for (const WatchId id : idle_takers_) drop_taker(id);
+    idle_takers_.clear();
   }
 }
 
@@ -427,7 +430,7 @@ void Connection::handle(Completed& reply) {
   if (!call) return;
   if (call->watch != 0) {
     --takers_[call->watch].asking;
-    drop_taker(call->watch);
+    idle_takers_.push_back(call->watch);
   }
   call->answer(reply.error, reply.body, servers_.chroot);
   ready_.push_back(std::move(call));
@@ -453,7 +456,7 @@ void Connection::tell(WatchId id, const WatchEvent& event) {
   auto found = takers_.find(id);
   if (found == takers_.end()) return;
   ready_.push_back(std::make_unique<SinkCall>(found->second.sink, event));
-  drop_taker(id);
+  idle_takers_.push_back(id);
 }
 
 void Connection::handle(WatchFired& fired) {
