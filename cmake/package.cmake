@@ -1,7 +1,7 @@
 # `cpack -G DEB` in a build folder of the release preset makes quorate_VERSION_ARCH.deb.
 include(GNUInstallDirs)
 
-set(programs quorate-server quorate-shell quorate-bench)
+set(programs quorate-server quorate-shell quorate-run quorate-bench)
 foreach(program IN LISTS programs)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION bin COMPONENT server)

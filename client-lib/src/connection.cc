@@ -285,6 +285,9 @@ void Connection::pump() {
     for (CoreEvent& event : events) {
       std::visit([this](auto& each) { handle(each); }, event);
     }
+    // Only now: an event behind a reply may be for a watch that the core has taken out already.
+    for (const WatchId id : idle_takers_) drop_taker(id);
+    idle_takers_.clear();
   }
 }
 
@@ -433,7 +436,7 @@ void Connection::handle(Completed& reply) {
   if (!call) return;
   if (call->watch != 0) {
     --takers_[call->watch].asking;
-    drop_taker(call->watch);
+    idle_takers_.push_back(call->watch);
   }
   call->answer(reply.error, reply.body, servers_.chroot);
   ready_.push_back(std::move(call));

@@ -155,6 +155,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   WatchId next_watch_id_ = 1;
   std::unordered_map<WatchId, Taker> takers_;
   std::unordered_map<const WatchSink*, WatchId> taker_ids_;
+  std::vector<WatchId> idle_takers_;  ///< May have nothing left to hear; looked at after a batch.
   std::map<std::uint64_t, std::function<void(const SessionEvent&)>> listeners_;
 };
 

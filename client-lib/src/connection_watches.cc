@@ -38,7 +38,7 @@ void Connection::tell(WatchId id, const WatchEvent& event) {
   auto found = takers_.find(id);
   if (found == takers_.end()) return;
   ready_.push_back(std::make_unique<SinkCall>(found->second.sink, event));
-  drop_taker(id);
+  idle_takers_.push_back(id);
 }
 
 void Connection::handle(WatchFired& fired) {

@@ -55,15 +55,16 @@ bool Holder::connect() {
 
 void Holder::stand() {
   client::Lock lock(client_.async_face(), arguments_.path, arguments_.id);
-  lock.start_acquire(arguments_.wait, [shared = shared_](client::ErrorCode error, client::Hold hold) {
-    if (!error) hold.on_invalid([shared] { shared->ring(); });
-    {
-      const std::lock_guard guard(shared->mutex);
-      if (error) shared->failed = error;
-      if (!error) shared->won = std::move(hold);
-    }
-    shared->ring();
-  });
+  lock.start_acquire(arguments_.wait,
+                     [shared = shared_](client::ErrorCode error, client::Hold hold) {
+                       if (!error) hold.on_invalid([shared] { shared->ring(); });
+                       {
+                         const std::lock_guard guard(shared->mutex);
+                         if (error) shared->failed = error;
+                         if (!error) shared->won = std::move(hold);
+                       }
+                       shared->ring();
+                     });
 }
 
 std::optional<client::Hold> Holder::take_won() {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/unit/consensus/ensemble_world.h"
+#include "tests/unit/consensus/passed.h"
 
 namespace quorate::consensus {
 namespace {
@@ -33,7 +34,9 @@ TEST_CASE("when the counter runs out the next epoch begins without an election")
   REQUIRE(settled(world));
   for (int i = 0; i < 3; ++i) REQUIRE(world.propose({3}));
   CHECK_FALSE(world.peer({3}).may_propose());
+  const Passed passed;
   REQUIRE(settled(world));
+  CHECK(passed.missing({"epoch handed over"}) == "");
   for (const int id : {1, 2, 3}) {
     CHECK(world.peer({id}).accepted_epoch() == 2);
     CHECK(world.peer({id}).current_epoch() == 2);

@@ -151,3 +151,21 @@ TEST_CASE("double barrier: entering that ends by its limit leaves nothing behind
   world.run_until([&] { return left.done(); });
   CHECK(*left.error == ErrorCode(Code::BadArguments));
 }
+
+TEST_CASE("watch: an event that comes in one read with the reply that set its watch is told") {
+  RecipeWorld world;
+  Client& client = world.client();
+  REQUIRE(world.server.create("/p") == Code::Ok);
+  for (int round = 0; round < 20; ++round) {
+    auto bell = std::make_shared<int>(0);
+    Outcome<GetChildrenReply> listing;
+    Outcome<CreateReply> created;
+    std::function<void(const WatchEvent&)> told = [bell](const WatchEvent&) { ++*bell; };
+    client.async_get_children("/p", Watcher(told), into(listing));
+    client.async_create("/p/c" + std::to_string(round), quorate::Buffer("x"), CreateOptions(),
+                        into(created));
+    must(world, created);
+    world.settle();
+    CHECK(*bell == 1);
+  }
+}

@@ -162,6 +162,7 @@ TEST_CASE("tree cache: converges to the tree under random changes and lost links
     world.io.restart();
   }
   world.run_until([&] { return cache.fresh() && converged(world, cache, "/t"); });
+  CHECK(converged(world, cache, "/t"));
 }
 
 TEST_CASE("discovery: instances are announced, changed, picked by the selection, and go") {
