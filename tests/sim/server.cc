@@ -79,7 +79,7 @@ server::ReplicaOptions Server::replica_options() const {
   options.peer.tick_time_ms = plan.tick_time_ms;
   options.peer.init_limit = plan.init_limit;
   options.peer.sync_limit = plan.sync_limit;
-  if (plan.uneven_limits && id_ == plan.servers) options.peer.sync_limit *= 3;
+  if (plan.uneven_limits && id_ == plan.voters()) options.peer.sync_limit *= 3;
   options.peer.max_notification_ms = plan.max_notification_ms;
   options.peer.window_records = plan.window_records;
   options.min_session_timeout_ms = 100;
