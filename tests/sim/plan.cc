@@ -69,6 +69,9 @@ void favour_mutant(Plan& plan) {
       faults = {};
       faults.partition = faults.client_drop = true;
       plan.fault_interval = 3 * kSecond;
+      plan.clients = 2;  // A write of another client of that leader would hold up the sync.
+      plan.think_mean = 10 * kMillisecond;
+      plan.tick_time_ms = 100;
       break;
     case Mutant::NewQuorumOnly:
       faults = {};
