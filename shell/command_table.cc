@@ -100,7 +100,7 @@ Exit run_row(Session& session, const Command& command, const std::vector<std::st
   if (!command.offline() && !session.remote.alive()) {
     if (session.style().zkcli) {
       session.output.out("Not connected\n");
-      return Exit::ErrorAnswer;
+      return Exit::Ok;  // As zkCli has it.
     }
     return session.refuse("Not connected", Exit::NoConnection);
   }

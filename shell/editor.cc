@@ -75,6 +75,8 @@ class Editor::Terminal {
   int next_char(wchar_t* out);
   unsigned char complete_here();
   std::string line_to_cursor() const;
+  bool in_one_row() const;
+  void draw_anew();
   void list_candidates(const Completion& found);
   void look_for_role();
   void watch_events();
@@ -188,7 +190,7 @@ std::string Editor::Terminal::hint_text() {
 int Editor::Terminal::next_char(wchar_t* out) {
   std::mbstate_t shift{};
   // A typed character is drawn without the hint beside it.
-  if (hint_text() != hint_) el_set(el_, EL_REFRESH);
+  if (hint_text() != hint_ && in_one_row()) draw_anew();
   while (true) {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     const int ready = ::poll(&input, 1, 100);
@@ -204,7 +206,7 @@ int Editor::Terminal::next_char(wchar_t* out) {
     }
     if (changed_.exchange(false)) {
       look_for_role();
-      el_set(el_, EL_REFRESH);
+      draw_anew();
     }
     if (ready <= 0) continue;
     char byte = 0;
@@ -222,6 +224,23 @@ int Editor::Terminal::next_char(wchar_t* out) {
 std::string Editor::Terminal::line_to_cursor() const {
   const LineInfo* info = el_line(el_);
   return std::string(info->buffer, info->cursor);
+}
+
+bool Editor::Terminal::in_one_row() const {
+  const LineInfo* info = el_line(el_);
+  std::size_t width = static_cast<std::size_t>(info->lastchar - info->buffer);
+  bool shown = true;
+  for (const char c : prompt_) {
+    if (c == '\1') shown = !shown;
+    if (shown && c != '\1') ++width;
+  }
+  return width < static_cast<std::size_t>(terminal_columns());
+}
+
+/// libedit takes it that the cursor stands where a prompt may begin.
+void Editor::Terminal::draw_anew() {
+  std::fputs(in_one_row() ? "\r\x1b[K" : "\r\n", stdout);
+  el_set(el_, EL_REFRESH);
 }
 
 unsigned char Editor::Terminal::complete_here() {

@@ -107,7 +107,9 @@ std::vector<RemovedWatch> WatchBook::remove(WatchType type, const std::string& p
     if (found == table(kind).end()) continue;
     std::erase_if(found->second, [&](WatchId id) {
       if (only != 0 && id != only) return false;
-      out.push_back({removal_of(kind), id});
+      // Once, also for who watches in two ways that have one event, as ZooKeeper's client.
+      const RemovedWatch one{removal_of(kind), id};
+      if (std::find(out.begin(), out.end(), one) == out.end()) out.push_back(one);
       release(id);
       return true;
     });

@@ -29,6 +29,7 @@ enum class WatchKind { Data, Exist, Child, Persistent, Recursive };
 struct RemovedWatch {
   EventType event = EventType::None;
   WatchId id = 0;
+  bool operator==(const RemovedWatch&) const = default;
 };
 
 /// Many ids on one path and kind are one watch at the server.

@@ -43,7 +43,9 @@ COMMANDS = [
     "delquota /a", "listquota /a", "setquota -n 1 /a", "delquota /a",
     "printwatches", "printwatches off", "printwatches", "printwatches on",
     "addWatch /a", "addWatch -m persistent /a", "removewatches /a", "removewatches /a", "removewatches -c /a",
-    "get -w /a", "removewatches /a -d", "addWatch /w", "create /w", "set /w 1", "create /w/x", "delete /w/x",
+    "get -w /a", "removewatches /a -d",
+    # Its addWatch takes the mode of the one before for the default.
+    "addWatch -m persistent_recursive /w", "create /w", "set /w 1", "create /w/x", "delete /w/x",
     "config", "config -s", "config -c", "reconfig -remove 2",
     "deleteall /a", "deleteall /a", "ls /", "redo 1", "redo 100000", "history",
     ("get", USAGE), ("create", USAGE), ("delete", USAGE), ("set /w", USAGE), ("set", USAGE), ("ls -q /", USAGE),
@@ -149,11 +151,15 @@ def test_one_command_has_zkclis_streams_and_codes_in_a_twentieth_of_its_time():
         address = servers[1].address
         slowest = 0.0
         for command in (["get", "/zookeeper"], ["get", "/nope"], ["foo"], ["create", "/one", "x"]):
-            their = run(zkcli(address, *command), "")
-            their_seconds = run.seconds
-            subprocess.run([str(SHELL), "-server", address, "delete", "/one"], capture_output=True)
-            ours = run([str(SHELL), "--zkcli", "-server", address, *command], "")
-            slowest = max(slowest, run.seconds / their_seconds)
+            their_seconds, our_seconds = [], []
+            for _ in range(3):  # The best of three: others use this machine.
+                subprocess.run([str(SHELL), "-server", address, "delete", "/one"], capture_output=True)
+                their = run(zkcli(address, *command), "")
+                their_seconds.append(run.seconds)
+                subprocess.run([str(SHELL), "-server", address, "delete", "/one"], capture_output=True)
+                ours = run([str(SHELL), "--zkcli", "-server", address, *command], "")
+                our_seconds.append(run.seconds)
+            slowest = max(slowest, min(our_seconds) / min(their_seconds))
             assert their[0] == ours[0], (command, their, ours)
             if command != ["foo"]:
                 assert normalised(their[1]) == normalised(ours[1]), (command, their, ours)
