@@ -23,14 +23,17 @@ template <class Value>
 struct Outcome {
   std::optional<ErrorCode> error;
   Value value{};
+  std::shared_ptr<int> alive = std::make_shared<int>();
   bool done() const { return error.has_value(); }
   bool ok() const { return error.has_value() && !*error; }
 };
 
-/// A handler that fills `outcome`.
+/// A handler that fills `outcome`, if that is still there: the end of a world completes all that is
+/// under way.
 template <class Value>
 auto into(Outcome<Value>& outcome) {
-  return [&outcome](ErrorCode error, Value value) {
+  return [&outcome, alive = std::weak_ptr(outcome.alive)](ErrorCode error, Value value) {
+    if (alive.expired()) return;
     REQUIRE_FALSE(outcome.done());
     outcome.error = error;
     outcome.value = std::move(value);
@@ -38,7 +41,8 @@ auto into(Outcome<Value>& outcome) {
 }
 struct Empty {};
 inline auto into(Outcome<Empty>& outcome) {
-  return [&outcome](ErrorCode error) {
+  return [&outcome, alive = std::weak_ptr(outcome.alive)](ErrorCode error) {
+    if (alive.expired()) return;
     REQUIRE_FALSE(outcome.done());
     outcome.error = error;
   };
