@@ -25,4 +25,14 @@ read -ra command <<<"$replay"
 grep -q '^VIOLATION' "$folder/first" || fail "the command does not say what broke: $replay"
 "${command[@]}" >"$folder/second" 2>&1
 cmp "$folder/first" "$folder/second" || fail "two replays differ: $replay"
+# None of those that are left can be left out: fewer would have done, had one been superfluous.
+[[ $replay =~ ^(.*)\ --only\ ([0-9,]+)$ ]] || fail "no list of faults: $replay"
+read -ra command <<<"${BASH_REMATCH[1]}"
+IFS=, read -ra kept <<<"${BASH_REMATCH[2]}"
+[[ ${#kept[@]} == "$after" ]] || fail "$after faults, but the command has ${#kept[@]}"
+for one in "${kept[@]}"; do
+  rest=
+  for other in "${kept[@]}"; do [[ $other == "$one" ]] || rest+=${rest:+,}$other; done
+  "${command[@]}" --only "${rest:-none}" >"$folder/less" 2>&1 || fail "it breaks without fault $one, too"
+done
 echo "$before faults became $after, replayed twice the same"
