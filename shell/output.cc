@@ -130,6 +130,7 @@ bool Output::ask_for_more() {
   tcsetattr(STDIN_FILENO, TCSANOW, &before);
   write("\r\x1b[K");
   if (key == 'a') paged_ = false;
+  rows_ = terminal_rows();  // The window may have changed while the page was read.
   printed_ = key == '\n' ? rows_ - 2 : 0;
   return key != 'q' && !cancel_flag();
 }
