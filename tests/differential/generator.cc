@@ -191,7 +191,7 @@ Request Generator::one(int slot) {
   chosen_ = choice.op;
   Request request = (this->*choice.make)(slot);
   // A reconfig that does not decode takes no zxid at the oracle; ours counts it as any other write.
-  const bool whole = request.first_field || choice.op == OpCode::Reconfig;
+  const bool whole = options_.whole || request.first_field || choice.op == OpCode::Reconfig;
   if (random_.percent(4) && !request.body.empty() && !whole) {
     damage(request.body);
     request.what +=
@@ -233,7 +233,8 @@ void Generator::damage(Bytes& body) {
 
 Request Generator::create_at(OpCode op, const std::string& path, std::int32_t flags) {
   const Buffer value = data();
-  const std::optional<AclList> list = acl();
+  std::optional<AclList> list = acl();
+  if (options_.whole && !list) list.emplace();  // 3.9 takes a multi with one for undecodable.
   Bytes body;
   JuteWriter out(body);
   out.string(path);
@@ -355,7 +356,7 @@ Request Generator::multi(int) {
     }
     if (!allowed(static_cast<OpCode>(sub.op))) continue;
     if (random_.percent(1)) sub = with_watch(OpCode::GetData, where, false);
-    if (random_.percent(1)) {
+    if (random_.percent(1) && !options_.whole) {
       // Read as a create, the rest would have flags that mean another thing before 3.9.
       static const std::vector<std::int32_t> kOps = {-12, -11, -1, 0,  2,  3,  4,  5,
                                                      8,   9,   13, 14, 16, 20, 22, 99};

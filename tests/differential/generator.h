@@ -25,6 +25,7 @@ struct GeneratorOptions {
   std::string home;             ///< Where nearly all nodes of this run are.
   std::set<std::int32_t> skip;  ///< Operations that are left out.
   bool quota = false;           ///< Also nodes that are quotas.
+  bool whole = false;           ///< No record that does not decode.
 };
 
 /// What a connect request says besides who connects.

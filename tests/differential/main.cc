@@ -26,6 +26,7 @@ int usage() {
       "  --upto STEP         stop behind this step\n"
       "  --skip OP,OP...     operations to leave out, by number\n"
       "  --quota             also nodes that are quotas\n"
+      "  --whole             no record that does not decode (3.9 gives such a write no zxid)\n"
       "Both servers listen on 127.0.0.1 and are fresh. Exit code 1: they differ.\n",
       stderr);
   return 2;
@@ -54,8 +55,8 @@ void take_skip(Arguments& arguments, const char* text) {
 bool parse(int count, char** words, Arguments& arguments) {
   for (int i = 1; i < count; ++i) {
     const std::string word = words[i];
-    if (word == "--quota") {
-      arguments.run.quota = true;
+    if (word == "--quota" || word == "--whole") {
+      (word == "--quota" ? arguments.run.quota : arguments.run.whole) = true;
       continue;
     }
     if (++i == count) return false;

@@ -12,7 +12,7 @@ class Run {
       : conversation_(conversation),
         options_(options),
         home_("/d" + std::to_string(options.seed)),
-        generator_(Random(options.seed), {home_, options.skip, options.quota}) {
+        generator_(Random(options.seed), {home_, options.skip, options.quota, options.whole}) {
     rules.begin_run();
     conversation_.verbose = options.verbose;
   }

@@ -15,6 +15,7 @@ struct RunOptions {
   std::uint64_t upto = UINT64_MAX;  ///< Stops behind this step.
   std::set<std::int32_t> skip;
   bool quota = false;
+  bool whole = false;
   bool verbose = false;
 };
 

@@ -17,8 +17,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("QUORATE_BIN", ROOT / "build" / "release" / "bin"))
 SHARED = pathlib.Path(os.environ.get("QUORATE_SHARED", ROOT.parent / "shared"))
-ZOOKEEPER_CLASSPATH = ":".join(f"/usr/share/java/{jar}.jar"
-                               for jar in ("zookeeper", "slf4j-log4j12", "log4j-1.2"))
+# Debian's 3.8.0; the jars of another version and a logger to standard error, to ask that one instead.
+ZOOKEEPER_CLASSPATH = os.environ.get("QUORATE_ZOOKEEPER_CLASSPATH") or ":".join(
+    f"/usr/share/java/{jar}.jar" for jar in ("zookeeper", "slf4j-log4j12", "log4j-1.2"))
 # Further lines of zoo.cfg for every server of ours, e.g. QUORATE_EXTRA_CFG="netThreads=2": the same
 # tests in another mode.
 EXTRA_SETTINGS = dict(pair.split("=", 1) for pair in os.environ.get("QUORATE_EXTRA_CFG", "").split())
