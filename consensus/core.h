@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -88,6 +89,9 @@ class Core {
   int divergences = 0;
   Zxid fuzzy_until;
   std::optional<LinkId> installing;  ///< A SNAP has begun; SnapshotInstalled has not come yet.
+  /// Voters whose election link has ended, until it stands again. Noted in every role: a dead
+  /// leader's links end in any order, and the election that follows must not wait for it.
+  std::set<ServerId> unreachable;
   /// Whom the last election chose has not come to serve: the next one waits for late votes.
   bool chose_in_vain = false;
   std::optional<Leave> leave;

@@ -59,12 +59,7 @@ void Election::send_all() {
   }
 }
 
-void Election::on_link(ServerId peer, bool reachable) {
-  if (reachable) {
-    unreachable_.erase(peer);
-  } else {
-    unreachable_.insert(peer);
-  }
+void Election::on_links_changed() {
   if (active_ && !decision_) count();
 }
 
@@ -119,7 +114,12 @@ void Election::on_looking(ServerId from, const Vote& theirs) {
     adopt(wins(theirs, own) ? theirs : own);
   } else if (wins(theirs, vote_)) {
     adopt(theirs);
+  } else if (deaf_.contains(from)) {
+    // It still followed when this vote came, and has begun to look since.
+    REACHED("vote told again");
+    core_->send_vote(from, PeerState::Looking, vote_, core_->round);
   }
+  deaf_.erase(from);
   if (decision_) return;
   received_[from] = {theirs, PeerState::Looking};
   count();
@@ -127,6 +127,7 @@ void Election::on_looking(ServerId from, const Vote& theirs) {
 
 void Election::on_established(ServerId from, const Notification& n) {
   const Vote theirs = vote_of(n);
+  deaf_.insert(from);
   if (theirs.leader == core_->options.self && !counts()) return;
   if (counts() && theirs.round == core_->round) {
     received_[from] = {theirs, n.state};
@@ -186,7 +187,7 @@ bool Election::all_agree() const {
   for (const ServerId voter : core_->membership.voters()) {
     const auto heard = received_.find(voter);
     if (heard != received_.end() && heard->second.vote == vote_) continue;
-    if (voter == core_->options.self || !unreachable_.contains(voter)) return false;
+    if (voter == core_->options.self || !core_->unreachable.contains(voter)) return false;
   }
   return true;
 }

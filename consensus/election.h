@@ -22,7 +22,8 @@ class Election {
 
   void on_tick();
   void on_notification(ServerId from, const Notification& notification);
-  void on_link(ServerId peer, bool reachable);
+  /// Core::unreachable has changed.
+  void on_links_changed();
   void on_progress() { start_if_ready(); }
 
   /// Whom to follow, or this server itself to lead.
@@ -67,7 +68,7 @@ class Election {
   Votes out_of_election_;                  ///< From servers that follow or lead.
   std::map<ServerId, Notification> held_;  ///< The newest of each voter while we cannot vote yet.
   std::map<ServerId, std::pair<bool, std::int64_t>> strangers_;  ///< Non-voters: told, and when.
-  std::set<ServerId> unreachable_;
+  std::set<ServerId> deaf_;   ///< Have answered a vote by whom they follow: they did not count it.
   std::set<ServerId> fresh_;  ///< Voters that have never been part of anything.
   std::int64_t resend_at_ = 0;
   std::int64_t backoff_ms_ = 0;

@@ -133,7 +133,12 @@ void Peer::Impl::on(const ElectionMessage& message) {
 }
 
 void Peer::Impl::on(const ElectionLink& link) {
-  if (auto* election = as<Election>()) election->on_link(link.peer, link.reachable);
+  if (link.reachable) {
+    core.unreachable.erase(link.peer);
+  } else {
+    core.unreachable.insert(link.peer);
+  }
+  if (auto* election = as<Election>()) election->on_links_changed();
 }
 
 void Peer::Impl::on(QuorumMessage& message) {

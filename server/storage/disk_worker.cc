@@ -93,8 +93,9 @@ std::optional<SegmentPreparation> DiskWorker::due_preparation() {
   return impl_->generation.log->due_preparation();
 }
 
-Result<std::unique_ptr<File>> DiskWorker::prepare(const SegmentPreparation& wanted) {
-  return prepare_segment(impl_->files, wanted);
+Result<std::unique_ptr<File>> DiskWorker::prepare(const SegmentPreparation& wanted,
+                                                  const std::function<bool()>& between) {
+  return prepare_segment(impl_->files, wanted, between);
 }
 
 void DiskWorker::prepared(const SegmentPreparation& wanted, Result<std::unique_ptr<File>> file) {

@@ -64,7 +64,8 @@ class DiskWorker {
   /// The log's next segment, when it is time to make it: prepare() on any thread, then prepared()
   /// on this one. Not across an install(): the caller sees to that.
   std::optional<SegmentPreparation> due_preparation();
-  Result<std::unique_ptr<File>> prepare(const SegmentPreparation& wanted);
+  Result<std::unique_ptr<File>> prepare(const SegmentPreparation& wanted,
+                                        const std::function<bool()>& between = {});
   void prepared(const SegmentPreparation& wanted, Result<std::unique_ptr<File>> file);
 
   // ---- Checkpoint thread ------------------------------------------------------------------------

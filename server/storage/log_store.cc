@@ -125,9 +125,10 @@ std::optional<SegmentPreparation> LogStore::due_preparation() {
   return wanted;
 }
 
-Result<std::unique_ptr<File>> prepare_segment(Files& files, const SegmentPreparation& wanted) {
+Result<std::unique_ptr<File>> prepare_segment(Files& files, const SegmentPreparation& wanted,
+                                              const std::function<bool()>& between) {
   // Small pieces, each synced: the log's own syncs need not wait long for the disk in between.
-  constexpr std::uint64_t kPieceBytes = 1u << 20;
+  constexpr std::uint64_t kPieceBytes = 256u << 10;
   std::string temporary =
       wanted.recycled.empty() ? wanted.path + kTemporarySuffix : wanted.recycled;
   auto file = files.open(temporary, OpenMode::Create);
@@ -149,7 +150,13 @@ Result<std::unique_ptr<File>> prepare_segment(Files& files, const SegmentPrepara
   const Bytes head = encode_segment_header(header);
   std::copy(head.begin(), head.end(), zeros);
   for (std::uint64_t at = 0; !error && at < wanted.capacity; at += kPieceBytes) {
-    if (at > 0) std::fill_n(zeros, head.size(), std::byte{0});
+    if (at > 0) {
+      std::fill_n(zeros, head.size(), std::byte{0});
+      if (between && !between()) {
+        error = make_error_code(boost::system::errc::operation_canceled);
+        break;
+      }
+    }
     error = (*file)->pwrite(at, {zeros, std::min(kPieceBytes, wanted.capacity - at)});
     if (!error) error = (*file)->sync();
   }

@@ -60,8 +60,11 @@ struct SegmentPreparation {
   std::uint64_t capacity = 0;
 };
 
-/// Creates it (or takes the recycled one), fills it with zeros, syncs it and its folder.
-Result<std::unique_ptr<File>> prepare_segment(Files& files, const SegmentPreparation& wanted);
+/// Creates it (or takes the recycled one), fills it with zeros piece by piece, syncs it and its
+/// folder. `between`, where given, is called between two pieces: the place to let the log's own
+/// syncs pass. False from it ends the work with operation_canceled.
+Result<std::unique_ptr<File>> prepare_segment(Files& files, const SegmentPreparation& wanted,
+                                              const std::function<bool()>& between = {});
 
 /// One owner thread. Errors of appends, syncs and cuts leave it unusable: the caller ends the
 /// process (hazards R7, R21).

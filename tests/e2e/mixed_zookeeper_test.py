@@ -2,7 +2,9 @@
 """One ensemble of two Quorate servers and one of Debian's ZooKeeper 3.8.0, either kind leading."""
 import logging
 import pathlib
+import re
 import shutil
+import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -165,6 +167,61 @@ def an_empty_zookeeper_server_gets_a_snapshot_from_quorate():
         no_digest_complaint(ensemble)
 
 
+def on_disk(server, text):
+    return any(text in path.read_bytes() for path in server.data.rglob("*") if path.is_file())
+
+
+def an_old_leaders_tail_is_cut(kinds, old_says):
+    """Server 3 leads and logs what reaches nobody; server 2, of the other kind, leads without it and sends TRUNC."""
+    with led_by(kinds, 3) as ensemble:
+        old = ensemble[3]
+        writer = client(old.address, timeout=30.0)
+        writer.create("/kept", b"")
+        ensemble.wait_equal_zxid()
+        # ZooKeeper's follower applies what two others have on disk before it has that itself.
+        wait_for("/kept on all disks", lambda: all(on_disk(s, b"/kept") for s in ensemble.servers))
+        followers = [ensemble[1], ensemble[2]]
+        for follower in followers:
+            follower.process.send_signal(signal.SIGSTOP)
+        asked = [writer.create_async(f"/of-nobody-{n}", b"") for n in range(20)]
+        wait_for("the last of them in the old leader's log", lambda: on_disk(old, b"/of-nobody-19"), interval=0.1)
+        old.kill()
+        for follower in followers:
+            follower.kill()  # Paused to the end: what was sent to them is gone.
+        assert not any(a.successful() for a in asked)
+        writer.stop()
+        writer.close()
+        for follower in followers:
+            follower.start()
+        leader = ensemble.wait_serving(count=2)
+        assert leader.sid == 2, ensemble.describe()
+        old.start()  # Before the next write, a session's included: both kinds send SNAP across epochs.
+        ensemble.wait_serving()
+        writer = client(old.address)
+        for n in range(10):
+            writer.create(f"/after-{n}", b"")
+        writer.stop()
+        writer.close()
+        ensemble.wait_equal_zxid()
+        for server in ensemble.servers:
+            reader = client(server.address)
+            names = set(reader.get_children("/"))
+            reader.stop()
+            reader.close()
+            assert names == {"zookeeper", "kept", *(f"after-{n}" for n in range(10))}, (server.sid, names)
+        assert re.search(old_says, old.log.read_text(errors="replace"), re.I), old.log_tail(60)
+        writes_reach_all(ensemble, "after-trunc")
+        no_digest_complaint(ensemble)
+
+
+def zookeeper_cuts_the_tail_of_quorate():
+    an_old_leaders_tail_is_cut(["quorate", "zookeeper", "quorate"], r"\btruncated\b")
+
+
+def quorate_cuts_the_tail_of_zookeeper():
+    an_old_leaders_tail_is_cut(["zookeeper", "quorate", "zookeeper"], r"Truncating log")
+
+
 def reads_are_linearizable_under_a_zookeeper_leader():
     """Its sync proves nothing: a write that every leader refuses stands in for it."""
     with led_by(["quorate", "quorate", "zookeeper"], 3, linearizableReads="true") as ensemble:
@@ -222,5 +279,6 @@ if __name__ == "__main__":
     run_tests([zookeeper_leads, quorate_leads,
                an_empty_quorate_server_gets_a_snapshot_from_zookeeper,
                an_empty_zookeeper_server_gets_a_snapshot_from_quorate,
+               zookeeper_cuts_the_tail_of_quorate, quorate_cuts_the_tail_of_zookeeper,
                reads_are_linearizable_under_a_zookeeper_leader,
                leadership_moves_between_kinds])

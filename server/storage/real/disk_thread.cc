@@ -97,6 +97,7 @@ struct DiskThread::Impl {
   std::size_t queued = 0;           // Bytes of writes queued or being written.
   std::uint64_t installs_done = 0;  // That have replaced store and log.
   bool stop_log = false, stop_prepare = false;
+  bool install_waits = false;  // For prepare_mutex.
   // Who may use the worker's log: the log's thread while `log_busy`, the replica's while `inline`.
   bool log_busy = false, inline_busy = false;
   bool stamped = true;            // The log names all of itself as durable.
@@ -251,7 +252,19 @@ void DiskThread::Impl::run_prepare() {
       lock.lock();
       bool current = job.installs == installs_done;
       lock.unlock();
-      if (current) file = worker->prepare(job.wanted);
+      auto piece_began = SteadyClock::now();
+      auto pause = [&] {
+        // Three quarters of the time the disk is the log's alone. A log that is faster than what is
+        // left for this grows its segment meanwhile.
+        const auto took = SteadyClock::now() - piece_began;
+        lock.lock();
+        auto given_up = [&] { return stop_prepare || install_waits; };
+        const bool goes_on = !prepare_work.wait_for(lock, 3 * took, given_up);
+        lock.unlock();
+        piece_began = SteadyClock::now();
+        return goes_on;
+      };
+      if (current) file = worker->prepare(job.wanted, pause);
     }
     lock.lock();
     log_jobs.push_back(PreparedJob{std::move(job.wanted), std::move(file), job.installs});
@@ -271,7 +284,16 @@ void DiskThread::Impl::install(InstallJob job) {
   const znode::CheckpointBatch& portion = job.portion;
   ErrorCode error;
   {
+    std::lock_guard lock(mutex);
+    install_waits = true;
+  }
+  prepare_work.notify_one();
+  {
     std::scoped_lock both(checkpoints.store_mutex(), prepare_mutex);
+    {
+      std::lock_guard lock(mutex);
+      install_waits = false;
+    }
     error = worker->install(portion);
     if (!error && portion.ends) {
       std::lock_guard lock(mutex);

@@ -66,6 +66,39 @@ TEST_CASE("with a quorum the wait is 200 ms, and none when every voter has voted
   CHECK(refused.peer.role() == Role::Following);
 }
 
+TEST_CASE("an election does not wait for a leader whose election link ended first") {
+  OnePeer one(history_of(2, 5));
+  one.follow(3);
+  one.step(ElectionLink{{3}, false});
+  one.step(LinkDown{kLink});
+  REQUIRE(one.peer.role() == Role::Looking);
+  one.tick(1);
+  one.vote({2}, kLooking, {2}, Zxid::make(2, 6), 2, 2);
+  CHECK(one.peer.leader() == ServerId{2});
+
+  OnePeer back(history_of(2, 5));
+  back.follow(3);
+  back.step(ElectionLink{{3}, false});
+  back.step(ElectionLink{{3}, true});
+  back.step(LinkDown{kLink});
+  back.tick(1);
+  back.vote({2}, kLooking, {2}, Zxid::make(2, 6), 2, 2);
+  CHECK(back.peer.role() == Role::Looking);
+}
+
+TEST_CASE("who still followed when our vote came is told it again when it looks") {
+  OnePeer one(history_of(2, 5));
+  one.vote({2}, PeerState::Following, {3}, Zxid{0}, 1, 2);
+  one.votes.clear();
+  one.vote({2}, kLooking, {2}, Zxid::make(2, 4), 1, 2);
+  REQUIRE(one.votes.size() == 1);
+  CHECK(one.votes[0].to == ServerId{2});
+  CHECK(one.votes[0].notification.leader == kSelf);
+  one.votes.clear();
+  one.vote({2}, kLooking, {2}, Zxid::make(2, 4), 1, 2);
+  CHECK(one.votes.empty());  // Once: two that each prefer their own would answer without end.
+}
+
 TEST_CASE("a better vote during the wait is taken into account") {
   OnePeer one(history_of(2, 5));
   one.vote({2}, kLooking, {1}, Zxid::make(2, 5), 1, 2);
