@@ -51,6 +51,13 @@ if(TARGET quorate_shared)
   quorate_install_headers(libquorate_dev EXCLUDE_FROM_ALL)
   quorate_install_config(libquorate_dev "${libraries}" EXCLUDE_FROM_ALL)
   quorate_install_archives(libquorate_dev "${libraries}" EXCLUDE_FROM_ALL)
+  # CPACK_STRIP_FILES leaves archives as they are.
+  install(CODE "
+    if(CMAKE_INSTALL_DO_STRIP)
+      file(GLOB made \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${libraries}/*.a\")
+      execute_process(COMMAND \"${CMAKE_STRIP}\" --strip-debug --enable-deterministic-archives
+                      \${made} COMMAND_ERROR_IS_FATAL ANY)
+    endif()" COMPONENT libquorate_dev EXCLUDE_FROM_ALL)
   install(TARGETS quorate_shared LIBRARY DESTINATION "${libraries}" COMPONENT libquorate
           EXCLUDE_FROM_ALL NAMELINK_SKIP)
   install(TARGETS quorate_shared LIBRARY DESTINATION "${libraries}" COMPONENT libquorate_dev

@@ -41,7 +41,6 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME quorate)
 set(CPACK_PACKAGE_VENDOR "Quorate")
 set(CPACK_PACKAGE_CONTACT "Quorate developers <quorate@localhost>")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "coordination service, compatible with Apache ZooKeeper")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_COMPONENTS_ALL server)
@@ -56,13 +55,14 @@ set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)
 
+# The first line of a description is the summary.
 set(CPACK_DEBIAN_SERVER_PACKAGE_NAME quorate)
 set(CPACK_DEBIAN_SERVER_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS "adduser")
 set(CPACK_DEBIAN_SERVER_DESCRIPTION
     "coordination service, compatible with Apache ZooKeeper
- A small tree of nodes, kept alike on several servers, for election, locks and configuration.
- Speaks ZooKeeper's protocols and reads zoo.cfg.")
+A small tree of nodes, kept alike on several servers, for election, locks and configuration.
+Speaks ZooKeeper's protocols and reads zoo.cfg.")
 set(maintainer "${PROJECT_SOURCE_DIR}/packaging/debian")
 set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_EXTRA
     "${maintainer}/postinst;${maintainer}/prerm;${maintainer}/postrm;${maintainer}/conffiles")
@@ -71,7 +71,7 @@ set(CPACK_DEBIAN_LIBQUORATE_PACKAGE_NAME ${library})
 set(CPACK_DEBIAN_LIBQUORATE_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBQUORATE_DESCRIPTION
     "client of ZooKeeper and Quorate for C++, shared library
- Sessions that survive lost connections, locks, leader election and the other recipes.")
+Sessions that survive lost connections, locks, leader election and the other recipes.")
 
 set(CPACK_DEBIAN_LIBQUORATE_DEV_PACKAGE_NAME libquorate-dev)
 set(CPACK_DEBIAN_LIBQUORATE_DEV_PACKAGE_SECTION libdevel)
@@ -80,8 +80,8 @@ set(CPACK_DEBIAN_LIBQUORATE_DEV_PACKAGE_RECOMMENDS
     "libboost1.81-dev | libboost-dev (>= 1.81), libssl-dev")
 set(CPACK_DEBIAN_LIBQUORATE_DEV_DESCRIPTION
     "client of ZooKeeper and Quorate for C++, development files
- Headers, the static library, and what CMake and pkg-config find them by. The blocking face needs
- nothing else, the Asio face the headers of Boost, the static library those of OpenSSL.")
+Headers, the static library, and what CMake and pkg-config find them by. The blocking face needs
+nothing else, the Asio face the headers of Boost, the static library those of OpenSSL.")
 
 set(CPACK_DEBIAN_LIBQUORATE_TESTING_PACKAGE_NAME libquorate-testing-dev)
 set(CPACK_DEBIAN_LIBQUORATE_TESTING_PACKAGE_SECTION libdevel)
@@ -89,5 +89,5 @@ set(CPACK_DEBIAN_LIBQUORATE_TESTING_PACKAGE_DEPENDS
     "libquorate-dev (= ${PROJECT_VERSION}), libleveldb-dev, libsnappy-dev, libxxhash-dev, zlib1g-dev, libssl-dev, libspdlog-dev")
 set(CPACK_DEBIAN_LIBQUORATE_TESTING_DESCRIPTION
     "a Quorate server inside a test's own process
- The server as a static library, for the tests of programs that use Quorate or ZooKeeper.")
+The server as a static library, for the tests of programs that use Quorate or ZooKeeper.")
 include(CPack)

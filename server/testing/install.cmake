@@ -20,7 +20,11 @@ add_custom_command(OUTPUT "${archive}"
   COMMAND "${CMAKE_LINKER}" -r --force-group-allocation -o "${object}"
           --whole-archive $<TARGET_FILE:quorate_testing> --no-whole-archive
           --start-group ${files} --end-group
-  COMMAND "${CMAKE_OBJCOPY}" --strip-debug --wildcard
+  # Unique symbols, which inline variables have, can be made local only when they are weak.
+  COMMAND sh -c "\"$1\" \"$2\" | sed -n 's/^[0-9a-f]* u //p' >\"$2.unique\"" -
+          "${CMAKE_NM}" "${object}"
+  COMMAND "${CMAKE_OBJCOPY}" --strip-debug "--weaken-symbols=${object}.unique" "${object}"
+  COMMAND "${CMAKE_OBJCOPY}" --wildcard
           "--keep-global-symbol=_ZN7quorate7testing*" "--keep-global-symbol=_ZNK7quorate7testing*"
           "--keep-global-symbol=_ZT?N7quorate7testing*" "${object}"
   COMMAND "${CMAKE_COMMAND}" -E rm -f "${archive}"

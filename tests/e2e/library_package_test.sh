@@ -27,6 +27,7 @@ field() { dpkg-deb --field "$(deb "$1")" "$2"; }
 for package in "$library" libquorate-dev libquorate-testing-dev; do
   [[ -e $(deb "$package") ]] || fail "$package is not made; there is: $(ls "$work/made")"
   [[ $(field "$package" Package) == "$package" ]] || fail "$package has another name inside"
+  [[ $(field "$package" Description | head -n 1) != *coordination* ]] || fail "$package is described as the server is"
   dpkg-deb -c "$(deb "$package")" | awk '{print $6}' >"$work/$package.list"
   [[ -n $(grep "share/doc/$package/copyright" "$work/$package.list") ]] || fail "$package has no copyright file"
   dpkg-deb -x "$(deb "$package")" "$root"
@@ -54,6 +55,7 @@ grep -rliE 'doctest|tests/support' "$root/usr/include" >"$work/of_tests" && fail
 libraries=$root/usr/lib/$multiarch
 nm -D "$libraries/libquorate.so.$soname" >"$work/names"
 for archive in "$libraries"/*.a; do nm "$archive" 2>/dev/null >>"$work/names"; done
+[[ -z $(objdump -h "$libraries/libquorate_client.a" | grep '\.debug_' | head -n 1) ]] || fail "libquorate_client.a is not stripped"
 foreign=$(grep -E ' __(asan|tsan|ubsan|gcov|llvm_profile|sanitizer)_' "$work/names" | head -n 3 || true)
 [[ -z $foreign ]] || fail "instrumented: $foreign"
 foreign=$(nm -C --defined-only --extern-only "$libraries/libquorate_testing.a" 2>/dev/null | sed -n 's/^[0-9a-f]* [A-Za-z] //p' |
@@ -83,7 +85,7 @@ g++ -std=c++20 -I"$top/tests/package/no_boost" "$top/tests/package/blocking.cc" 
   $(pkg-config --cflags --libs quorate) || fail "pkg-config quorate"
 export LD_LIBRARY_PATH=$libraries
 answer=$("$work/user/with_server") || fail "with_server: $answer"
-[[ $answer == *"done: exists /kept: SessionExpired"* ]] || fail "with_server: $answer"
+[[ $answer == *"done: exists /kept: Session expired"* ]] || fail "with_server: $answer"
 port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 for program in blocking user/blocking; do
   code=0
