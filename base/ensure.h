@@ -50,7 +50,7 @@ class ReachedSite {
                                 : ::quorate::ensure_failed(#condition, __FILE__, __LINE__))
 
 /// Marks a situation that tests must reach. The simulator's sweep fails if one is never visited.
-/// One thread per site only: a site belongs to code that one thread owns.
+/// Exact where one thread at a time passes a site; several servers in a process may lose counts.
 #define REACHED(name)                                         \
   do {                                                        \
     static ::quorate::detail::ReachedSite reached_site{name}; \

@@ -59,3 +59,9 @@ if(QUORATE_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
 endif()
+
+# Where Debian's packages have libraries, below /usr.
+set(QUORATE_DEBIAN_LIBRARIES "lib")
+if(CMAKE_LIBRARY_ARCHITECTURE)
+  set(QUORATE_DEBIAN_LIBRARIES "lib/${CMAKE_LIBRARY_ARCHITECTURE}")
+endif()

@@ -29,6 +29,7 @@ ALLOWED = {
     "server/app": ["base", "znode", "znode/proto", "consensus", "server/replica",
                    "server/storage", "server/storage/real", "server/config", "server/admin",
                    "server/net", "server/log"],
+    "server/testing": ["base", "server/app", "server/config", "server/log"],
     "server": ["base", "server/app", "server/config", "server/admin", "server/log"],
     "client-lib": ["base", "znode/proto", "cmake"],
     "shell": ["client-lib/include"],
@@ -77,6 +78,8 @@ def folder_of(path):
 
 def target_folder(include, path, root):
     """The folder of the table that an #include leads to; None for libraries."""
+    if include.startswith("quorate/testing/"):
+        return "server/testing"
     if include.startswith("quorate/"):
         return "client-lib/include"
     if include.split("/")[0] in TOP_FOLDERS and "/" in include:

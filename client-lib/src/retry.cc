@@ -297,6 +297,55 @@ asio::awaitable<void> run_set_data(TriesPtr tries, std::string path, Buffer data
   finish(tries, std::move(handler), error, stat);
 }
 
+asio::awaitable<void> run_get_acl(TriesPtr tries, std::string path, Client::GetAclHandler handler) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  ErrorCode error;
+  GetAclReply reply;
+  do {
+    std::tie(error, reply) = co_await tries->client->async_get_acl(path, kAwait);
+  } while (co_await tries->again(error));
+  finish(tries, std::move(handler), error, std::move(reply));
+}
+
+/// Servers leave out what is there twice.
+bool same_entries(const AclList& one, const AclList& other) {
+  const auto within = [](const AclList& some, const AclList& all) {
+    return std::all_of(some.begin(), some.end(), [&](const Acl& entry) {
+      return std::find(all.begin(), all.end(), entry) != all.end();
+    });
+  };
+  return within(one, other) && within(other, one);
+}
+
+/// What is said to a set_acl in doubt that was answered BadVersion: `found` is the list there is.
+ErrorCode judge(const AclList& given, std::int32_t version, const GetAclReply& found) {
+  if (found.stat.aversion != version + 1) return Code::BadVersion;
+  if (same_entries(given, found.acl)) return {};
+  const bool replaced = std::any_of(given.begin(), given.end(),
+                                    [](const Acl& entry) { return entry.who.scheme == "auth"; });
+  if (replaced) return ClientErrc::OutcomeUnknown;
+  return Code::BadVersion;
+}
+
+asio::awaitable<void> run_set_acl(TriesPtr tries, std::string path, AclList acl,
+                                  std::int32_t version, Client::StatHandler handler) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  ErrorCode error;
+  Stat stat;
+  do {
+    std::tie(error, stat) = co_await tries->client->async_set_acl(path, acl, version, kAwait);
+  } while (co_await tries->again(error));
+  if (tries->in_doubt && error == ErrorCode(Code::BadVersion)) {
+    GetAclReply found;
+    do {
+      std::tie(error, found) = co_await tries->client->async_get_acl(path, kAwait);
+    } while (co_await tries->again(error));
+    if (!error) error = judge(acl, version, found);
+    stat = found.stat;
+  }
+  finish(tries, std::move(handler), error, stat);
+}
+
 }  // namespace
 
 Retry::Retry(const Client& client, RetryPolicy policy)
@@ -345,6 +394,19 @@ void Retry::start_get_children(std::string path, Watcher watcher,
 void Retry::start_sync(std::string path, Client::DoneHandler handler) {
   start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
     return run_sync(std::move(tries), std::move(path), std::move(h));
+  });
+}
+
+void Retry::start_get_acl(std::string path, Client::GetAclHandler handler) {
+  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+    return run_get_acl(std::move(tries), std::move(path), std::move(h));
+  });
+}
+
+void Retry::start_set_acl(std::string path, AclList acl, std::int32_t version,
+                          Client::StatHandler handler) {
+  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+    return run_set_acl(std::move(tries), std::move(path), std::move(acl), version, std::move(h));
   });
 }
 

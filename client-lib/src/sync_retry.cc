@@ -60,4 +60,17 @@ Status SyncRetry::sync(const std::string& path) {
                    [&](auto handler) { retry.start_sync(path, std::move(handler)); });
 }
 
+Reply<GetAclReply> SyncRetry::get_acl(const std::string& path) {
+  Retry retry(client_.async_face(), policy_);
+  return wait_for<GetAclReply>(
+      "getACL " + path, [&](auto handler) { retry.start_get_acl(path, std::move(handler)); });
+}
+
+Reply<Stat> SyncRetry::set_acl(const std::string& path, AclList acl, std::int32_t version) {
+  Retry retry(client_.async_face(), policy_);
+  return wait_for<Stat>("setACL " + path, [&](auto handler) {
+    retry.start_set_acl(path, std::move(acl), version, std::move(handler));
+  });
+}
+
 }  // namespace quorate::client

@@ -58,8 +58,9 @@ std::string address_of(const std::string& host, std::int64_t port) {
 
 }  // namespace
 
-App::App(Config config)
+App::App(Config config, Surroundings surroundings)
     : config_(std::move(config)),
+      surroundings_(std::move(surroundings)),
       signals_(io_),
       hangup_(io_),
       tick_(io_),
@@ -76,6 +77,7 @@ int App::fail(int exit_code, const std::string& text) {
   log::error(text);
   audit("serverStart", "failure");
   exit_code_ = exit_code;
+  failure_ = text;
   return exit_code;
 }
 
@@ -86,7 +88,7 @@ void App::audit(const char* operation, const char* result) {
 
 int App::run() {
   // A client that went away must cost a write error, not the process.
-  std::signal(SIGPIPE, SIG_IGN);
+  if (surroundings_.own_process) std::signal(SIGPIPE, SIG_IGN);
   log::info("starting version=" + std::string(kVersion) + " config=" + config_.file +
             " id=" + to_string(config_.ensemble.self) +
             " mode=" + (config_.ensemble.standalone ? "standalone" : "ensemble") +
@@ -100,7 +102,8 @@ int App::run() {
   }
   start();
   run_loop();
-  log::info("stopped");
+  if (abandoned_) disk_->abandon();
+  log::info(abandoned_ ? "abandoned" : "stopped");
   log::flush();
   return exit_code_;
 }
@@ -247,7 +250,7 @@ bool App::recover() {
   // The marker has done its duty: a later start without data must not take it for permission.
   for (const std::string& marker : config_.storage.initialize_markers) files_.remove(marker);
   // What reading the checkpoint took beside the tree goes back to the system.
-  ::malloc_trim(0);
+  if (surroundings_.own_process) ::malloc_trim(0);
   log::info("recovered zxid=" + to_string(recovered.durable.checkpoint) +
             " log-records=" + std::to_string(recovered.durable.records.size()) +
             " nodes=" + std::to_string(recovered.tree.node_count()) +
@@ -266,8 +269,10 @@ bool App::recover() {
 }
 
 void App::start() {
-  await_signal();
-  await_hangup();
+  if (surroundings_.own_process) {
+    await_signal();
+    await_hangup();
+  }
   if (peer_links_) peer_links_->start();
   if (election_links_) election_links_->start();
   clients_->start();
@@ -302,7 +307,7 @@ void App::start_http() {
 }
 
 void App::run_loop() {
-  while (io_.run_one() != 0) {
+  while (io_.run_one() != 0 && !abandoned_) {
     if (disk_->holds_group()) write_held_group();
   }
 }
@@ -336,6 +341,7 @@ void App::arm_tick() {
     }
     replica_->on_tick();
     pump();
+    tell_serving();
     // From the last expiry, not from now: the rate does not drift. After a long pause the missed
     // ticks are not made up for.
     const milliseconds period(consensus::kTickPeriodMs);
@@ -346,8 +352,44 @@ void App::arm_tick() {
   });
 }
 
+void App::tell_serving() {
+  if (!surroundings_.on_serving || !replica_->peer().serving()) return;
+  std::exchange(surroundings_.on_serving, nullptr)();
+}
+
+// ---- Sessions
+// ------------------------------------------------------------------------------------
+
+void App::expire_session(SessionId session, std::function<void(bool found)> done) {
+  asio::post(io_, [this, session, done = std::move(done)]() mutable {
+    expire_now(session, /*found=*/false, std::move(done));
+  });
+}
+
+/// Looks again until the session is gone: its closing is a txn like any other.
+void App::expire_now(SessionId session, bool found, std::function<void(bool found)> done) {
+  if (!replica_->tree().sessions().find(session)) return done(found);
+  replica_->expire_session(session);
+  pump();
+  auto again = std::make_shared<asio::steady_timer>(io_, milliseconds(1));
+  again->async_wait([this, again, session, done = std::move(done)](const ErrorCode&) mutable {
+    expire_now(session, /*found=*/true, std::move(done));
+  });
+}
+
 // ---- Stop
 // ----------------------------------------------------------------------------------------
+
+void App::stop_soon() {
+  asio::post(io_, [this] { begin_stop(0); });
+}
+
+void App::abandon() {
+  asio::post(io_, [this] {
+    abandoned_ = true;
+    io_.stop();
+  });
+}
 
 void App::await_signal() {
   signals_.add(SIGTERM);
@@ -373,9 +415,11 @@ void App::await_hangup() {
 void App::begin_stop(int signal) {
   log::info("stopping signal=" + std::to_string(signal));
   audit("serverStop", "invoked");
-  // A second signal, or the alarm, ends the process at once.
-  signals_.clear();
-  ::alarm(kStopLimitSeconds);
+  if (surroundings_.own_process) {
+    // A second signal, or the alarm, ends the process at once.
+    signals_.clear();
+    ::alarm(kStopLimitSeconds);
+  }
   clients_->stop_accepting();
   clients_->stop_reading();
   await_answers(now_ms() + kAnswersLimitMs);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,15 +39,40 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitDataDir = 3;
 inline constexpr int kExitQuorumPort = 14;
 
-/// One server from start to stop. Owned by the main thread, which becomes the event loop.
+/// What there is around a server.
+struct Surroundings {
+  Surroundings() {}
+
+  /// The process is the server's own: signals steer it, free memory goes back to the system, and an
+  /// end that takes too long is cut short. False: nothing of the process is touched, and
+  /// stop_soon() ends the server.
+  bool own_process = true;
+  /// Called once on the event loop, when clients are served.
+  std::function<void()> on_serving;
+};
+
+/// One server from start to stop. Owned by the thread that runs it, which becomes the event loop:
+/// in the program the main thread. A process may have several.
 class App : private Inbox, private AdminSource, private Clock {
  public:
-  explicit App(Config config);
+  explicit App(Config config, Surroundings surroundings = {});
   ~App() override;
 
-  /// Until SIGTERM or SIGINT, or a part cannot start. Returns the exit code of the program; what
-  /// went wrong is in the log.
+  /// Until SIGTERM, SIGINT or stop_soon(), or a part cannot start. Returns the exit code of the
+  /// program; what went wrong is in the log.
   int run();
+  /// Why run() returned another code than kExitOk.
+  const std::string& failure() const { return failure_; }
+
+  // ---- Any thread, while run() has not returned
+  // --------------------------------------------------
+  void stop_soon();
+  /// As if the process were killed: connections break, nobody gets an answer any more, what is
+  /// queued for the disk is not written.
+  void abandon();
+  /// Ends a session as if its time were up. `done` is called on the event loop when it is gone:
+  /// false when there was none.
+  void expire_session(SessionId session, std::function<void(bool found)> done);
 
  private:
   // ---- Start and stop --------------------------------------------------------------------------
@@ -70,6 +96,8 @@ class App : private Inbox, private AdminSource, private Clock {
   void await_answers(std::int64_t until_ms);
   void stop();
   int fail(int exit_code, const std::string& text);
+  void tell_serving();
+  void expire_now(SessionId session, bool found, std::function<void(bool found)> done);
   void audit(const char* operation, const char* result);
 
   // ---- Inbox -----------------------------------------------------------------------------------
@@ -100,7 +128,10 @@ class App : private Inbox, private AdminSource, private Clock {
   std::int64_t wall_ms() const override;
 
   Config config_;
+  Surroundings surroundings_;
   int exit_code_ = kExitOk;
+  std::string failure_;
+  bool abandoned_ = false;
   std::deque<DataLock> data_locks_;
   EventLog events_;
   PosixFiles files_;

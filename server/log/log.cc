@@ -1,6 +1,7 @@
 #include "server/log/log.h"
 
 #include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/null_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -107,6 +108,10 @@ void open(std::string_view path, bool debug) {
     }
   }
   lines().set(std::make_shared<spdlog::sinks::stderr_sink_mt>(), debug);
+}
+
+void discard() {
+  lines().set(std::make_shared<spdlog::sinks::null_sink_mt>(), /*debug=*/false);
 }
 
 void debug(std::string_view text) {

@@ -10,6 +10,8 @@ namespace quorate::server::log {
 /// Where lines go: standard error, or the file when `path` is not empty. Until the first call they
 /// go to standard error, and so they do when the file cannot be opened. Call before threads start.
 void open(std::string_view path, bool debug);
+/// Lines go nowhere from now on. Call before threads start.
+void discard();
 
 /// The first word names the event ("leading epoch=5 zxid=0x500000000"). Of one event at most
 /// kLinesPerSecond lines leave per second; the next one that does carries suppressed=N. Any thread.

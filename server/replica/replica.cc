@@ -281,10 +281,14 @@ void Replica::Impl::expire_sessions() {
       sessions.expire_later(session, last_tick_ms);
       continue;
     }
-    ++metrics.sessions_expired;
-    ports.observer.note('I', "session expired session=" + to_string(session));
-    propose(proposer->prepare_expiry(session, peer.next_zxid(), ports.clock.wall_ms()));
+    expire(session);
   }
+}
+
+void Replica::Impl::expire(SessionId session) {
+  ++metrics.sessions_expired;
+  ports.observer.note('I', "session expired session=" + to_string(session));
+  propose(proposer->prepare_expiry(session, peer.next_zxid(), ports.clock.wall_ms()));
 }
 
 /// One delete at a time, behind whatever clients wait for; a node that is in use again is passed
@@ -555,6 +559,14 @@ void Replica::on_tick() {
   impl.tend_read_only(slept);
   impl.close_sessionless();
   impl.close_silent_trees();
+}
+
+bool Replica::expire_session(SessionId session) {
+  Impl& impl = *impl_;
+  const bool can = impl.proposer && !impl.stopped && impl.proposer->session_alive(session) &&
+                   impl.waiting_requests.empty() && impl.peer.may_propose();
+  if (can) impl.expire(session);
+  return can;
 }
 
 void Replica::pump() {

@@ -136,6 +136,10 @@ class Replica {
   /// Orderly stop: refuse new work, write a last checkpoint. The driver then drains Disk.
   void stop();
 
+  /// Ends a session as if its time were up. False: there is none, or not now, because requests wait
+  /// or this server does not lead. pump() follows.
+  bool expire_session(SessionId session);
+
   // ---- What the admin commands ask; copies, so that another thread may render them
   ServerStatus status() const;
   const ReplicaMetrics& metrics() const;

@@ -111,6 +111,7 @@ struct Replica::Impl {
   void propose_waiting();
   void propose(consensus::LogRecord record);
   void expire_sessions();
+  void expire(SessionId session);
   void reap();
   void note_quota();
   void on_link_bytes(LinkId link, ByteView bytes);

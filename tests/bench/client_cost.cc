@@ -1,10 +1,10 @@
 // CPU that a client spends per operation: ours and libzookeeper-mt, same server, same getData.
 //
-//   client-cost --servers=HOST:PORT [--operations=N]
+//   client-cost --servers=HOST:PORT [--operations=N] [--in-flight=N] [--watches=N] [--json]
 //
 // One line per pipeline depth with the ratio ours / theirs. Then, of ours alone: memory with
 // 100,000 operations in flight, and the time until 10,000 watches stand again after a change of the
-// connection.
+// connection (--in-flight, --watches: other numbers of them).
 #include <sys/resource.h>
 #include <unistd.h>
 #include <zookeeper/zookeeper.h>
@@ -192,25 +192,51 @@ double restore_watches(const std::string& servers, int count) {
   return std::chrono::duration<double, std::milli>(end - begin).count();
 }
 
+struct Settings {
+  std::string servers;
+  long operations = 100'000;
+  int in_flight = 100'000;
+  int watches = 10'000;
+  bool json = false;
+};
+
+Settings settings_of(int argc, char** argv) {
+  Settings out;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.starts_with("--servers=")) out.servers = word.substr(10);
+    if (word.starts_with("--operations=")) out.operations = std::stol(word.substr(13));
+    if (word.starts_with("--in-flight=")) out.in_flight = std::stoi(word.substr(12));
+    if (word.starts_with("--watches=")) out.watches = std::stoi(word.substr(10));
+    if (word == "--json") out.json = true;
+  }
+  if (out.servers.empty()) {
+    fail(
+        "usage: client-cost --servers=HOST:PORT [--operations=N] [--in-flight=N] [--watches=N] "
+        "[--json]");
+  }
+  return out;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string servers;
-  long operations = 100'000;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word.starts_with("--servers=")) servers = word.substr(10);
-    if (word.starts_with("--operations=")) operations = std::stol(word.substr(13));
-  }
-  if (servers.empty()) fail("usage: client-cost --servers=HOST:PORT [--operations=N]");
+  const Settings settings = settings_of(argc, argv);
+  if (settings.json) std::printf("{");
   for (const int depth : {1, 64}) {
-    const long count = depth == 1 ? operations / 4 : operations;
-    const double own = ours(servers, depth, count);
-    const double other = Theirs(servers, count).run(depth);
-    std::printf("depth %d: quorate %.2f us/op, libzookeeper-mt %.2f us/op, ratio %.2f\n", depth,
-                own, other, own / other);
+    const long count = depth == 1 ? settings.operations / 4 : settings.operations;
+    const double own = ours(settings.servers, depth, count);
+    const double other = Theirs(settings.servers, count).run(depth);
+    std::printf(settings.json
+                    ? "\"depth_%d\": {\"ours_us\": %.3f, \"theirs_us\": %.3f, \"ratio\": %.3f}, "
+                    : "depth %d: quorate %.2f us/op, libzookeeper-mt %.2f us/op, ratio %.2f\n",
+                depth, own, other, own / other);
   }
-  std::printf("100000 operations in flight: %.1f MiB\n", memory_in_flight(servers, 100'000));
-  std::printf("10000 watches restored in %.0f ms\n", restore_watches(servers, 10'000));
+  std::printf(settings.json ? "\"in_flight\": %d, \"in_flight_mib\": %.1f, "
+                            : "%d operations in flight: %.1f MiB\n",
+              settings.in_flight, memory_in_flight(settings.servers, settings.in_flight));
+  std::printf(settings.json ? "\"watches\": %d, \"watches_restored_ms\": %.1f}\n"
+                            : "%d watches restored in %.0f ms\n",
+              settings.watches, restore_watches(settings.servers, settings.watches));
   return 0;
 }

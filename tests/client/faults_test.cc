@@ -205,6 +205,28 @@ TEST_CASE("retry: the blocking face does the same") {
   CHECK(retry.remove(made.value.path).code == Code::NoNode);
 }
 
+TEST_CASE("retry: a list of rights is known again by its entries") {
+  Proxy proxy;
+  Session s(through(proxy));
+  SyncRetry retry(s.client);
+  const AclList mine = {{perm::kRead, {"world", "anyone"}}, {perm::kAll, {"ip", "127.0.0.1"}}};
+  proxy.lose_reply(OpCode::SetAcl);
+  const auto set = retry.set_acl(s.path, mine, 0);
+  REQUIRE_MESSAGE(set.ok(), set.message);
+  CHECK(set.value.aversion == 1);
+  proxy.lose_reply(OpCode::GetAcl);
+  CHECK(retry.get_acl(s.path).value.acl == mine);
+  // An answer is an answer; so is what another has set meanwhile.
+  CHECK(retry.set_acl(s.path, mine, 0).code == Code::BadVersion);
+  REQUIRE(s.client.add_auth("digest", "me:secret").ok());
+  AclList replaced = mine;
+  replaced.push_back({perm::kRead, {"auth", ""}});
+  proxy.lose_reply(OpCode::SetAcl);
+  const auto unknown = retry.set_acl(s.path, replaced, 1);
+  CHECK(unknown.code == Code::SystemError);
+  CHECK(retry.get_acl(s.path).value.stat.aversion == 2);
+}
+
 TEST_CASE("retry: what cannot be told is not claimed") {
   Proxy proxy;
   Session s(through(proxy));

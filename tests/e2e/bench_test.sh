@@ -87,5 +87,12 @@ check 'bench-fdatasync: runs' bash -c '"$1/bench-fdatasync" "$2" --seconds 0.3 -
 check 'bench-fdatasync: one latency each' says 'r["sync_us"]["count"] > 0'
 check 'memory-bench: runs' "$bin/memory-bench" --nodes 3000 --per-parent 100
 
+# The rows of the client library, small. client-cost needs libzookeeper-mt.
+rows='client-handover client-hello'
+[[ ! -x $bin/client-cost ]] || rows=client
+# shellcheck disable=SC2086
+check 'scripts/bench --only client: runs' bash -c '"$1" --quick --only ${3} >"$2" 2>&1 || { cat "$2"; exit 1; }' _ "$top/scripts/bench" "$scratch/table" "$rows"
+check 'scripts/bench --only client: a figure in each row' bash -c '[[ $(grep -cE "^client-.*(reached|not decided)" "$1") -ge 2 ]] && ! grep "no figure" "$1"' _ "$scratch/table"
+
 printf '%s failed\n' "$failures"
 exit $((failures > 0))

@@ -15,6 +15,7 @@ fail() {
 }
 
 cmake --install "$build" --prefix "$prefix" --component client >"$work/install.log"
+cmake --install "$build" --prefix "$prefix" --component testing >>"$work/install.log"
 lib=$(dirname "$(find "$prefix" -name libquorate.so | head -n 1)")
 [[ -e $lib/libquorate.so ]] || fail "libquorate.so is not installed"
 
@@ -67,6 +68,7 @@ with Ensemble(["quorate"]) as ensemble:
     ensemble.start()
     for program in ("user/blocking", "user/awaiting", "static", "shared"):
         run(program, ensemble.connect, 0, "done")
+run("user/with_server", "", 0, "done: exists /kept: Session expired")
 port = free_ports(1)[0]
 run("shared", f"127.0.0.1:{port}", 3, f"127.0.0.1:{port}: Connection refused")
 PY

@@ -10,7 +10,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cd "$build"
-cpack -G DEB -B "$work/package" >"$work/cpack.log" 2>&1 || { cat "$work/cpack.log"; exit 1; }
+cpack -G DEB -B "$work/package" -D CPACK_COMPONENTS_ALL=server >"$work/cpack.log" 2>&1 || { cat "$work/cpack.log"; exit 1; }
 deb=$(echo "$work"/package/*.deb)
 # Not through a pipe into "grep -q", which leaves at the first hit: the writer's broken pipe would fail the test.
 depends=$(dpkg-deb --field "$deb" Depends)

@@ -20,6 +20,8 @@ namespace quorate::client {
 ///    just our data. Where two writers may write the same and only one may win, make it unique.
 ///  - set_data without one: written again; may count two versions, and may overwrite what another
 ///    wrote between the tries.
+///  - set_acl: as set_data, by the list and its version. A list with entries of the scheme "auth",
+///    which the server replaces by others, cannot be recognised: OutcomeUnknown.
 ///  - remove: NoNode is success, it is gone.
 ///  - create of a sequential node: a random GUID in front of the name tells our node from others
 ///    (`_c_GUID-name0000000007`, Curator's form); the owner of an ephemeral one must be our
@@ -116,6 +118,25 @@ class Retry {
         token, std::move(path));
   }
   void start_sync(std::string path, Client::DoneHandler handler);
+
+  template <asio::completion_token_for<void(ErrorCode, GetAclReply)> Token>
+  auto async_get_acl(std::string path, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, GetAclReply)>(
+        [this](auto handler, std::string p) { start_get_acl(std::move(p), std::move(handler)); },
+        token, std::move(path));
+  }
+  void start_get_acl(std::string path, Client::GetAclHandler handler);
+
+  template <asio::completion_token_for<void(ErrorCode, Stat)> Token>
+  auto async_set_acl(std::string path, AclList acl, std::int32_t version, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, Stat)>(
+        [this](auto handler, std::string p, AclList a, std::int32_t v) {
+          start_set_acl(std::move(p), std::move(a), v, std::move(handler));
+        },
+        token, std::move(path), std::move(acl), version);
+  }
+  void start_set_acl(std::string path, AclList acl, std::int32_t version,
+                     Client::StatHandler handler);
 
  private:
   std::shared_ptr<Client> client_;  ///< A face of its own: tries may outlive the caller's client.

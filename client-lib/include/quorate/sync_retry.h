@@ -22,6 +22,8 @@ class SyncRetry {
   Status remove(const std::string& path, std::int32_t version = kAnyVersion);
   Reply<GetChildrenReply> get_children(const std::string& path, WatchCallback watch = {});
   Status sync(const std::string& path);
+  Reply<GetAclReply> get_acl(const std::string& path);
+  Reply<Stat> set_acl(const std::string& path, AclList acl, std::int32_t version = kAnyVersion);
 
  private:
   SyncClient& client_;

@@ -102,6 +102,16 @@ void CheckpointThread::stop() {
   readers_.clear();
 }
 
+void CheckpointThread::drop_queued() {
+  std::lock_guard lock(mutex_);
+  for (const Job& job : jobs_) {
+    if (const auto* checkpoint = std::get_if<CheckpointJob>(&job)) {
+      backlog_ -= checkpoint->portion.bytes;
+    }
+  }
+  jobs_.clear();
+}
+
 // ---- This thread --------------------------------------------------------------------------------
 
 void CheckpointThread::run() {

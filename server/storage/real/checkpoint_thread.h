@@ -52,6 +52,8 @@ class CheckpointThread {
   std::size_t backlog() const { return backlog_; }
   /// Carries out all that is queued, once, and ends the thread.
   void stop();
+  /// What has not been begun is forgotten.
+  void drop_queued();
 
   // ---- The log's thread -------------------------------------------------------------------------
   /// Held while the store is replaced.

@@ -113,6 +113,7 @@ struct DiskThread::Impl {
 
   std::optional<WriteJob> held;  // Replica's thread: waits for write_held() or hand_over().
   bool stopped = false;          // Replica's thread.
+  bool abandoned = false;        // Guarded by mutex.
   std::atomic<std::size_t> install_backlog{0};
   std::thread log_thread, prepare_thread;
   CheckpointThread checkpoints;  // Ends first: it queues purges for the log's thread.
@@ -140,8 +141,9 @@ void DiskThread::Impl::run_log() {
     jobs.swap(log_jobs);
     bool ending = stop_log && jobs.empty();
     log_busy = true;
+    const bool stamps = idle || (ending && !abandoned);
     lock.unlock();
-    if (idle || ending) {
+    if (stamps) {
       worker->stamp_durable_point();
     } else {
       run_jobs(std::move(jobs));
@@ -465,6 +467,23 @@ void DiskThread::stop() {
   }
   impl_->log_work.notify_one();
   impl_->log_thread.join();
+}
+
+void DiskThread::abandon() {
+  if (impl_->stopped) return;
+  impl_->held.reset();
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->abandoned = true;
+    // Installs stay: portions of a checkpoint may wait for them.
+    std::erase_if(impl_->log_jobs, [this](const LogJob& job) {
+      const auto* write = std::get_if<WriteJob>(&job);
+      if (write != nullptr) impl_->queued -= write->bytes;
+      return write != nullptr;
+    });
+  }
+  impl_->checkpoints.drop_queued();
+  stop();
 }
 
 std::size_t DiskThread::queued_bytes() const {

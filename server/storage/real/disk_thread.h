@@ -88,6 +88,8 @@ class DiskThread : public Disk {
   /// Carries out all that is queued, stamps the durable point, ends the threads. Answers still come
   /// while it runs. Later calls of the port do nothing.
   void stop();
+  /// As stop(), but what is queued and not begun is dropped, as a crash would.
+  void abandon();
 
   // ---- Any thread -------------------------------------------------------------------------------
   std::size_t queued_bytes() const;
