@@ -16,6 +16,8 @@ namespace pipeline {
 
 namespace qc = quorate::client;
 
+struct CheckpointText;
+
 /// Position and view of one partition: one value, so that neither is ever without the other.
 struct Checkpoint {
   Offset offset = 0;  ///< Everything below is in `state`.
@@ -59,7 +61,7 @@ class OwnedCheckpoint {
   std::int64_t token() const { return token_; }
 
  private:
-  Result<> put(const Checkpoint& checkpoint);
+  Result<> put(const CheckpointText& text);
 
   std::unique_ptr<VersionedText> text_;
   std::string folder_;

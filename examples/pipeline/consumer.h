@@ -36,7 +36,8 @@ class PartitionHandler {
   virtual void committed(Offset /*offset*/) {}
 };
 
-/// Makes the handler of a partition that has become this member's, from its last checkpoint.
+/// Makes the handler of a partition that has become this member's, from its last checkpoint. None
+/// if that state cannot be used: then run() ends with Damaged, rather than count from nothing.
 using HandlerFactory = std::function<std::unique_ptr<PartitionHandler>(
     PartitionNumber partition, std::int64_t token, const Checkpoint& last)>;
 

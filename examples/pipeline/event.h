@@ -55,6 +55,10 @@ class Event {
   std::string visitor_, path_, referrer_, agent_;
 };
 
+/// Furthest event time from 1970, either way: some 285,000 years. Arithmetic on times cannot
+/// overflow.
+inline constexpr std::int64_t kTimeMsMax = 9'000'000'000'000'000;
+
 /// Longest text of an event; a parser refuses longer ones.
 inline constexpr std::size_t kEventTextBytesMax = 16 * 1024;
 

@@ -16,7 +16,7 @@ struct GeneratorOptions {
   std::uint32_t visitors_at_once = 200;       ///< In their sessions at the same time.
   double bots = 0.1;  ///< Visitors that ask quickly, for long, with no referrer.
   double bad_lines = 0.005;
-  double duplicates = 0.01;  ///< Lines sent again, at once or up to 1,000 lines later.
+  double duplicates = 0.01;  ///< Lines sent again within `late_by_ms`.
   double late = 0.02;        ///< Lines that come up to `late_by_ms` after their event time.
   std::int64_t late_by_ms = 10 * 60 * 1000;
   bool json = false;  ///< JSON lines instead of Combined Log Format.

@@ -1,11 +1,13 @@
 // Lines of web-server logs into events: Combined Log Format or one JSON object per line.
 #pragma once
 
+#include <algorithm>
 #include <boost/system/result.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "examples/pipeline/event.h"
 
@@ -20,7 +22,7 @@ enum class BadLine : std::uint8_t {
   BadRequest,    ///< The request is not "METHOD target HTTP/x"; also "-" (408) and binary noise.
   BadStatus,     ///< Not three digits from 100 on.
   BadBytes,      ///< Neither a number nor "-".
-  BadText,       ///< A quoted text does not begin where it should, or a control character is in it.
+  BadText,       ///< Referrer or agent do not begin with a quote.
   BadJson,       ///< Not one JSON object.
   MissingField,  ///< A JSON object without visitor, time or path, or one of a wrong type.
 };
@@ -72,7 +74,7 @@ class LogParser {
 
  private:
   Parsed parse_combined(std::string_view line);
-  Parsed parse_json(std::string_view line);
+  Parsed parse_json(std::string_view line);  ///< In json_line.cc.
   bool parse_time(std::string_view text, std::int64_t& time_ms);
 
   ParserOptions options_;
@@ -93,7 +95,7 @@ class LineSplitter {
       const std::size_t end = chunk.find('\n');
       if (end == std::string_view::npos) return keep(chunk);
       if (carry_.empty() && skipped_ == 0) {
-        on_line(chunk.substr(0, end), offset_);
+        on_line(chunk.substr(0, std::min(end, kLineBytesMax + 1)), offset_);
       } else {
         keep(chunk.substr(0, end));
         on_line(std::string_view(carry_), offset_);

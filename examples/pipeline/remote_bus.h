@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "examples/pipeline/bus.h"
@@ -36,6 +38,8 @@ class RemoteBus : public Bus {
   class Connection;
   RemoteBusOptions options_;
   std::unique_ptr<Connection> connection_;
+  std::mutex known_mutex_;  ///< Appends of several threads ask for it; it never changes.
+  std::map<std::string, PartitionNumber> known_;
 };
 
 /// "unix:..." or "host:port" to the embedded bus of a running broker, or a folder to an embedded

@@ -1,15 +1,17 @@
 // The one place where duplicates are found.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
+#include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "examples/pipeline/event.h"
 #include "examples/pipeline/exact_visitors.h"
+#include "examples/pipeline/shortcut.h"
 
 namespace pipeline {
 
@@ -18,18 +20,18 @@ namespace pipeline {
 /// per event in memory, 8 encoded. Owned by one thread.
 class SeenIds {
  public:
-  /// False if this event was here before.
+  /// False if this event was here before, or is too late.
   bool insert(EventId id, std::int64_t time_ms);
 
-  /// Forgets the minutes before that of `time_ms`, to bound memory. From then on such events are
-  /// refused by insert(): whoever forgets calls them late (too_late()), and does not count them
+  /// Forgets the minutes before that of `time_ms`, to bound memory. From then on insert() refuses
+  /// their events and counts them: an event that cannot be told from a repetition is not counted
   /// twice.
   void forget_before(std::int64_t time_ms);
   bool too_late(std::int64_t time_ms) const;
   std::uint64_t refused_too_late() const { return refused_too_late_; }
 
   std::uint64_t size() const { return size_; }
-  /// Of disjoint or overlapping sets.
+  /// Union; the sets may overlap.
   void merge(const SeenIds& other);
 
   void encode(std::string& to) const;  ///< Equal sets have equal bytes.
@@ -39,10 +41,9 @@ class SeenIds {
   using Ids = boost::unordered_flat_set<EventId, HashedAlready>;
   Ids& ids_of(std::int64_t minute);
 
-  boost::unordered_flat_map<std::int64_t, std::unique_ptr<Ids>> minutes_;
-  std::int64_t last_minute_ = 0;
-  Ids* last_ = nullptr;  ///< Ids of last_minute_: most events come in the minute of the one before.
-  std::int64_t first_minute_ = INT64_MIN;
+  std::map<std::int64_t, Ids> minutes_;
+  Shortcut<std::int64_t, Ids> last_;  ///< Most events come in the minute of the one before.
+  std::int64_t first_minute_ = std::numeric_limits<std::int64_t>::min();
   std::uint64_t size_ = 0;
   std::uint64_t refused_too_late_ = 0;
 };
