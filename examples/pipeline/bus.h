@@ -64,6 +64,7 @@ struct ReadLimits {
 inline constexpr std::size_t kRecordBytesMax = 1u << 20;  ///< Key and value.
 inline constexpr std::size_t kBatchBytesMax = 8u << 20;   ///< Of one append.
 inline constexpr PartitionNumber kPartitionsMax = 1'024;
+inline constexpr std::chrono::hours kRetentionAgeMax{24 * 366 * 100};
 
 /// One place per partition from which a reader reads.
 struct Position {

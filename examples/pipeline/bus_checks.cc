@@ -18,6 +18,9 @@ Result<> check_topic(const std::string& topic, const TopicOptions& options) {
                                              std::to_string(kPartitionsMax) + " partitions, not " +
                                              std::to_string(options.partitions)};
   }
+  if (options.retention_age.count() < 0 || options.retention_age > kRetentionAgeMax) {
+    return Fault{FaultKind::BadArgument, "topic " + topic + ": no age for retention"};
+  }
   return {};
 }
 

@@ -196,6 +196,7 @@ Result<Committed> read_committed(qc::SyncClient& client, const GroupPlace& place
                    place.folder + "/" + gone + ", named by " + path + ", is gone"};
     }
     gone = text->file;
+    client.sync(path);  // The server asked may lag behind; if this fails, the next read tells.
   }
 }
 

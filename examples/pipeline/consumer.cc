@@ -286,6 +286,11 @@ Result<> Consumer::State::handle(const Batch& batch) {
     }
   }
   owned.handler->handle(batch);
+  if (options_.delivery == Delivery::AtMostOnce) {
+    // The position is committed, the view that now holds the batch is not.
+    owned.uncommitted = batch.records.size();
+    owned.due = Clock::now() + options_.commit_interval;
+  }
   count([&batch](ConsumerCounts& counts) { counts.records += batch.records.size(); });
   return {};
 }

@@ -21,7 +21,8 @@ enum class Delivery {
   /// offset are one commit, the effect is that of exactly once.
   AtLeastOnce,
   /// commits before handling: events are not handled again, and those in flight are lost. For
-  /// effects outside that must not happen twice.
+  /// effects outside that must not happen twice. The view that holds them follows with the next
+  /// commit.
   AtMostOnce,
 };
 

@@ -77,6 +77,9 @@ class EmbeddedBus::State {
   Result<> apply_retention(const std::string& topic, PartitionNumber number, Partition& partition,
                            StoredMarks& marks, leveldb::WriteBatch& batch, std::int64_t now_ms);
   Result<> write(leveldb::WriteBatch& batch);
+  std::unique_ptr<leveldb::Iterator> seek(const std::string& topic, const Position& from);
+  Result<> fill(const std::string& topic, const Position& from, const ReadLimits& limits,
+                Batch& batch);
 
   std::unique_ptr<leveldb::Cache> cache_;
   std::unique_ptr<leveldb::DB> db_;
@@ -356,41 +359,29 @@ Result<> EmbeddedBus::State::trim(const std::string& topic, PartitionNumber numb
   return {};
 }
 
-Result<Batch> EmbeddedBus::State::read(const std::string& topic, const Position& from,
-                                       const ReadLimits& limits) {
-  const Result<Partition*> found = find(topic, from.partition);
-  if (!found) return found.error();
-  Batch batch;
-  batch.partition = from.partition;
-  batch.next = from.offset;
-  Marks marks;
-  {
-    const std::lock_guard lock(mutex);
-    marks = (*found)->stored.marks;
-  }
-  batch.high_water = marks.high;
-  if (from.offset < marks.low || from.offset > marks.high) {
-    return Fault{FaultKind::OutOfRange,
-                 "topic " + topic + ", partition " + std::to_string(from.partition) + ": offset " +
-                     std::to_string(from.offset) + " is not in [" + std::to_string(marks.low) +
-                     ", " + std::to_string(marks.high) + "]"};
-  }
-  if (from.offset == marks.high) return batch;
-
+/// The iterator at the block that holds `from`, if there is one.
+std::unique_ptr<leveldb::Iterator> EmbeddedBus::State::seek(const std::string& topic,
+                                                            const Position& from) {
   leveldb::ReadOptions options;
   options.verify_checksums = true;
   options.fill_cache = false;  // Every consumer passes once.
-  const std::unique_ptr<leveldb::Iterator> at(db_->NewIterator(options));
+  std::unique_ptr<leveldb::Iterator> at(db_->NewIterator(options));
   at->Seek(block_key(topic, from.partition, from.offset));
   if (!at->Valid() || block_offset(view(at->key()), topic, from.partition) != from.offset) {
     at->Valid() ? at->Prev() : at->SeekToLast();  // The block that holds it begins before it.
   }
+  return at;
+}
+
+Result<> EmbeddedBus::State::fill(const std::string& topic, const Position& from,
+                                  const ReadLimits& limits, Batch& batch) {
+  const std::unique_ptr<leveldb::Iterator> at = seek(topic, from);
   auto blocks = std::make_shared<std::deque<std::string>>();
   std::size_t bytes = 0;
   bool full = false;
   for (; at->Valid() && !full; at->Next()) {
     const auto base = block_offset(view(at->key()), topic, from.partition);
-    if (!base || *base >= marks.high) break;
+    if (!base || *base >= batch.high_water) break;
     std::vector<StoredRecord> records;
     if (!decode_block(blocks->emplace_back(view(at->value())), *base, records)) {
       return damaged(topic, from.partition);
@@ -405,17 +396,39 @@ Result<Batch> EmbeddedBus::State::read(const std::string& topic, const Position&
     }
   }
   if (!at->status().ok()) return storage_fault("topic " + topic, at->status());
-  if (batch.records.empty() || batch.records.front().offset != from.offset) {
-    // Retention may have passed by since the marks were read; then the next try says OutOfRange.
+  batch.memory = std::move(blocks);
+  return {};
+}
+
+Result<Batch> EmbeddedBus::State::read(const std::string& topic, const Position& from,
+                                       const ReadLimits& limits) {
+  const Result<Partition*> found = find(topic, from.partition);
+  if (!found) return found.error();
+  const auto marks = [&] {
     const std::lock_guard lock(mutex);
-    if ((*found)->stored.marks.low > from.offset) {
-      return Fault{FaultKind::OutOfRange,
-                   "topic " + topic + ": offset " + std::to_string(from.offset) + " has just gone"};
-    }
+    return (*found)->stored.marks;
+  };
+  const auto out_of_range = [&](const Marks& there) {
+    return Fault{FaultKind::OutOfRange,
+                 "topic " + topic + ", partition " + std::to_string(from.partition) + ": offset " +
+                     std::to_string(from.offset) + " is not in [" + std::to_string(there.low) +
+                     ", " + std::to_string(there.high) + "]"};
+  };
+  const Marks before = marks();
+  if (from.offset < before.low || from.offset > before.high) return out_of_range(before);
+  Batch batch;
+  batch.partition = from.partition;
+  batch.next = from.offset;
+  batch.high_water = before.high;
+  if (from.offset == before.high) return batch;
+  if (Result<> filled = fill(topic, from, limits, batch); !filled) return filled.error();
+  if (batch.records.empty() || batch.records.front().offset != from.offset) {
+    // Retention may have passed by since the marks were read.
+    const Marks now = marks();
+    if (from.offset < now.low) return out_of_range(now);
     return damaged(topic, from.partition);
   }
   batch.next = batch.records.back().offset + 1;
-  batch.memory = std::move(blocks);
   return batch;
 }
 

@@ -63,7 +63,10 @@ std::optional<TopicOptions> decode_topic(std::string_view bytes) {
   const std::uint64_t partitions = in.varint();
   options.retention_bytes = in.varint();
   options.retention_age = std::chrono::milliseconds(in.varint());
-  if (!in.finished() || partitions == 0 || partitions > kPartitionsMax) return std::nullopt;
+  if (!in.finished() || partitions == 0 || partitions > kPartitionsMax ||
+      options.retention_age.count() < 0 || options.retention_age > kRetentionAgeMax) {
+    return std::nullopt;
+  }
   options.partitions = static_cast<PartitionNumber>(partitions);
   return options;
 }

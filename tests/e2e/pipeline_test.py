@@ -345,6 +345,49 @@ def a_paused_owner_is_refused_by_its_token():
             processes.close()
 
 
+def at_most_once_loses_what_was_in_flight_and_repeats_nothing():
+    with Ensemble(["quorate"]) as ensemble, tempfile.TemporaryDirectory() as name:
+        ensemble.start()
+        folder = pathlib.Path(name)
+        text = generated(folder / "log", "--duplicates", 0, lines=2_000)
+        processes = Processes(folder, ensemble.connect)
+        try:
+            processes.start_broker()
+            events = json.loads(run("produce", folder / "log", "--bus", processes.address, "--partitions", 1))["events"]
+            first = processes.start_consumer("g", "--at-most-once", "--read-records", 50, "--pause-ms-per-batch", 50)
+            wait_for("the first has the partition", lambda: "taken 0" in processes.log(first))
+            time.sleep(random.uniform(0.2, 0.5))  # Into the work: this is the fault, no wait.
+            processes.kill(first)
+            second = processes.start_consumer("g", "--at-most-once", "--read-records", 50)
+            wait_for("the second has the partition", lambda: "taken 0" in processes.log(second))
+            begin = int(re.search(r"taken 0 token \d+ offset (\d+)", processes.log(second))[1])
+            processes.view("g")  # All of it is taken; what is in flight is in the view when the second has ended.
+            assert processes.stop(second)["records"] == events - begin, (events, begin)
+            total = processes.view("g")["/"]["total"]["hits"]
+            distinct = recompute(text)["events"]
+            assert begin > 0 and distinct - 50 <= total < distinct, (begin, distinct, total)
+        finally:
+            processes.close()
+
+
+def what_retention_took_first_is_counted():
+    with Ensemble(["quorate"]) as ensemble, tempfile.TemporaryDirectory() as name:
+        ensemble.start()
+        folder = pathlib.Path(name)
+        generated(folder / "log", lines=2_000)
+        processes = Processes(folder, ensemble.connect)
+        try:
+            processes.start_broker()
+            events = json.loads(run("produce", folder / "log", "--bus", processes.address, "--partitions", 2,
+                                    "--batch", 50, "--retention-bytes", 50_000))["events"]
+            consumer = processes.start_consumer("g")
+            processes.view("g")
+            counts = processes.stop(consumer)
+            assert counts["skipped"] > 500 and counts["skipped"] + counts["records"] == events, (counts, events)
+        finally:
+            processes.close()
+
+
 def back_pressure_blocks_buffers_or_drops():
     with Ensemble(["quorate"]) as ensemble, tempfile.TemporaryDirectory() as name:
         ensemble.start()
@@ -378,4 +421,5 @@ def back_pressure_blocks_buffers_or_drops():
 if __name__ == "__main__":
     run_tests([generated_hits_both_formats, the_real_log, sketches_are_within_their_error, bad_lines_are_kept_aside,
                wrong_arguments_say_so, a_paused_owner_is_refused_by_its_token,
+               at_most_once_loses_what_was_in_flight_and_repeats_nothing, what_retention_took_first_is_counted,
                back_pressure_blocks_buffers_or_drops, consumers_and_broker_killed_nothing_lost_nothing_twice])

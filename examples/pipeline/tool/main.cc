@@ -14,6 +14,7 @@ constexpr const char* kUsage =
     "                     [--gap-ms N] [--depth N] [--top N] [--stats]\n"
     "       pipeline-tool broker --data FOLDER --listen unix:PATH|127.0.0.1:PORT [--sync]\n"
     "       pipeline-tool produce FILE... --bus BUS --topic NAME [--partitions N] [--batch N]\n"
+    "                     [--rate EVENTS/S] [--retention-bytes N]\n"
     "                     [--connect HOSTS --group NAME --when-behind block|buffer|drop\n"
     "                      --backlog N --buffer FOLDER]\n"
     "       pipeline-tool consume --connect HOSTS --bus BUS --topic NAME --group NAME --id NAME\n"
