@@ -84,14 +84,15 @@ class Reader {
   virtual const std::vector<Position>& positions() const = 0;
 
   /// Records from one or several positions, each partition in order, and moves these. Blocks until
-  /// there is one, `limit` has passed or somebody calls wake(): then it is empty. Partitions take
-  /// turns. Nothing polls inside: an append wakes the waiting readers.
+  /// there is one, `limit` (an hour at most) has passed or somebody calls wake(): then it is empty.
+  /// Partitions take turns. Nothing polls inside: an append wakes the waiting readers.
   ///
   /// Faults: OutOfRange (the position is not moved: assign() a new one from marks()), NoPartition,
   /// Connection (ask again), Closed, Damaged, Storage.
   virtual Result<std::vector<Batch>> poll(std::chrono::milliseconds limit) = 0;
 
-  /// Lets the poll() that waits now, or else the next one, return at once. Any thread.
+  /// Lets the poll() that waits now, or else the next one, return at once, mostly with nothing. Any
+  /// thread.
   virtual void wake() = 0;
 };
 

@@ -170,6 +170,11 @@ Result<> OwnedCheckpoint::put(const CheckpointText& text) {
 Result<std::unique_ptr<OwnedCheckpoint>> open_checkpoint(qc::SyncClient& client,
                                                          const GroupPlace& place,
                                                          PartitionNumber partition) {
+  for (const std::string& name : {place.group, place.topic}) {
+    if (name.empty() || name.find('/') != std::string::npos) {
+      return Fault{FaultKind::BadArgument, "'" + name + "' is no name of a group or topic"};
+    }
+  }
   auto text = std::make_unique<ZnodeText>(client, offset_path(place, partition));
   if (Result<> made = text->make_parents(); !made) return made.error();
   const std::string name = place.group + '.' + place.topic + '.' + std::to_string(partition);

@@ -75,7 +75,7 @@ class OwnedCheckpoint {
 inline constexpr std::size_t kInlineStateBytesMax = 32 * 1024;
 
 /// Names the znodes of a group: <root>/<group>/<topic>/offsets/<partition>, and beside them
-/// .../members, which the partitioner keeps.
+/// .../members, which the partitioner keeps. Names of group and topic have no '/'.
 struct GroupPlace {
   std::string root = "/pipeline";
   std::string group;

@@ -80,7 +80,7 @@ class Consumer {
   /// handled is committed then). Connection: the session is over; with a new client a new Consumer
   /// goes on. Other faults as of Bus and of open_checkpoint().
   Result<> run();
-  void stop();  ///< Any thread, also a signal's: sets a flag and wakes.
+  void stop();  ///< Any thread; not from a signal's handler. Does not wait.
 
   ConsumerCounts counts() const;               ///< Any thread.
   std::vector<PartitionNumber> owned() const;  ///< Any thread.

@@ -200,22 +200,27 @@ class BasicSummary<Visitors>::State {
 
   /// Tallies by `key_of(begin of bucket, or time)`.
   template <class KeyOf>
-  std::map<std::int64_t, Tally<Visitors>> tally(const Query& query, KeyOf key_of) const {
+  std::map<std::int64_t, Tally<Visitors>> tallies_of(const Query& query, KeyOf key_of) const {
     std::map<std::int64_t, Tally<Visitors>> tallies;
     const std::vector<bool> match = matches(query.prefix);
     const auto [from, to] = bounds(query);
     for (auto at = buckets.lower_bound(from); at != buckets.end() && at->first < to; ++at) {
-      const std::int64_t key = key_of(at->first);
       const BucketType& bucket = at->second;
+      // None for a bucket that has nothing of this prefix.
+      if (std::none_of(bucket.cells.begin(), bucket.cells.end(),
+                       [&match](const auto& entry) { return match[entry.first]; })) {
+        continue;
+      }
+      Tally<Visitors>& tally = tallies[key_of(at->first)];
       for (const auto& [prefix, cell] : bucket.cells) {
-        if (match[prefix]) tallies[key].add(cell);
+        if (match[prefix]) tally.add(cell);
       }
       for (const auto& [page, hits] : bucket.pages) {
         // A page that begins with the prefix of a query lies in it, and only such a one does.
-        if (match[page]) tallies[key].pages[page] += hits;
+        if (match[page]) tally.pages[page] += hits;
       }
       for (const auto& [pair, hits] : bucket.referrers) {
-        if (match[pair >> 32]) tallies[key].referrers[pair & kUnknown] += hits;
+        if (match[pair >> 32]) tally.referrers[pair & kUnknown] += hits;
       }
     }
     for (const auto& [visitor, all] : sessions.by_visitor()) {
@@ -477,7 +482,7 @@ bool BasicSummary<Visitors>::can_answer(const Query& query) const {
 template <class Visitors>
 Answer BasicSummary<Visitors>::answer(const Query& query) const {
   if (!can_answer(query)) return {};
-  auto tallies = state_->tally(query, [](std::int64_t) { return std::int64_t{0}; });
+  auto tallies = state_->tallies_of(query, [](std::int64_t) { return std::int64_t{0}; });
   return tallies[0].finish(state_->names, query.top);
 }
 
@@ -487,8 +492,8 @@ std::vector<std::pair<std::int64_t, Answer>> BasicSummary<Visitors>::series(
   std::vector<std::pair<std::int64_t, Answer>> answers;
   if (!can_answer(query)) return answers;
   step = std::max(step, state_->options.granularity);
-  auto tallies =
-      state_->tally(query, [step](std::int64_t begin_ms) { return bucket_of(begin_ms, step); });
+  auto tallies = state_->tallies_of(
+      query, [step](std::int64_t begin_ms) { return bucket_of(begin_ms, step); });
   for (auto& [begin_ms, tally] : tallies) {
     answers.emplace_back(begin_ms, tally.finish(state_->names, query.top));
   }
