@@ -80,6 +80,8 @@ class Backpressure::State {
   Result<> offer(PartitionNumber number, std::span<const Record> records);
   Result<> append(PartitionNumber number, std::span<const Record> records);
   Result<> put_aside(PartitionNumber number, std::span<const Record> records);
+  /// Whether every group that was named has told how far it is.
+  bool known(const Partition& partition) const;
   /// Whether `records` more fit; a single batch larger than all room fits when nothing is behind.
   bool has_room(const Partition& partition, std::uint64_t records) const;
   /// Waits for `ready`; Closed if that came first.
@@ -144,7 +146,14 @@ Result<> Backpressure::State::load_buffer() {
   return {};
 }
 
+bool Backpressure::State::known(const Partition& partition) const {
+  return std::all_of(
+      options_.groups.begin(), options_.groups.end(),
+      [&partition](const std::string& group) { return partition.committed.count(group) != 0; });
+}
+
 bool Backpressure::State::has_room(const Partition& partition, std::uint64_t records) const {
+  if (!known(partition)) return false;
   if (partition.committed.empty()) return true;  // No group has been told of: nobody is behind.
   Offset slowest = std::numeric_limits<Offset>::max();
   for (const auto& [group, offset] : partition.committed) slowest = std::min(slowest, offset);
@@ -186,6 +195,8 @@ Result<> Backpressure::State::offer(PartitionNumber number, std::span<const Reco
   Partition& partition = partitions_[number];
   {
     std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return closing_ || known(partition); });
+    if (closing_) return Fault{FaultKind::Closed, "closed before the groups were known"};
     if (!drain_result_) return drain_result_;
     const bool room = has_room(partition, records.size());
     switch (options_.answer) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "examples/pipeline/bus.h"
 
@@ -28,6 +29,9 @@ bool parse_when_behind(std::string_view text, WhenBehind& answer);
 struct BackpressureOptions {
   std::string topic;
   WhenBehind answer = WhenBehind::Block;
+  /// Groups to look at from the start: offers wait until their progress has been told, so that
+  /// nothing passes, or is dropped, because nobody knew. Others count from their first word on.
+  std::vector<std::string> groups{};
   std::uint64_t backlog_max = 1'000'000;        ///< Records of one partition.
   std::string buffer_folder;                    ///< For Buffer; what an earlier run left is sent.
   std::uint64_t buffer_bytes_max = 1ull << 30;  ///< Of keys and values.

@@ -149,6 +149,7 @@ int produce(Arguments& arguments) {
   const std::string hosts = arguments.text("--connect");
   BackpressureOptions options;
   options.topic = place.topic;
+  options.groups = {place.group};
   options.backlog_max = arguments.number("--backlog", options.backlog_max);
   options.buffer_folder = arguments.text("--buffer");
   if (!parse_when_behind(arguments.text("--when-behind", "block"), options.answer)) {

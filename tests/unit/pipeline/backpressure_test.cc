@@ -101,6 +101,26 @@ TEST_CASE("drop: what is beyond the slowest group's backlog is counted, whole ba
   CHECK(f.pressure->counts().appended == 4);
 }
 
+TEST_CASE("named groups: nothing passes and nothing is dropped before their progress is known") {
+  PressureFixture f(WhenBehind::Drop);
+  f.options.groups = {"g", "h"};
+  f.open();
+  std::thread tells([&f] {
+    f.pressure->progressed("h", 0, 0);
+    f.pressure->progressed("g", 0, 0);
+  });
+  CHECK(f.offer({"a", "b", "c"}));
+  tells.join();
+  CHECK(f.offer({"d"}));
+  CHECK(f.on_bus() == "abc");
+  CHECK(f.pressure->counts().dropped == 1);
+  f.open();
+  f.pressure->progressed("g", 0, 3);
+  std::thread closes([&f] { f.pressure->close(); });
+  CHECK(f.offer({"e"}).error().kind == FaultKind::Closed);
+  closes.join();
+}
+
 TEST_CASE("a batch larger than the backlog passes when nobody is behind") {
   PressureFixture f(WhenBehind::Drop);
   f.pressure->progressed("g", 0, 0);

@@ -313,3 +313,27 @@ TEST_CASE("aggregator: an event that comes again changes nothing, also in a succ
   CHECK(successor->summary().events() == 0);
   CHECK_FALSE(successor->add(events[0].view()));
 }
+
+TEST_CASE(
+    "layers: batch up to any cut and speed behind it answer as one, repetitions across it too") {
+  std::vector<Event> events = generated(1'500);
+  std::mt19937 random(9);
+  for (int i = 0; i < 400; ++i) events.push_back(events[random() % 1'000]);
+  std::shuffle(events.begin(), events.end(), random);
+  SketchAggregator whole;
+  for (const Event& event : events) whole.add(event.view());
+  for (const std::size_t cut : {std::size_t{0}, std::size_t{1}, std::size_t{700}, events.size()}) {
+    CAPTURE(cut);
+    Aggregator batch;
+    SketchAggregator speed;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      if (i == cut) speed.take_summary();  // Now the batch has it.
+      if (i < cut) batch.add(events[i].view());
+      speed.add(events[i].view());
+    }
+    if (cut == events.size()) speed.take_summary();
+    SketchSummary served = sketch_of(batch.summary());
+    REQUIRE(served.merge(speed.summary()));
+    CHECK(encoded(served) == encoded(whole.summary()));
+  }
+}
