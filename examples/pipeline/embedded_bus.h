@@ -37,7 +37,7 @@ class EmbeddedBus : public Bus {
   /// What a reader would get now, without waiting; empty if there is nothing. For BusServer.
   Result<Batch> read(const std::string& topic, const Position& from, const ReadLimits& limits);
   /// `appended` is called after each append, by the appending thread; it must not block nor call
-  /// back. One listener; an empty function takes it away.
+  /// back. One listener; an empty function takes it away, after which it is not running any more.
   void set_append_listener(std::function<void(const std::string& topic, PartitionNumber)> appended);
 
   class State;

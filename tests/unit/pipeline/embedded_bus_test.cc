@@ -1,6 +1,7 @@
 #include "examples/pipeline/embedded_bus.h"
 
 #include <doctest/doctest.h>
+#include <leveldb/db.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "examples/pipeline/embedded_store.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/unit/pipeline/result_text.h"
 
@@ -245,6 +247,22 @@ TEST_CASE("bus: appends of many threads: no offset twice, none missing, each thr
     }
   }
   for (std::thread& thread : threads) thread.join();
+}
+
+TEST_CASE("bus: a batch that is missing in the middle is told, not skipped") {
+  BusFixture f;
+  f.topic("t", 1);
+  for (const char* value : {"a", "b", "c", "d"}) f.append("t", 0, {value});
+  f.bus.reset();
+  leveldb::DB* opened = nullptr;
+  REQUIRE(leveldb::DB::Open({}, f.folder.path() + "/bus", &opened).ok());
+  std::unique_ptr<leveldb::DB> db(opened);
+  REQUIRE(db->Delete({}, block_key("t", 0, 2)).ok());
+  db.reset();
+  f.open();
+  CHECK(f.reader("t", {{0, 0}})->poll(0ms).error().kind == FaultKind::Damaged);
+  CHECK(f.reader("t", {{0, 2}})->poll(0ms).error().kind == FaultKind::Damaged);
+  CHECK(texts(f.reader("t", {{0, 3}})->poll(0ms)) == Texts{"0:3=d"});
 }
 
 TEST_CASE(
