@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""examples/pipeline: every answer recomputed here, in another way; consumers and a broker killed in the middle."""
+"""examples/pipeline: every answer recomputed here, in another way; consumers, broker and servers killed in the middle."""
 import collections
 import datetime
 import json
@@ -279,8 +279,8 @@ class Processes:
             process.wait()
 
 
-def consumers_and_broker_killed_nothing_lost_nothing_twice():
-    with Ensemble(["quorate"]) as ensemble, tempfile.TemporaryDirectory() as name:
+def consumers_broker_and_leader_killed_nothing_lost_nothing_twice():
+    with Ensemble(["quorate"] * 3) as ensemble, tempfile.TemporaryDirectory() as name:
         ensemble.start()
         folder = pathlib.Path(name)
         text = generated(folder / "log", "--seed", 9, "--duplicates", 0.05, lines=10_000)
@@ -298,6 +298,11 @@ def consumers_and_broker_killed_nothing_lost_nothing_twice():
                     processes.kill("broker")
                     processes.start_broker()
                     continue
+                if kill == KILLS - 2:
+                    leader = ensemble.leader().kill()
+                    ensemble.wait_serving(count=2)
+                    leader.start()
+                    continue
                 victim = random.choice(live)
                 live.remove(victim)
                 processes.kill(victim)
@@ -310,7 +315,7 @@ def consumers_and_broker_killed_nothing_lost_nothing_twice():
             assert handled > 0
             assert processes.stop(other)["records"] >= expected["events"]
             left = list((folder / "views").iterdir())
-            print(f"       {KILLS} kills (one of the broker), {expected['events']} hits exact in two groups; "
+            print(f"       {KILLS} kills (one of the broker, one of the leading server), {expected['events']} hits exact in two groups; "
                   f"{handled} records handled by the last three consumers, {len(left)} state files left")
         finally:
             processes.close()
@@ -422,4 +427,4 @@ if __name__ == "__main__":
     run_tests([generated_hits_both_formats, the_real_log, sketches_are_within_their_error, bad_lines_are_kept_aside,
                wrong_arguments_say_so, a_paused_owner_is_refused_by_its_token,
                at_most_once_loses_what_was_in_flight_and_repeats_nothing, what_retention_took_first_is_counted,
-               back_pressure_blocks_buffers_or_drops, consumers_and_broker_killed_nothing_lost_nothing_twice])
+               back_pressure_blocks_buffers_or_drops, consumers_broker_and_leader_killed_nothing_lost_nothing_twice])
