@@ -80,7 +80,10 @@ std::optional<SeenIds> SeenIds::decode(std::string_view bytes) {
   if (in.u8() != kVersion) return std::nullopt;
   SeenIds seen;
   seen.first_minute_ = static_cast<std::int64_t>(in.fixed64());
-  if (seen.first_minute_ > kMinuteMax) return std::nullopt;
+  const bool nothing_forgotten = seen.first_minute_ == std::numeric_limits<std::int64_t>::min();
+  if (seen.first_minute_ > kMinuteMax || (seen.first_minute_ < -kMinuteMax && !nothing_forgotten)) {
+    return std::nullopt;
+  }
   const std::size_t minutes = in.count(/*bytes_each=*/2);
   for (std::size_t i = 0; i < minutes && in.ok(); ++i) {
     const std::int64_t minute = in.signed_varint();

@@ -112,21 +112,21 @@ TEST_CASE("remote bus: an append of anybody wakes a reader elsewhere; so does wa
   const std::unique_ptr<Reader> reader = std::move(*opened);
   reader->assign({{0, 0}});
   std::thread remote([&bus] { CHECK(bus->append("t", 0, kTwo)); });
-  CHECK(values(reader->poll(10min)) == Texts{"a", "b"});
+  CHECK(values(reader->poll(1min)) == Texts{"a", "b"});
   remote.join();
   std::thread local([&broker] { CHECK(broker.bus->append("t", 0, kOne)); });
-  CHECK(values(reader->poll(10min)) == Texts{"c"});
+  CHECK(values(reader->poll(1min)) == Texts{"c"});
   local.join();
   for (int i = 0; i < 20; ++i) {  // Whenever it comes: before, while or after the request is sent.
     std::thread wakes([&reader] { reader->wake(); });
-    CHECK(values(reader->poll(10min)).empty());
+    CHECK(values(reader->poll(1min)).empty());
     wakes.join();
   }
   reader->wake();
   reader->assign({});
-  CHECK(values(reader->poll(10min)).empty());
+  CHECK(values(reader->poll(1min)).empty());
   reader->assign({{0, 1}});
-  CHECK(values(reader->poll(10min)) == Texts{"b", "c"});
+  CHECK(values(reader->poll(1min)) == Texts{"b", "c"});
 }
 
 TEST_CASE("remote bus: a broker that was started again is found again, with all it had") {
@@ -145,7 +145,7 @@ TEST_CASE("remote bus: a broker that was started again is found again, with all 
       broker.start();
       CHECK(broker.bus->append("t", 0, kOne));
     });
-    CHECK(values(reader->poll(10min)) == Texts{"c"});
+    CHECK(values(reader->poll(1min)) == Texts{"c"});
     restart.join();
     CHECK(bus->marks("t", 0)->high == 3);
   }

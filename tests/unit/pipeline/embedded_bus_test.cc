@@ -148,13 +148,13 @@ TEST_CASE("bus: an append wakes a reader that waits; so does wake()") {
   f.topic("t", 1);
   const auto reader = f.reader("t", {{0, 0}});
   std::thread appends([&f] { f.append("t", 0, {"a"}); });
-  CHECK(texts(reader->poll(10min)) == Texts{"0:0=a"});
+  CHECK(texts(reader->poll(1min)) == Texts{"0:0=a"});
   appends.join();
   std::thread wakes([&reader] { reader->wake(); });
-  CHECK(texts(reader->poll(10min)).empty());
+  CHECK(texts(reader->poll(1min)).empty());
   wakes.join();
   reader->wake();  // Kept for the next one.
-  CHECK(texts(reader->poll(10min)).empty());
+  CHECK(texts(reader->poll(1min)).empty());
   reader->assign({});
   CHECK(texts(reader->poll(0ms)).empty());
 }

@@ -43,6 +43,14 @@ TEST_CASE("seen ids: what was forgotten is refused and counted, never counted tw
   CHECK_FALSE(seen.insert(2, 60'000));
   seen.forget_before(0);  // Not back.
   CHECK(seen.too_late(0));
+  auto decoded = SeenIds::decode(encoded(seen));
+  REQUIRE(decoded);
+  CHECK_FALSE(decoded->insert(3, 59'999));
+  SeenIds other;
+  other.insert(4, 0);
+  other.merge(*decoded);
+  CHECK(other.too_late(0));
+  CHECK(other.size() == 1);
 }
 
 TEST_CASE("seen ids: union of sets; bytes say nothing of the order") {
