@@ -1,0 +1,14 @@
+// What every bus refuses, in the same words.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "examples/pipeline/bus.h"
+
+namespace pipeline {
+
+Result<> check_topic(const std::string& topic, const TopicOptions& options);
+Result<> check_records(std::span<const Record> records);
+
+}  // namespace pipeline

@@ -1,0 +1,380 @@
+#include "examples/pipeline/consumer.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "quorate/recipes/sync_cache.h"
+
+namespace pipeline {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Names of one length: the partitioner deals them out in the order of their texts.
+std::string shard_name(PartitionNumber partition) {
+  char text[16];
+  std::snprintf(text, sizeof text, "p%04u", partition);
+  return text;
+}
+
+PartitionNumber partition_in(const std::string& shard) {
+  PartitionNumber number = 0;
+  std::from_chars(shard.data() + 1, shard.data() + shard.size(), number);
+  return number;
+}
+
+/// What the client's thread tells the consumer's.
+struct Change {
+  enum class Kind { Acquired, Revoked, Lost, SessionOver };
+  Kind kind = Kind::SessionOver;
+  PartitionNumber partition = 0;
+  std::int64_t token = 0;
+  std::function<void()> done{};  ///< Revoked: the shard is given up when it is called.
+};
+
+/// One partition that this member has. Consumer's thread.
+struct Owned {
+  std::unique_ptr<OwnedCheckpoint> checkpoint;
+  std::unique_ptr<PartitionHandler> handler;
+  Offset next = 0;                ///< Behind what was handled.
+  std::uint64_t uncommitted = 0;  ///< Records handled since the last commit.
+  Clock::time_point due;          ///< Of the next commit, if there are any.
+};
+
+}  // namespace
+
+class Consumer::State {
+ public:
+  State(qc::SyncClient& members, qc::SyncClient& store, Bus& bus, ConsumerOptions options,
+        HandlerFactory make_handler)
+      : members_(members),
+        store_(store),
+        bus_(bus),
+        options_(std::move(options)),
+        make_handler_(std::move(make_handler)) {}
+
+  static Result<> run(const std::shared_ptr<State>& self);
+  void stop();
+  ConsumerCounts counts() const {
+    const std::lock_guard lock(mutex_);
+    return counts_;
+  }
+  std::vector<PartitionNumber> owned() const {
+    const std::lock_guard lock(mutex_);
+    return owned_numbers_;
+  }
+
+ private:
+  static qc::ShardEvents events_of(const std::shared_ptr<State>& self);
+  void tell(Change change);
+  Result<> loop();
+  Result<> apply_changes();
+  Result<> apply(Change& change);
+  Result<> acquire(PartitionNumber partition, std::int64_t token);
+  void drop(PartitionNumber partition, bool lost);
+  void assign();
+  Result<> handle(const Batch& batch);
+  Result<> commit(PartitionNumber partition, Owned& owned);
+  Result<> commit_due(bool all);
+  Result<> skip_what_is_gone();
+  std::chrono::milliseconds until_due() const;
+  template <class Count>
+  void count(Count&& count) {
+    const std::lock_guard lock(mutex_);
+    count(counts_);
+  }
+
+  qc::SyncClient& members_;
+  qc::SyncClient& store_;
+  Bus& bus_;
+  const ConsumerOptions options_;
+  const HandlerFactory make_handler_;
+  std::unique_ptr<Reader> reader_;          ///< Set before anybody can wake it.
+  std::map<PartitionNumber, Owned> owned_;  ///< Consumer's thread.
+
+  /// Keeps what other threads tell and ask: changes, stop, counts.
+  mutable std::mutex mutex_;
+  std::deque<Change> changes_;
+  bool stopping_ = false;
+  ConsumerCounts counts_;
+  std::vector<PartitionNumber> owned_numbers_;
+};
+
+// --- Other threads ---------------------------------------------------------------------------
+
+qc::ShardEvents Consumer::State::events_of(const std::shared_ptr<State>& self) {
+  const std::weak_ptr<State> weak = self;
+  const auto tell = [weak](Change change) {
+    if (const auto state = weak.lock()) state->tell(std::move(change));
+  };
+  qc::ShardEvents events;
+  events.acquired = [tell](const std::string& shard, std::int64_t token) {
+    tell({Change::Kind::Acquired, partition_in(shard), token});
+  };
+  events.revoke = [tell](const std::string& shard, std::function<void()> done) {
+    tell({Change::Kind::Revoked, partition_in(shard), 0, std::move(done)});
+  };
+  events.lost = [tell](const std::string& shard) {
+    tell({Change::Kind::Lost, partition_in(shard), 0});
+  };
+  return events;
+}
+
+void Consumer::State::tell(Change change) {
+  const std::lock_guard lock(mutex_);
+  changes_.push_back(std::move(change));
+  if (reader_) reader_->wake();
+}
+
+void Consumer::State::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  if (reader_) reader_->wake();
+}
+
+// --- The consumer's thread ----------------------------------------------------------------------
+
+Result<> Consumer::State::run(const std::shared_ptr<State>& self) {
+  const Result<PartitionNumber> partitions = self->bus_.partitions(self->options_.place.topic);
+  if (!partitions) return partitions.error();
+  Result<std::unique_ptr<Reader>> reader =
+      self->bus_.open_reader(self->options_.place.topic, self->options_.limits);
+  if (!reader) return reader.error();
+  {
+    const std::lock_guard lock(self->mutex_);
+    self->reader_ = std::move(*reader);
+  }
+  const std::uint64_t listener = self->members_.add_session_listener(
+      [weak = std::weak_ptr<State>(self)](const qc::SessionEvent& event) {
+        const auto state = weak.lock();
+        if (state && qc::is_final(event.state)) state->tell({Change::Kind::SessionOver});
+      });
+  std::vector<std::string> shards;
+  for (PartitionNumber i = 0; i < *partitions; ++i) shards.push_back(shard_name(i));
+  Result<> ended;
+  {
+    qc::SyncPartitioner partitioner(self->members_, self->options_.place.path("members"), shards,
+                                    self->options_.member, events_of(self));
+    // Over before the listener was there?
+    if (qc::is_final(self->members_.state())) self->tell({Change::Kind::SessionOver});
+    ended = self->loop();
+  }
+  self->members_.remove_session_listener(listener);
+  const std::lock_guard lock(self->mutex_);
+  self->reader_.reset();
+  self->owned_.clear();
+  self->owned_numbers_.clear();
+  return ended;
+}
+
+Result<> Consumer::State::loop() {
+  while (true) {
+    if (Result<> applied = apply_changes(); !applied) return applied;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) break;
+    }
+    Result<std::vector<Batch>> batches = reader_->poll(until_due());
+    if (!batches && batches.error().kind == FaultKind::OutOfRange) {
+      if (Result<> skipped = skip_what_is_gone(); !skipped) return skipped;
+      continue;
+    }
+    if (!batches) return batches.error();
+    for (const Batch& batch : *batches) {
+      if (Result<> handled = handle(batch); !handled) return handled;
+    }
+    if (Result<> committed = commit_due(/*all=*/false); !committed) return committed;
+  }
+  return commit_due(/*all=*/true);
+}
+
+Result<> Consumer::State::apply_changes() {
+  std::deque<Change> changes;
+  {
+    const std::lock_guard lock(mutex_);
+    changes.swap(changes_);
+  }
+  for (Change& change : changes) {
+    if (Result<> applied = apply(change); !applied) return applied;
+  }
+  if (!changes.empty()) assign();
+  return {};
+}
+
+Result<> Consumer::State::apply(Change& change) {
+  switch (change.kind) {
+    case Change::Kind::Acquired:
+      return acquire(change.partition, change.token);
+    case Change::Kind::Revoked: {
+      const auto at = owned_.find(change.partition);
+      if (at != owned_.end()) {
+        // What was handled is committed first: the next owner begins behind it.
+        if (Result<> done = commit(change.partition, at->second); !done) return done;
+        drop(change.partition, /*lost=*/false);
+      }
+      change.done();
+      return {};
+    }
+    case Change::Kind::Lost:
+      drop(change.partition, /*lost=*/true);
+      return {};
+    case Change::Kind::SessionOver:
+      break;
+  }
+  return Fault{FaultKind::Connection, "member " + options_.member + ": its session is over"};
+}
+
+Result<> Consumer::State::acquire(PartitionNumber partition, std::int64_t token) {
+  auto opened = open_checkpoint(store_, options_.place, partition);
+  if (!opened) return opened.error();
+  Result<Checkpoint> last = (*opened)->claim(token);
+  if (!last && last.error().kind == FaultKind::Fenced) {
+    count([](ConsumerCounts& counts) { ++counts.fenced; });
+    return {};
+  }
+  if (!last) return last.error();
+  Owned& owned = owned_[partition];
+  owned = {};
+  owned.checkpoint = std::move(*opened);
+  owned.handler = make_handler_(partition, token, *last);
+  if (!owned.handler) {
+    owned_.erase(partition);
+    return Fault{FaultKind::Damaged, "partition " + std::to_string(partition) + ": the view at " +
+                                         std::to_string(last->offset) + " cannot be used"};
+  }
+  owned.next = last->offset;
+  count([](ConsumerCounts& counts) { ++counts.taken; });
+  return {};
+}
+
+void Consumer::State::drop(PartitionNumber partition, bool lost) {
+  if (owned_.erase(partition) == 0) return;
+  count([lost](ConsumerCounts& counts) { ++(lost ? counts.lost : counts.given); });
+}
+
+void Consumer::State::assign() {
+  std::vector<Position> positions;
+  std::vector<PartitionNumber> numbers;
+  for (const auto& [partition, owned] : owned_) {
+    positions.push_back({partition, owned.next});
+    numbers.push_back(partition);
+  }
+  reader_->assign(std::move(positions));
+  const std::lock_guard lock(mutex_);
+  owned_numbers_ = std::move(numbers);
+}
+
+Result<> Consumer::State::handle(const Batch& batch) {
+  const auto at = owned_.find(batch.partition);
+  if (at == owned_.end()) return {};  // Fenced a moment ago.
+  Owned& owned = at->second;
+  if (owned.uncommitted == 0) owned.due = Clock::now() + options_.commit_interval;
+  owned.uncommitted += batch.records.size();
+  owned.next = batch.next;
+  if (options_.delivery == Delivery::AtMostOnce) {
+    if (Result<> done = commit(batch.partition, owned); !done) return done;
+    if (owned_.find(batch.partition) == owned_.end()) {
+      assign();
+      return {};
+    }
+  }
+  owned.handler->handle(batch);
+  if (options_.delivery == Delivery::AtMostOnce) {
+    // The position is committed, the view that now holds the batch is not.
+    owned.uncommitted = batch.records.size();
+    owned.due = Clock::now() + options_.commit_interval;
+  }
+  count([&batch](ConsumerCounts& counts) { counts.records += batch.records.size(); });
+  return {};
+}
+
+/// Drops the partition when a later owner is there. Whether this one still holds the shard's lock
+/// is not asked: only the checkpoint can tell for certain.
+Result<> Consumer::State::commit(PartitionNumber partition, Owned& owned) {
+  if (owned.uncommitted == 0) return {};
+  const Result<> done = owned.checkpoint->commit({owned.next, owned.handler->state()});
+  if (!done && done.error().kind == FaultKind::Fenced) {
+    count([](ConsumerCounts& counts) { ++counts.fenced; });
+    drop(partition, /*lost=*/true);
+    return {};
+  }
+  if (!done) return done;
+  owned.uncommitted = 0;
+  count([](ConsumerCounts& counts) { ++counts.commits; });
+  owned.handler->committed(owned.next);
+  return {};
+}
+
+Result<> Consumer::State::commit_due(bool all) {
+  const auto now = Clock::now();
+  bool dropped = false;
+  for (auto at = owned_.begin(); at != owned_.end();) {
+    const auto [partition, following] = std::pair(at->first, std::next(at));
+    Owned& owned = at->second;
+    if (owned.uncommitted > 0 &&
+        (all || owned.uncommitted >= options_.commit_records || owned.due <= now)) {
+      if (Result<> done = commit(partition, owned); !done) return done;
+      dropped = dropped || owned_.find(partition) == owned_.end();
+    }
+    at = following;
+  }
+  if (dropped) assign();
+  return {};
+}
+
+std::chrono::milliseconds Consumer::State::until_due() const {
+  auto due = Clock::now() + std::chrono::hours(1);
+  for (const auto& [partition, owned] : owned_) {
+    if (owned.uncommitted > 0) due = std::min(due, owned.due);
+  }
+  return std::max(std::chrono::milliseconds(0),
+                  std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now()));
+}
+
+/// Retention was faster than this group. What is lost is counted, not hidden.
+Result<> Consumer::State::skip_what_is_gone() {
+  for (auto& [partition, owned] : owned_) {
+    const Result<Marks> marks = bus_.marks(options_.place.topic, partition);
+    if (!marks) return marks.error();
+    if (owned.next > marks->high) {
+      return Fault{FaultKind::Damaged, "partition " + std::to_string(partition) +
+                                           ": the group has come to " + std::to_string(owned.next) +
+                                           ", but the bus holds only up to " +
+                                           std::to_string(marks->high) + ": is it another bus?"};
+    }
+    if (owned.next >= marks->low) continue;
+    count([&](ConsumerCounts& counts) { counts.skipped += marks->low - owned.next; });
+    owned.next = marks->low;
+  }
+  assign();
+  return {};
+}
+
+// --- The face --------------------------------------------------------------------------------
+
+Consumer::Consumer(qc::SyncClient& members, qc::SyncClient& store, Bus& bus,
+                   ConsumerOptions options, HandlerFactory make_handler)
+    : state_(std::make_shared<State>(members, store, bus, std::move(options),
+                                     std::move(make_handler))) {}
+Consumer::~Consumer() = default;
+Result<> Consumer::run() {
+  return State::run(state_);
+}
+void Consumer::stop() {
+  state_->stop();
+}
+ConsumerCounts Consumer::counts() const {
+  return state_->counts();
+}
+std::vector<PartitionNumber> Consumer::owned() const {
+  return state_->owned();
+}
+
+}  // namespace pipeline
