@@ -20,6 +20,15 @@ std::optional<Place> place_of(const std::string& name, std::string_view mark) {
   return place;
 }
 
+/// Rings at each event, and says whether one was that the node is gone.
+Watcher telling(BellPtr bell, std::shared_ptr<bool> gone) {
+  std::function<void(const WatchEvent&)> told = [bell, gone](const WatchEvent& event) {
+    if (event.type == EventType::NodeDeleted) *gone = true;
+    bell->ring();
+  };
+  return Watcher(std::move(told));
+}
+
 }  // namespace
 
 std::vector<Place> places_in_line(const std::vector<std::string>& children,
@@ -78,12 +87,17 @@ asio::awaitable<ErrorCode> Contender::await_turn(std::shared_ptr<Contender> self
     // Only the one before us: when it leaves, one contender wakes, not the whole line. A read,
     // not exists: an exists watch on a node that is already gone would stay for ever.
     const std::string before = join_path(self->folder(), self->before_->rbegin()->second);
-    Watcher watcher = ringing(self->bell());
+    auto left = std::make_shared<bool>(false);
+    Watcher watcher = telling(self->bell(), left);
     Answer<GetChildrenReply> other = co_await list(job, before, std::move(watcher));
     if (other.error == ErrorCode(Code::NoNode)) continue;
     if (other.error) co_return other.error;
     co_await Bell::wait(self->bell());
     if (job->why()) co_return job->why();
+    // It has left, and nobody else was before us: no need to look again, which would cost a round
+    // trip in each hand-over. Whoever came meanwhile stands behind us, and that our own node is
+    // gone would have been told before.
+    if (*left && self->before_->size() == 1 && self->validate(then)) co_return ErrorCode();
   }
 }
 

@@ -55,8 +55,38 @@ TEST_CASE("lock: a waiter watches its predecessor only: one wakes when the holde
   all[0].value.release();
   must(world, all[1]);
   world.settle();
-  CHECK(world.server.count(OpCode::GetChildren2) - before == 1);
+  // Nobody else was before it: it knows that it is first without another look.
+  CHECK(world.server.count(OpCode::GetChildren2) - before == 0);
   CHECK_FALSE(all[2].done());
+  all[1].value.release();
+  must(world, all[2]);
+  world.settle();
+  // Two were: the other one, which it did not watch, might still be there.
+  CHECK(world.server.count(OpCode::GetChildren2) - before == 1);
+  CHECK_FALSE(all[3].done());
+}
+
+TEST_CASE("lock: a waiter whose own znode goes together with its predecessor does not win") {
+  RecipeWorld world;
+  Client& client = world.client();
+  Lock lock(client, "/l");
+  Outcome<Hold> first, second;
+  lock.async_acquire(0ms, into(first));
+  must(world, first);
+  lock.async_acquire(0ms, into(second));
+  world.settle();
+  Transaction both;
+  for (const std::string& name : world.server.children("/l")) {
+    const std::string path = "/l/" + name;
+    if (path != first.value.node()) both.remove(path);
+  }
+  both.remove(first.value.node());
+  Outcome<TransactionReply> gone;
+  client.async_commit(both, into(gone));
+  must(world, gone);
+  world.run_until([&] { return second.done(); });
+  CHECK(*second.error == ErrorCode(ClientErrc::NodeLost));
+  CHECK_FALSE(first.value.valid());
 }
 
 TEST_CASE("lock: when one in the middle of the line leaves, nobody wins and nobody is overtaken") {
