@@ -10,7 +10,7 @@ OwnNode::OwnNode(const Client& client, Wish wish)
     : face_(client),
       wish_(std::move(wish)),
       strand_(client.get_executor()),
-      bell_(std::make_shared<Bell>(strand_)) {}
+      bell_(std::make_shared<Bell>(face_.client)) {}
 
 OwnNode::~OwnNode() {
   if (listener_ != 0 && !left_) face_.client.remove_session_listener(listener_);
