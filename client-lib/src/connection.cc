@@ -113,6 +113,8 @@ void Connection::close(Client::DoneHandler handler) {
       return;
     }
     self->close_handlers_.push_back(std::move(handler));
+    self->closing_ = true;
+    for (const auto& [id, told] : std::exchange(self->when_closing_, {})) told();
     self->core_->close(self->now_ms());
     self->turn();
   });
@@ -121,6 +123,7 @@ void Connection::close(Client::DoneHandler handler) {
 void Connection::abandon() {
   asio::post(strand_, [self = shared_from_this()] {
     self->listeners_.clear();  // Their owners may be gone with the client.
+    self->when_closing_.clear();
     if (!self->core_) return;
     self->core_->abandon(ClientErrc::Closed);
     self->turn();
@@ -244,7 +247,17 @@ void Connection::add_listener(std::uint64_t id, std::function<void(const Session
 }
 
 void Connection::remove_listener(std::uint64_t id) {
-  asio::post(strand_, [self = shared_from_this(), id] { self->listeners_.erase(id); });
+  asio::post(strand_, [self = shared_from_this(), id] {
+    self->listeners_.erase(id);
+    self->when_closing_.erase(id);
+  });
+}
+
+void Connection::when_closing(std::uint64_t id, std::function<void()> told) {
+  asio::post(strand_, [self = shared_from_this(), id, told = std::move(told)]() mutable {
+    if (self->closing_) return told();
+    self->when_closing_.emplace(id, std::move(told));
+  });
 }
 
 // ---- What the core asks for

@@ -70,6 +70,9 @@ class Connection : public LinkListener, public std::enable_shared_from_this<Conn
 
   void add_listener(std::uint64_t id, std::function<void(const SessionEvent&)> listener);
   void remove_listener(std::uint64_t id);
+  /// Tells `told` once on the strand, when close() begins, before the farewell leaves: from then on
+  /// the servers may end the session at any moment. Goes with the listener `id`.
+  void when_closing(std::uint64_t id, std::function<void()> told);
   std::uint64_t next_listener_id() { return next_listener_id_++; }
 
   const ConnectOptions& options() const { return options_; }
@@ -160,6 +163,8 @@ class Connection : public LinkListener, public std::enable_shared_from_this<Conn
   std::unordered_map<const WatchSink*, WatchId> taker_ids_;
   std::vector<WatchId> idle_takers_;  ///< May have nothing left to hear; looked at after a batch.
   std::map<std::uint64_t, std::function<void(const SessionEvent&)>> listeners_;
+  std::map<std::uint64_t, std::function<void()>> when_closing_;
+  bool closing_ = false;
 };
 
 }  // namespace quorate::client

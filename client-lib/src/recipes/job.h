@@ -29,6 +29,8 @@ inline constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 /// A second face of a session for work that may outlive the caller's Client; its end ends nothing.
 struct RecipeFace {
   explicit RecipeFace(const Client& other) : client(other, Client::Borrow()) {}
+  /// Connection::when_closing().
+  void when_closing(std::uint64_t listener, std::function<void()> told);
   Client client;
 };
 
