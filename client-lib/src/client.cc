@@ -7,6 +7,10 @@
 
 namespace quorate::client {
 
+const std::shared_ptr<Runtime>& runtime_of(const Client& client) {
+  return client.connection_->runtime();
+}
+
 Client::Client(asio::any_io_executor executor, ConnectOptions options)
     : connection_(std::make_shared<Connection>(std::move(executor), std::move(options))),
       timeout_(connection_->options().operation_timeout) {}

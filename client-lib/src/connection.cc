@@ -1,9 +1,8 @@
 #include "client-lib/src/connection.h"
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <random>
 #include <utility>
 
 #include "client-lib/src/balance.h"
@@ -44,10 +43,8 @@ ErrorCode end_of(SessionState state) {
   return ClientErrc::Closed;
 }
 
-std::uint64_t seed_of(const ConnectOptions& options) {
-  if (options.seed != 0) return options.seed;
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32) | device();
+std::shared_ptr<Runtime> runtime_for(const ConnectOptions& options) {
+  return options.runtime ? options.runtime : make_asio_runtime();
 }
 
 }  // namespace
@@ -55,9 +52,10 @@ std::uint64_t seed_of(const ConnectOptions& options) {
 Connection::Connection(asio::any_io_executor executor, ConnectOptions options)
     : strand_(asio::make_strand(executor)),
       options_(std::move(options)),
-      random_(seed_of(options_)),
-      timer_(strand_),
-      connect_timer_(strand_),
+      runtime_(runtime_for(options_)),
+      random_(options_.seed != 0 ? options_.seed : runtime_->draw()),
+      timer_(runtime_->make_timer(strand_)),
+      connect_timer_(runtime_->make_timer(strand_)),
       home_(strand_) {
   Result<ConnectString> parsed = parse_connect_string(options_.servers);
   if (!parsed) {
@@ -74,9 +72,8 @@ Connection::Connection(asio::any_io_executor executor, ConnectOptions options)
   core_.emplace(core_options(options_, servers_.hosts.size()), random_.next());
 }
 
-std::int64_t Connection::now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
+std::int64_t Connection::now_ms() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(runtime_->now().time_since_epoch())
       .count();
 }
 
@@ -94,15 +91,16 @@ void Connection::connect(Client::ConnectHandler handler) {
     // Not by assignment: any_completion_handler's calls itself for ever in Boost 1.81.
     self->connect_handler_.swap(handler);
     if (self->options_.connect_timeout.count() > 0) {
-      self->connect_timer_.expires_after(self->options_.connect_timeout);
-      self->connect_timer_.async_wait([self](ErrorCode cancelled) {
+      auto late = [self](ErrorCode cancelled) {
         if (cancelled || !self->connect_handler_) return;
         self->finish_connect(ClientErrc::NoServer);
         self->core_->abandon(ClientErrc::NoServer);
         self->turn();
-      });
+      };
+      self->connect_timer_->start_wait(self->runtime_->now() + self->options_.connect_timeout,
+                                       std::move(late));
     }
-    self->core_->start(now_ms());
+    self->core_->start(self->now_ms());
     self->turn();
   });
 }
@@ -115,7 +113,9 @@ void Connection::close(Client::DoneHandler handler) {
       return;
     }
     self->close_handlers_.push_back(std::move(handler));
-    self->core_->close(now_ms());
+    self->closing_ = true;
+    for (const auto& [id, told] : std::exchange(self->when_closing_, {})) told();
+    self->core_->close(self->now_ms());
     self->turn();
   });
 }
@@ -123,6 +123,7 @@ void Connection::close(Client::DoneHandler handler) {
 void Connection::abandon() {
   asio::post(strand_, [self = shared_from_this()] {
     self->listeners_.clear();  // Their owners may be gone with the client.
+    self->when_closing_.clear();
     if (!self->core_) return;
     self->core_->abandon(ClientErrc::Closed);
     self->turn();
@@ -150,7 +151,7 @@ void Connection::update_servers(std::string connect_string, Client::DoneHandler 
       if (self->link_) current = self->link_->host();
       Move move = plan_move(self->servers_.hosts, parsed->hosts, current, self->random_);
       self->servers_.hosts = std::move(parsed->hosts);
-      self->core_->set_hosts(now_ms(), std::move(move.order), move.leave);
+      self->core_->set_hosts(self->now_ms(), std::move(move.order), move.leave);
     }
     post_completion(std::move(handler), self->strand_, error);
     self->turn();
@@ -246,7 +247,17 @@ void Connection::add_listener(std::uint64_t id, std::function<void(const Session
 }
 
 void Connection::remove_listener(std::uint64_t id) {
-  asio::post(strand_, [self = shared_from_this(), id] { self->listeners_.erase(id); });
+  asio::post(strand_, [self = shared_from_this(), id] {
+    self->listeners_.erase(id);
+    self->when_closing_.erase(id);
+  });
+}
+
+void Connection::when_closing(std::uint64_t id, std::function<void()> told) {
+  asio::post(strand_, [self = shared_from_this(), id, told = std::move(told)]() mutable {
+    if (self->closing_) return told();
+    self->when_closing_.emplace(id, std::move(told));
+  });
 }
 
 // ---- What the core asks for
@@ -312,57 +323,71 @@ void Connection::deliver_ready() {
   if (ready_.empty()) ready_.swap(batch);  // Keeps the capacity.
 }
 
-Connection::LinkPtr Connection::make_link(std::size_t host) {
-  return std::make_shared<Link>(strand_, servers_.hosts[host], tls_, options_.tls.verify_host);
+std::shared_ptr<Link> Connection::make_link(std::size_t host) {
+  return runtime_->make_link(strand_, servers_.hosts[host], tls_, options_.tls.verify_host);
 }
 
 void Connection::handle(ConnectTo& wish) {
   link_ = make_link(wish.host);
-  link_->open(random_.next(), [self = shared_from_this(), link = link_](ErrorCode error) {
-    if (link != self->link_) return;
-    if (error) return self->link_failed(link, error);
-    self->on_open(link);
-  });
+  link_->open(random_.next(), shared_from_this());
 }
 
-void Connection::on_open(const LinkPtr& link) {
+void Connection::on_open(Link& link, ErrorCode error) {
+  if (&link != link_.get()) return;
+  if (error) return link_failed(link, error);
   core_->link_up(now_ms());
-  read_some(link);
+  link.read(shared_from_this());
   turn();
 }
 
-void Connection::link_failed(const LinkPtr& link, ErrorCode reason) {
-  note_failure(link->host(), reason);
+void Connection::link_failed(Link& link, ErrorCode reason) {
+  note_failure(link.host(), reason);
   link_.reset();
-  link->close();
+  link.close();
   core_->link_down(now_ms());
   turn();
 }
 
 /// Asks with a four-letter word, on a connection of its own. No answer is an answer, too: the core
 /// asks the next host when it is time.
+class Connection::Probe final : public LinkListener, public std::enable_shared_from_this<Probe> {
+ public:
+  Probe(std::shared_ptr<Connection> owner, std::size_t host)
+      : owner_(std::move(owner)), host_(host) {}
+
+  void on_open(Link& link, ErrorCode error) override {
+    if (error) return owner_->probe_ended(link, host_, std::nullopt);
+    const ByteView word = as_bytes("isro");
+    link.writing.assign(word.begin(), word.end());
+    link.write(shared_from_this());
+  }
+  void on_written(Link& link, ErrorCode error) override {
+    if (error) return owner_->probe_ended(link, host_, std::nullopt);
+    link.read(shared_from_this());
+  }
+  void on_bytes(Link& link, ErrorCode error, ByteView bytes) override {
+    std::optional<bool> writable;
+    if (!error) writable = as_text(bytes) == "rw";
+    owner_->probe_ended(link, host_, writable);
+  }
+
+ private:
+  const std::shared_ptr<Connection> owner_;
+  const std::size_t host_;
+};
+
 void Connection::handle(ProbeWritable& wish) {
   if (probe_) probe_->close();  // The one before, if it still waits.
   probe_ = make_link(wish.host);
-  auto answered = [self = shared_from_this(), probe = probe_, host = wish.host](ErrorCode error,
-                                                                                std::size_t count) {
-    probe->close();
-    if (probe != self->probe_) return;
-    self->probe_.reset();
-    if (error) return;
-    const std::string_view word(reinterpret_cast<const char*>(probe->input.data()), count);
-    self->core_->probed(now_ms(), host, word == "rw");
-    self->turn();
-  };
-  auto asked = [probe = probe_, answered](ErrorCode error, std::size_t) {
-    if (error) return answered(error, 0);
-    probe->read_some(asio::buffer(probe->input), answered);
-  };
-  auto opened = [probe = probe_, asked](ErrorCode error) {
-    if (error) return asked(error, 0);
-    probe->write(asio::buffer("isro", 4), asked);
-  };
-  probe_->open(random_.next(), opened);
+  probe_->open(random_.next(), std::make_shared<Probe>(shared_from_this(), wish.host));
+}
+
+void Connection::probe_ended(const Link& link, std::size_t host, std::optional<bool> writable) {
+  if (&link != probe_.get()) return;
+  std::exchange(probe_, nullptr)->close();
+  if (!writable) return;
+  core_->probed(now_ms(), host, *writable);
+  turn();
 }
 
 void Connection::handle(Disconnect& wish) {
@@ -373,35 +398,33 @@ void Connection::handle(Disconnect& wish) {
 }
 
 /// Bare "end of file" would tell a user nothing.
-ErrorCode Connection::reason_of(const LinkPtr& link, const ErrorCode& error) const {
+ErrorCode Connection::reason_of(Link& link, const ErrorCode& error) const {
   const bool closed = error == asio::error::eof || error == asio::error::connection_reset ||
                       error == asio::error::broken_pipe;
-  if (link->secured() || !closed || !core_->in_handshake()) return link->meaning(error);
+  if (link.secured() || !closed || !core_->in_handshake()) return link.meaning(error);
   return ClientErrc::HungUp;
 }
 
-void Connection::read_some(const LinkPtr& link) {
-  link->read_some(asio::buffer(link->input),
-                  [self = shared_from_this(), link](ErrorCode error, std::size_t count) {
-                    if (link != self->link_) return;
-                    if (error) return self->link_failed(link, self->reason_of(link, error));
-                    self->core_->bytes(now_ms(), ByteView(link->input.data(), count));
-                    self->turn();
-                    if (link == self->link_) self->read_some(link);
-                  });
+void Connection::on_bytes(Link& link, ErrorCode error, ByteView bytes) {
+  if (&link != link_.get()) return;
+  if (error) return link_failed(link, reason_of(link, error));
+  core_->bytes(now_ms(), bytes);
+  turn();
+  if (&link == link_.get()) link.read(shared_from_this());
 }
 
 /// One write at a time; what gathers meanwhile goes out together with the next.
 void Connection::write_some() {
   if (!link_ || !link_->writing.empty() || !core_->has_output()) return;
   link_->writing = core_->take_output();
-  link_->write(asio::buffer(link_->writing),
-               [self = shared_from_this(), link = link_](ErrorCode error, std::size_t) {
-                 if (link != self->link_) return;
-                 if (error) return self->link_failed(link, self->reason_of(link, error));
-                 link->writing.clear();
-                 self->write_some();
-               });
+  link_->write(shared_from_this());
+}
+
+void Connection::on_written(Link& link, ErrorCode error) {
+  if (&link != link_.get()) return;
+  if (error) return link_failed(link, reason_of(link, error));
+  link.writing.clear();
+  write_some();
 }
 
 void Connection::arm_timer() {
@@ -414,14 +437,14 @@ void Connection::arm_timer() {
   }
   timer_at_ms_ = due;
   if (due == SessionCore::kNever) {
-    timer_.cancel();
+    timer_->cancel();
     return;
   }
-  timer_.expires_after(std::chrono::milliseconds(std::max<std::int64_t>(due - now_ms(), 0)));
-  timer_.async_wait([self = shared_from_this()](ErrorCode cancelled) {
+  const Timer::TimePoint when{std::chrono::milliseconds(due)};
+  timer_->start_wait(when, [self = shared_from_this()](ErrorCode cancelled) {
     if (cancelled) return;
     self->timer_at_ms_ = SessionCore::kNever;
-    self->core_->tick(now_ms());
+    self->core_->tick(self->now_ms());
     self->turn();
   });
 }
@@ -463,7 +486,7 @@ void Connection::handle(SessionChanged& change) {
     post_completion(std::move(handler), strand_, ErrorCode());
   }
   close_handlers_.clear();
-  if (const LinkPtr probe = std::exchange(probe_, nullptr)) probe->close();
+  if (const auto probe = std::exchange(probe_, nullptr)) probe->close();
 }
 
 // ---- The first connection
@@ -488,7 +511,7 @@ void Connection::note_failure(const Host& host, ErrorCode reason) {
 
 void Connection::finish_connect(ErrorCode error) {
   if (!connect_handler_) return;
-  connect_timer_.cancel();
+  connect_timer_->cancel();
   ConnectReport report;
   report.session_id = core_->session_id();
   report.timeout_ms = core_->negotiated_timeout_ms();

@@ -1,10 +1,9 @@
-// Asio driver of one SessionCore: one strand, one socket, one timer. Never blocks.
+// Driver of one SessionCore: one strand, one link, one timer. Never blocks.
 #pragma once
 
 #include <atomic>
 #include <boost/asio/any_completion_executor.hpp>
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <deque>
 #include <functional>
@@ -17,7 +16,7 @@
 #include <vector>
 
 #include "client-lib/src/host_list.h"
-#include "client-lib/src/link.h"
+#include "client-lib/src/runtime.h"
 #include "client-lib/src/session_core.h"
 #include "quorate/client.h"
 #include "quorate/options.h"
@@ -47,7 +46,7 @@ struct Submission {
 
 /// Owned by its strand; the public functions may be called from any thread and post to it. Keeps
 /// itself alive while its socket, timer or resolver has work.
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection : public LinkListener, public std::enable_shared_from_this<Connection> {
  public:
   Connection(asio::any_io_executor executor, ConnectOptions options);
 
@@ -71,12 +70,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void add_listener(std::uint64_t id, std::function<void(const SessionEvent&)> listener);
   void remove_listener(std::uint64_t id);
+  /// Tells `told` once on the strand, when close() begins, before the farewell leaves: from then on
+  /// the servers may end the session at any moment. Goes with the listener `id`.
+  void when_closing(std::uint64_t id, std::function<void()> told);
   std::uint64_t next_listener_id() { return next_listener_id_++; }
 
   const ConnectOptions& options() const { return options_; }
+  const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
 
  private:
-  using LinkPtr = std::shared_ptr<Link>;
+  class Probe;
 
   /// The sink of one or more watches, and the requests on their way that ask for more.
   struct Taker {
@@ -84,7 +87,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::size_t asking = 0;
   };
 
-  static std::int64_t now_ms();
+  std::int64_t now_ms() const;
   void admit(Submission& submission);
   void take_inbox();
   void schedule_turn();
@@ -102,11 +105,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void handle(ProbeWritable& wish);
   void handle(SessionChanged& change);
 
-  LinkPtr make_link(std::size_t host);
-  void on_open(const LinkPtr& link);
-  void link_failed(const LinkPtr& link, ErrorCode reason);
-  ErrorCode reason_of(const LinkPtr& link, const ErrorCode& error) const;
-  void read_some(const LinkPtr& link);
+  void on_open(Link& link, ErrorCode error) override;
+  void on_bytes(Link& link, ErrorCode error, ByteView bytes) override;
+  void on_written(Link& link, ErrorCode error) override;
+  void probe_ended(const Link& link, std::size_t host, std::optional<bool> writable);
+  std::shared_ptr<Link> make_link(std::size_t host);
+  void link_failed(Link& link, ErrorCode reason);
+  ErrorCode reason_of(Link& link, const ErrorCode& error) const;
   void write_some();
   void arm_timer();
   void note_failure(const Host& host, ErrorCode reason);
@@ -116,6 +121,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   asio::strand<asio::any_io_executor> strand_;
   ConnectOptions options_;
+  const std::shared_ptr<Runtime> runtime_;
   Random random_;
   ConnectString servers_;
   TlsContext tls_;
@@ -128,11 +134,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   std::optional<SessionCore> core_;
   bool started_ = false;
-  LinkPtr link_;
-  LinkPtr probe_;  ///< Looks for a writable server.
-  asio::steady_timer timer_;
+  std::shared_ptr<Link> link_;
+  std::shared_ptr<Link> probe_;  ///< Looks for a writable server.
+  const std::unique_ptr<Timer> timer_;
   std::int64_t timer_at_ms_ = SessionCore::kNever;
-  asio::steady_timer connect_timer_;
+  const std::unique_ptr<Timer> connect_timer_;
   Client::ConnectHandler connect_handler_;
   std::vector<Client::DoneHandler> close_handlers_;
   std::vector<ConnectReport::Failure> failures_;  ///< In order of first trial.
@@ -157,6 +163,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unordered_map<const WatchSink*, WatchId> taker_ids_;
   std::vector<WatchId> idle_takers_;  ///< May have nothing left to hear; looked at after a batch.
   std::map<std::uint64_t, std::function<void(const SessionEvent&)>> listeners_;
+  std::map<std::uint64_t, std::function<void()>> when_closing_;
+  bool closing_ = false;
 };
 
 }  // namespace quorate::client

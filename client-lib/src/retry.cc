@@ -9,12 +9,11 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <random>
 
 #include "client-lib/src/completion.h"
+#include "client-lib/src/runtime.h"
 
 namespace quorate::client {
 
@@ -25,14 +24,17 @@ bool is_transient(const ErrorCode& error) {
 namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-using Clock = std::chrono::steady_clock;
 
 /// The tries of one operation; lives on the client's strand.
 class Tries : public std::enable_shared_from_this<Tries> {
  public:
   Tries(std::shared_ptr<Client> used, RetryPolicy policy)
-      : client(std::move(used)), policy_(policy), timer_(client->get_executor()) {
-    if (policy_.limit.count() > 0) end_ = Clock::now() + policy_.limit;
+      : client(std::move(used)),
+        strand_(client->get_executor()),
+        runtime_(runtime_of(*client)),
+        policy_(policy),
+        timer_(runtime_->make_timer(strand_)) {
+    if (policy_.limit.count() > 0) end_ = runtime_->now() + policy_.limit;
   }
 
   /// Whether to ask again after `error`; waits a little before it says yes. Once it was asked, an
@@ -42,10 +44,10 @@ class Tries : public std::enable_shared_from_this<Tries> {
     in_doubt = true;
     ++made_;
     if (policy_.tries_max > 0 && made_ >= policy_.tries_max) co_return false;
-    if (end_ && Clock::now() + pause_ >= *end_) co_return false;
-    timer_.expires_after(pause_);
+    const Timer::TimePoint next = runtime_->now() + pause_;
+    if (end_ && next >= *end_) co_return false;
     pause_ = std::min(std::max(pause_ * 2, policy_.pause_first), policy_.pause_max);
-    auto [cancelled] = co_await timer_.async_wait(kAwait);
+    auto [cancelled] = co_await wait_until(*timer_, next, kAwait);
     co_return !cancelled && !stopped_;
   }
 
@@ -61,7 +63,7 @@ class Tries : public std::enable_shared_from_this<Tries> {
     if (slot.is_connected()) {
       slot.assign([weak = weak_from_this()](asio::cancellation_type) {
         if (auto tries = weak.lock()) {
-          asio::post(tries->timer_.get_executor(), [tries] { tries->stop(); });
+          asio::post(tries->strand_, [tries] { tries->stop(); });
         }
       });
     }
@@ -77,10 +79,12 @@ class Tries : public std::enable_shared_from_this<Tries> {
     signal_.emit(asio::cancellation_type::terminal);
   }
 
+  const asio::any_io_executor strand_;
+  const std::shared_ptr<Runtime> runtime_;
   RetryPolicy policy_;
-  asio::steady_timer timer_;
+  const std::unique_ptr<Timer> timer_;
   asio::cancellation_signal signal_;
-  std::optional<Clock::time_point> end_;
+  std::optional<Timer::TimePoint> end_;
   std::chrono::milliseconds pause_{0};
   int made_ = 0;
   bool stopped_ = false;
@@ -104,17 +108,6 @@ void finish(const TriesPtr& tries, Handler handler, ErrorCode error, Values... v
                   std::move(values)...);
 }
 
-std::string new_guid() {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::random_device device;
-  std::string guid;
-  while (guid.size() < 32) {
-    const unsigned word = device();
-    for (int shift = 0; shift < 32; shift += 4) guid += digits[(word >> shift) & 15];
-  }
-  return guid;
-}
-
 /// A create that may have been carried out without our hearing of it.
 struct Creation {
   std::string path;
@@ -124,11 +117,11 @@ struct Creation {
   std::string name;  ///< Of a sequential node, before its number: unique to this creation.
 };
 
-Creation plan(std::string path, Buffer data, CreateOptions options) {
+Creation plan(const Client& client, std::string path, Buffer data, CreateOptions options) {
   Creation out;
   const std::size_t slash = path.rfind('/');
   if (is_sequential(options.mode) && slash != std::string::npos) {
-    out.name = "_c_" + new_guid() + "-" + path.substr(slash + 1);
+    out.name = "_c_" + new_guid(client) + "-" + path.substr(slash + 1);
     out.parent = slash == 0 ? "/" : path.substr(0, slash);
     path = path.substr(0, slash + 1) + out.name;
   }
@@ -353,7 +346,7 @@ Retry::Retry(const Client& client, RetryPolicy policy)
 
 void Retry::start_create(std::string path, Buffer data, CreateOptions options,
                          Client::CreateHandler handler) {
-  Creation creation = plan(std::move(path), std::move(data), std::move(options));
+  Creation creation = plan(*client_, std::move(path), std::move(data), std::move(options));
   start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
     return run_create(std::move(tries), std::move(creation), std::move(h));
   });

@@ -151,7 +151,7 @@ void SessionCore::send(Entry entry) {
     out.raw(entry.body);
   });
   entry.body = Bytes();
-  last_sent_ms_ = now_ms_;
+  entry.sent_ms = last_sent_ms_ = now_ms_;
   in_flight_.push_back(std::move(entry));
 }
 
@@ -256,10 +256,12 @@ void SessionCore::lose_link(std::int64_t now_ms) {
   link_deadline_ms_ = probe_at_ms_ = kNever;
   output_.clear();
   restoring_ = 0;
+  pings_.clear();
   auth_unacked_.clear();
   // First the state, then the losses: whoever holds a lock must not learn of a lost write while
   // the lock still looks valid.
-  if (was_up && !closing_) enter(SessionState::Suspended);
+  if (was_up && !closing_ && !doubted_) enter(SessionState::Suspended);
+  doubted_ = false;
   for (Entry& entry : in_flight_) {
     pending_bytes_ -= entry.cost;
     complete(entry, Code::ConnectionLoss);
@@ -293,6 +295,8 @@ void SessionCore::retry(std::int64_t now_ms, bool lived) {
 void SessionCore::bytes(std::int64_t now_ms, ByteView input) {
   if (link_ != Link::Handshake && link_ != Link::Up) return;
   now_ms_ = now_ms;
+  // A process that has been paused finds old bytes here: what they say may be over already.
+  doubt(now_ms);
   last_heard_ms_ = now_ms;
   const ErrorCode fault = frames_.feed(input, [&](ByteView frame) {
     on_frame(now_ms, frame);
@@ -322,6 +326,10 @@ void SessionCore::on_frame(std::int64_t now_ms, ByteView frame) {
       return;
     case xid::kPing:
       see(header.zxid);
+      if (!pings_.empty()) {
+        prove(pings_.front());
+        pings_.pop_front();
+      }
       return;
     case xid::kSetWatches:
       if (restoring_ > 0) --restoring_;
@@ -350,7 +358,9 @@ void SessionCore::on_handshake(std::int64_t now_ms, ByteView frame) {
   link_ = Link::Up;
   link_deadline_ms_ = kNever;
   up_since_ms_ = now_ms;
-  if (answer->read_only.value_or(false)) {
+  proven_ms_ = last_sent_ms_;  // The handshake.
+  read_only_ = answer->read_only.value_or(false);
+  if (read_only_) {
     enter(SessionState::ReadOnly);
     probe_pause_ms_ = options_.probe_first_ms;
     probe_at_ms_ = now_ms + probe_pause_ms_;
@@ -374,6 +384,7 @@ void SessionCore::on_reply(std::int64_t now_ms, const ReplyHeader& header, ByteV
   in_flight_.pop_front();
   pending_bytes_ -= entry.cost;
   see(header.zxid);
+  prove(entry.sent_ms);
   take_watch(entry, header.err);
   if (header.err == Code::Ok) {
     complete(entry, {}, header.zxid, body);
@@ -381,6 +392,20 @@ void SessionCore::on_reply(std::int64_t now_ms, const ReplyHeader& header, ByteV
     complete(entry, header.err, header.zxid);
   }
   if (entry.op == OpCode::CloseSession) finish(SessionState::Closed, ClientErrc::Closed);
+}
+
+/// What was sent at `sent_ms` has been answered: then, or later, the server renewed the session.
+void SessionCore::prove(std::int64_t sent_ms) {
+  proven_ms_ = std::max(proven_ms_, sent_ms);
+  if (!doubted_ || now_ms_ - proven_ms_ >= timeout_ms_ * 2 / 3) return;
+  doubted_ = false;
+  enter(read_only_ ? SessionState::ReadOnly : SessionState::Reconnected);
+}
+
+void SessionCore::doubt(std::int64_t now_ms) {
+  if (!sure() || now_ms - proven_ms_ < timeout_ms_ * 2 / 3) return;
+  doubted_ = true;
+  enter(SessionState::Suspended);
 }
 
 void SessionCore::see(Zxid zxid) {
@@ -394,6 +419,7 @@ void SessionCore::send_ping() {
     encode(out, RequestHeader{xid::kPing, OpCode::Ping});
   });
   last_sent_ms_ = now_ms_;
+  pings_.push_back(now_ms_);
 }
 
 void SessionCore::tick(std::int64_t now_ms) {
@@ -407,6 +433,7 @@ void SessionCore::tick(std::int64_t now_ms) {
       send_ping();
     }
   }
+  doubt(now_ms);
   if (link_ == Link::Up && now_ms >= probe_at_ms_) probe(now_ms);
   expire_operations(now_ms);
 }
@@ -417,6 +444,7 @@ std::int64_t SessionCore::next_deadline_ms() const {
     due = std::min(due, last_heard_ms_ + timeout_ms_ * 2 / 3);
     due = std::min(due, last_sent_ms_ + timeout_ms_ / 3);
     due = std::min(due, probe_at_ms_);
+    if (sure()) due = std::min(due, proven_ms_ + timeout_ms_ * 2 / 3);
   }
   if (!deadlines_.empty()) due = std::min(due, deadlines_.begin()->first);
   return due;

@@ -19,6 +19,11 @@
 //  - an event that the server sent before a reply is reported before that reply is;
 //  - a request given to a link that then broke completes with ConnectionLoss (it may or may not
 //    have been carried out); one that waited for a link is sent on the next one of the session;
+//  - the state is Suspended two thirds of the session timeout after the sending of the latest
+//    request, ping or handshake that has been answered, at the latest: from then on a server may
+//    count the session as expired without our knowing. An answer that was long on its way proves no
+//    more than that. The link stays as long as bytes come; the next answer in time ends the doubt
+//    (Reconnected);
 //  - after SessionChanged to a final state everything has completed and nothing more comes.
 #pragma once
 
@@ -188,6 +193,7 @@ class SessionCore {
     std::size_t cost = 0;  ///< What it counts against pending_bytes_max.
     WatchWork watch;
     std::int32_t xid = 0;  ///< Given when sent.
+    std::int64_t sent_ms = 0;
     std::int64_t deadline_ms = kNever;
     bool answered = false;  ///< Timed out or cancelled: its place in the order is kept, no more.
   };
@@ -227,6 +233,9 @@ class SessionCore {
   void flush_queue();
   void complete(Entry& entry, ErrorCode error, Zxid zxid = {}, ByteView body = {});
   void expire_operations(std::int64_t now_ms);
+  void prove(std::int64_t sent_ms);
+  void doubt(std::int64_t now_ms);
+  bool sure() const { return link_ == Link::Up && !doubted_ && !closing_; }
   Entry* find(RequestId id);
   void see(Zxid zxid);
 
@@ -252,6 +261,10 @@ class SessionCore {
   std::int64_t last_sent_ms_ = 0;
   std::int64_t last_heard_ms_ = 0;
   std::int64_t up_since_ms_ = 0;
+  std::int64_t proven_ms_ = 0;      ///< When what has been answered was sent, at the latest.
+  std::deque<std::int64_t> pings_;  ///< When those were sent whose answer is out.
+  bool doubted_ = false;            ///< Suspended although the link is up.
+  bool read_only_ = false;          ///< The link is to a server without a quorum.
 
   bool moving_ = false;         ///< The next link is to order_[next_host_] itself.
   bool seen_writable_ = false;  ///< The session is one of the ensemble, not of a read-only server.

@@ -3,6 +3,7 @@
 #include "base/ensure.h"
 #include "consensus/codec.h"
 #include "consensus/member_text.h"
+#include "tests/sim/recipes/recipes.h"
 #include "tests/sim/server.h"
 #include "tests/sim/world.h"
 
@@ -106,7 +107,8 @@ void Checks::check_memory(const Server& server) const {
   }
   // Above the limit a connection is not read while it has a request open; what one has sent at once
   // is taken. Connections end while their writes are under way.
-  const std::size_t at_once = static_cast<std::size_t>(plan.clients * (plan.pipeline + 2));
+  const std::size_t at_once =
+      static_cast<std::size_t>(plan.clients * (plan.pipeline + 2) + plan.processes * 32);
   if (server.replica().status().outstanding > plan.outstanding_max + 8 * at_once) {
     broken(name + " has more requests open than its limit");
   }
@@ -334,13 +336,14 @@ void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
   }
   std::string wrong = model_.apply(header, body);
   if (!wrong.empty()) broken(where + wrong);
+  if (world_.recipes) world_.recipes->promises.committed();
 }
 
 /// NoEarlyExpiry (hazards 8.3): the last write that went through counts as touch for certain; while
 /// nothing fails, whatever was answered does.
 void Checks::judge_expiry(const TxnHeader& header) {
   auto session = model_.sessions().find(header.client_id);
-  if (session == model_.sessions().end()) return;
+  if (session == model_.sessions().end() || farewells_.contains(header.client_id)) return;
   disturbed("session " + to_string(header.client_id) + " expired");
   Micros silent = world_.scheduler.now() - last_touch_[header.client_id];
   Micros timeout = Micros{session->second} * kMillisecond;
@@ -375,6 +378,7 @@ void Checks::check_sessions_left() const {
   for (const auto& [session, timeout_ms] : model_.sessions()) {
     bool used = false;
     for (const auto& client : world_.clients) used = used || client->session() == session;
+    used = used || (world_.recipes && world_.recipes->uses(session));
     if (used) continue;
     auto told = left_.find(session);
     Micros since = told != left_.end() ? told->second : last_touch_.at(session);

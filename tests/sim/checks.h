@@ -72,6 +72,8 @@ class Checks {
   void heard(SessionId session, Micros sent);
   /// Nobody uses the session any more: it has to end by itself.
   void left(SessionId session);
+  /// Its client is about to close it.
+  void farewell(SessionId session) { farewells_.insert(session); }
   /// A session of a server in read-only mode: the ensemble never hears of it.
   void local_session(SessionId session) { local_sessions_.insert(session); }
   void disturbed(const std::string& what);  ///< Something a healthy world never shows.
@@ -135,6 +137,7 @@ class Checks {
   Zxid shown_;                              ///< The last that any client has been shown.
   std::set<SessionId> closing_;             ///< Their end was proposed; perhaps never committed.
   std::set<SessionId> local_sessions_;
+  std::set<SessionId> farewells_;
   std::map<int, Micros> last_progress_;
   std::size_t acknowledged_ = 0;
 };

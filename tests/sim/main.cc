@@ -22,10 +22,12 @@ constexpr int kUsage = 2;
 void usage() {
   std::fprintf(
       stderr,
-      "usage: quorate-sim --seeds A..B [--jobs N] [--seconds-virtual S] [--mutant NAME]\n"
+      "usage: quorate-sim --seeds A..B [--recipes] [--jobs N] [--seconds-virtual S]\n"
+      "                   [--mutant NAME]\n"
       "                   [--list-reached] [--must-reach FILE] [--keep-going] [--no-shrink]\n"
-      "       quorate-sim --seed N [--trace] [--seconds-virtual S] [--mutant NAME]\n"
+      "       quorate-sim --seed N [--recipes] [--trace] [--seconds-virtual S] [--mutant NAME]\n"
       "                   [--without KIND,...] [--only NUMBER,... | --only none]\n"
+      "--recipes adds processes that use the client library and its recipes.\n"
       "--without leaves out kinds of faults, --only all faults but these.\n"
       "mutants: %s\n"
       "exit code: 0 all promises kept, 1 one broken (with --mutant: the mutant was found), "
@@ -72,6 +74,9 @@ bool parse(int argc, char** argv, SweepOptions& options, bool& single) {
       if (options.seconds < kSecondsMin) return false;
     } else if (word == "--mutant") {
       if (!parse_mutant(value(), options.mutant)) return false;
+      options.recipes = options.recipes || of_recipes(options.mutant);
+    } else if (word == "--recipes") {
+      options.recipes = true;
     } else if (word == "--must-reach") {
       options.must_reach = value();
     } else if (word == "--list-reached") {
@@ -92,7 +97,9 @@ bool parse(int argc, char** argv, SweepOptions& options, bool& single) {
   }
   // A sweep this long must pass every situation that matters; a shorter one may miss some.
   bool long_sweep = !single && options.last - options.first >= 99 && options.mutant == Mutant::None;
-  if (long_sweep && options.must_reach.empty()) options.must_reach = QUORATE_SIM_MUST_REACH;
+  if (long_sweep && options.must_reach.empty()) {
+    options.must_reach = options.recipes ? QUORATE_SIM_RECIPES_MUST_REACH : QUORATE_SIM_MUST_REACH;
+  }
   return options.last != 0 || single;
 }
 

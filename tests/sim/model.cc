@@ -210,6 +210,20 @@ std::string Model::close(const TxnHeader& header, const CloseSessionTxn& txn) {
   return {};
 }
 
+/// One zxid for all parts, or none of them where one is an error.
+std::string Model::apply_all(const TxnHeader& header, const MultiTxn& multi) {
+  for (const SubTxn& part : multi.txns) {
+    if (part.type == OpCode::Error) return {};
+  }
+  for (const SubTxn& part : multi.txns) {
+    TxnHeader own = header;
+    own.type = part.type;
+    JuteReader record(part.record);
+    if (std::string wrong = apply(own, record); !wrong.empty()) return wrong;
+  }
+  return {};
+}
+
 std::string Model::apply(const TxnHeader& header, JuteReader& in) {
   switch (header.type) {
     case OpCode::Create:
@@ -268,6 +282,12 @@ std::string Model::apply(const TxnHeader& header, JuteReader& in) {
       decode(in, txn);
       return close(header, txn);
     }
+    case OpCode::Multi: {
+      MultiTxn multi;
+      decode(in, multi);
+      return apply_all(header, multi);
+    }
+    case OpCode::Check:  // Of a transaction: it held.
     case OpCode::Error:
       return {};
     default:

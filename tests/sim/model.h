@@ -76,6 +76,7 @@ class Model {
   std::string reap(const TxnHeader& header, const std::string& path);
   std::string erase(Zxid zxid, const std::string& path);
   std::string close(const TxnHeader& header, const CloseSessionTxn& txn);
+  std::string apply_all(const TxnHeader& header, const MultiTxn& multi);
   void put(const std::string& path, Zxid zxid, ModelNode node);
 
   std::map<std::string, std::vector<Version>> paths_;

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/ensure.h"
+#include "tests/sim/recipes/recipes.h"
 #include "tests/sim/world.h"
 
 namespace quorate::sim {
@@ -29,6 +30,19 @@ Nemesis::Nemesis(World& world, Random random) : world_(world), random_(random), 
   if (faults.client_crash) enabled_.push_back({"client-crash", &Nemesis::client_crash});
   if (faults.wall_jump) enabled_.push_back({"wall-jump", &Nemesis::wall_jump});
   if (faults.reconfig) enabled_.insert(enabled_.end(), 3, {"reconfig", &Nemesis::reconfig});
+  // Twice each: the promises of recipes are broken around their processes if anywhere.
+  const struct {
+    bool on;
+    const char* name;
+    void (Nemesis::*strike)();
+  } of_processes[] = {{faults.process_freeze, "process-freeze", &Nemesis::process_freeze},
+                      {faults.process_crash, "process-crash", &Nemesis::process_crash},
+                      {faults.process_cut, "process-cut", &Nemesis::process_cut},
+                      {faults.process_drop, "process-drop", &Nemesis::process_drop},
+                      {faults.process_restart, "process-restart", &Nemesis::process_restart}};
+  for (const auto& fault : of_processes) {
+    if (fault.on) enabled_.insert(enabled_.end(), 2, {fault.name, fault.strike});
+  }
 }
 
 void Nemesis::start() {
@@ -68,6 +82,7 @@ void Nemesis::heal() {
   cut_at_reconfig_.reset();
   world_.network.heal();
   for (auto& server : world_.servers) server->heal();
+  if (world_.recipes) world_.recipes->heal();
 }
 
 /// The leader half of the time.
@@ -235,6 +250,28 @@ void Nemesis::wall_jump() {
   constexpr std::int64_t kHourMs = 3600 * 1000;
   std::int64_t ms = lot_.percent(50) ? lot_.between(-kHourMs, kHourMs) : lot_.between(-3000, 3000);
   target().jump_wall(ms);
+}
+
+void Nemesis::process_freeze() {
+  world_.recipes->freeze(lot_);
+}
+
+void Nemesis::process_crash() {
+  const Micros down = down_time();
+  world_.recipes->crash(lot_, down);
+}
+
+void Nemesis::process_cut() {
+  const Micros time = span();
+  world_.recipes->cut(lot_, time);
+}
+
+void Nemesis::process_drop() {
+  world_.recipes->drop(lot_);
+}
+
+void Nemesis::process_restart() {
+  world_.recipes->restart(lot_);
 }
 
 /// All members anew, the leader among them or not, or a change of one or two. Whoever is left out

@@ -48,6 +48,11 @@ class Nemesis {
   void client_crash();
   void wall_jump();
   void reconfig();
+  void process_freeze();
+  void process_crash();
+  void process_cut();
+  void process_drop();
+  void process_restart();
   void cut_between(const std::vector<HostId>& side);
 
   World& world_;

@@ -132,6 +132,76 @@ void choose_services(Plan& plan, Random random) {
   plan.readers = random.percent(30) || plan.mutant == Mutant::UnconfirmedSync;
 }
 
+/// Kinds of work by their place in work_names().
+enum Work : unsigned {
+  kLock = 1U << 0,
+  kLatch = 1U << 3,
+  kQueue = 1U << 5,
+  kCounter = 1U << 6,
+  kRounds = 1U << 8,
+  kMember = 1U << 10,
+  kShards = 1U << 11,
+};
+constexpr unsigned kKindsOfWork = 12;
+
+void favour_recipe_mutant(Plan& plan) {
+  Faults& faults = plan.faults;
+  switch (plan.mutant) {
+    case Mutant::SlowClientClock:
+    case Mutant::TrustHold:
+      plan.work = kLock | kLatch;
+      faults.process_cut = true;
+      break;
+    case Mutant::LoseEvents:
+      plan.work = kLock;
+      break;
+    case Mutant::ForgetMarks:
+      plan.work = kQueue | kCounter;
+      faults.process_cut = faults.process_drop = true;
+      break;
+    case Mutant::TrustOwner:
+      plan.work = kMember;
+      faults.process_crash = true;
+      break;
+    case Mutant::AckBeforeWork:
+      plan.work = kQueue;
+      faults.process_crash = true;
+      break;
+    case Mutant::CountOneLess:
+      plan.work = kRounds;
+      plan.processes = 4;
+      break;
+    case Mutant::KeepWorking:
+      plan.work = kShards;
+      break;
+    default:
+      break;
+  }
+}
+
+/// Locks are promised under a condition (docs/recipes.md): a server that is cut off from its leader
+/// goes on answering for syncLimit ticks, in which time no session may expire whose client believes
+/// in it. So a third of the timeout has to be longer than that.
+void choose_recipes(Plan& plan, Random random) {
+  plan.processes = static_cast<int>(random.between(2, 5));
+  plan.clients = static_cast<int>(random.between(1, 2));
+  for (auto kinds = random.between(2, 4); kinds > 0; --kinds) {
+    plan.work |= 1U << random.below(kKindsOfWork);
+  }
+  plan.tick_time_ms = one_of<std::int64_t>(random, {50, 50, 100, 200});
+  plan.session_timeout_ms =
+      std::max(800, 3 * (plan.sync_limit + 2) * static_cast<std::int32_t>(plan.tick_time_ms));
+  plan.uneven_limits = plan.readers = false;
+  if (plan.faults.any() || plan.mutant != Mutant::None) {
+    plan.faults.process_freeze = random.percent(50);
+    plan.faults.process_crash = random.percent(50);
+    plan.faults.process_cut = random.percent(60);
+    plan.faults.process_drop = random.percent(60);
+    plan.faults.process_restart = random.percent(30);
+  }
+  favour_recipe_mutant(plan);
+}
+
 struct MutantName {
   const char* name;
   Mutant mutant;
@@ -148,11 +218,23 @@ constexpr MutantName kMutants[] = {{"ack-before-sync", Mutant::AckBeforeSync},
                                    {"session-not-revived", Mutant::SessionNotRevived},
                                    {"unconfirmed-sync", Mutant::UnconfirmedSync},
                                    {"watch-after-reply", Mutant::WatchAfterReply},
-                                   {"new-quorum-only", Mutant::NewQuorumOnly}};
+                                   {"new-quorum-only", Mutant::NewQuorumOnly},
+                                   {"slow-client-clock", Mutant::SlowClientClock},
+                                   {"lose-events", Mutant::LoseEvents},
+                                   {"forget-marks", Mutant::ForgetMarks},
+                                   {"trust-owner", Mutant::TrustOwner},
+                                   {"trust-hold", Mutant::TrustHold},
+                                   {"ack-before-work", Mutant::AckBeforeWork},
+                                   {"count-one-less", Mutant::CountOneLess},
+                                   {"keep-working", Mutant::KeepWorking}};
 
 }  // namespace
 
-Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant) {
+bool of_recipes(Mutant mutant) {
+  return mutant >= Mutant::SlowClientClock;
+}
+
+Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant, bool recipes) {
   Random random(seed * 0x9e3779b97f4a7c15ULL + 1);
   Plan plan;
   plan.seed = seed;
@@ -173,6 +255,7 @@ Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant) {
   choose_services(plan, random.fork());
   choose_members(plan, random.fork());
   favour_mutant(plan);
+  if (recipes) choose_recipes(plan, random.fork());
   plan.reconfig_enabled = plan.reconfig_enabled || plan.faults.reconfig;
   return plan;
 }
@@ -193,6 +276,7 @@ std::string describe(const Plan& plan) {
                      (plan.observers == 0 ? "" : "+" + std::to_string(plan.observers)) +
                      (plan.joiners == 0 ? "" : "+joiner") +
                      " clients=" + std::to_string(plan.clients) +
+                     (plan.processes == 0 ? "" : " processes=" + std::to_string(plan.processes)) +
                      " tick=" + std::to_string(plan.tick_time_ms) +
                      " snapCount=" + std::to_string(plan.snap_count) +
                      " window=" + std::to_string(plan.window_records) +
@@ -216,7 +300,12 @@ std::string describe(const Plan& plan) {
              {f.client_crash, "client-crash"},
              {f.wall_jump, "wall-jump"},
              {f.tick_skew, "tick-skew"},
-             {f.reconfig, "reconfig"}};
+             {f.reconfig, "reconfig"},
+             {f.process_freeze, "process-freeze"},
+             {f.process_crash, "process-crash"},
+             {f.process_cut, "process-cut"},
+             {f.process_drop, "process-drop"},
+             {f.process_restart, "process-restart"}};
   bool first = true;
   for (const auto& fault : all) {
     if (!fault.on) continue;

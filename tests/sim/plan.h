@@ -28,6 +28,15 @@ enum class Mutant {
   WatchAfterReply,    ///< An event leaves behind the next answer, which may show its change (R64).
   UnconfirmedSync,    ///< A leader takes its PINGs for answered: no quorum has confirmed (R62).
   NewQuorumOnly,  ///< Whom a reconfig leaves out counts as having it: the old quorum is not asked.
+  // Of the processes that use recipes: at their clock and their wire, or in how they use them.
+  SlowClientClock,  ///< Clients' clocks run at half speed: in doubt only after others have won.
+  LoseEvents,       ///< Some events of deleted nodes never arrive.
+  ForgetMarks,      ///< A lost transaction that was carried out is not found by its mark.
+  TrustOwner,       ///< Every ephemeral node that is read looks as if it was our session's.
+  TrustHold,        ///< A lock is held until it is released, suspended or not.
+  AckBeforeWork,    ///< An item is acknowledged when it is taken, not when it is done.
+  CountOneLess,     ///< Participants of a double barrier count one too few.
+  KeepWorking,      ///< A shard is given away at once and worked on for a while.
 };
 
 struct Faults {
@@ -48,11 +57,18 @@ struct Faults {
   bool wall_jump = false;
   bool tick_skew = false;  ///< Clocks of different speed and late ticks, all the time.
   bool reconfig = false;   ///< No fault: servers lose their vote, get it back, observe, come new.
+  // Of the processes that use recipes.
+  bool process_freeze = false;  ///< Paused, often for longer than its session lives.
+  bool process_crash = false;
+  bool process_cut = false;  ///< From servers, in one direction or both.
+  bool process_drop = false;
+  bool process_restart = false;  ///< With a farewell.
 
   bool any() const {
     return crash || crash_all || partition || one_way || slow_link || reset || slow_disk ||
            freeze || client_drop || disk_error || disk_full || bit_flip || rolling_restart ||
-           client_crash || wall_jump || tick_skew || reconfig;
+           client_crash || wall_jump || tick_skew || reconfig || process_freeze || process_crash ||
+           process_cut || process_drop || process_restart;
   }
 };
 
@@ -63,6 +79,8 @@ struct Plan {
   int observers = 0;  ///< Behind the voters.
   int joiners = 0;    ///< The last ones: blank, unknown to the others until a reconfig.
   int clients = 4;
+  int processes = 0;        ///< That use the real client library.
+  unsigned work = 0;        ///< What these do: a bit each, as in work_names().
   int reconfig_voters = 0;  ///< So many whenever all members are named anew; 0: any number.
   Micros faults_end = 0;    ///< Everything is healed here.
   Micros load_end = 0;      ///< Clients stop issuing.
@@ -122,12 +140,15 @@ struct Plan {
 
 inline constexpr double kSecondsMin = 15;
 
-Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant);
+/// `recipes`: with processes that use the client library and its recipes.
+Plan make_plan(std::uint64_t seed, double seconds, Mutant mutant, bool recipes);
 /// So long, with the same share of it for faults.
 void set_length(Plan& plan, double seconds);
 double seconds_of(const Plan& plan);
 std::string describe(const Plan& plan);
 
+/// Whether it is planted in the processes that use recipes.
+bool of_recipes(Mutant mutant);
 /// False when there is no such mutant.
 bool parse_mutant(const std::string& name, Mutant& mutant);
 const char* name_of(Mutant mutant);

@@ -103,7 +103,7 @@ void print_totals(const SweepOptions& options, const Totals& totals, double took
 }  // namespace
 
 Plan plan_of(const SweepOptions& options, std::uint64_t seed) {
-  Plan plan = make_plan(seed, options.seconds, options.mutant);
+  Plan plan = make_plan(seed, options.seconds, options.mutant, options.recipes);
   plan.without = options.without;
   plan.only = options.only;
   return plan;
@@ -112,6 +112,7 @@ Plan plan_of(const SweepOptions& options, std::uint64_t seed) {
 std::string replay_command(const std::string& program, const Plan& plan) {
   std::ostringstream text;
   text << program << " --seed " << plan.seed << " --trace --seconds-virtual " << seconds_of(plan);
+  if (plan.processes > 0) text << " --recipes";
   if (plan.mutant != Mutant::None) text << " --mutant " << name_of(plan.mutant);
   if (!plan.without.empty()) text << " --without " << joined(plan.without);
   if (plan.only) text << " --only " << (plan.only->empty() ? "none" : joined(*plan.only));

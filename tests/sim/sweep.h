@@ -18,6 +18,7 @@ struct SweepOptions {
   int jobs = 1;
   double seconds = 60;
   Mutant mutant = Mutant::None;
+  bool recipes = false;  ///< With processes that use the client library.
   bool trace = false;
   bool list_reached = false;
   bool keep_going = false;                      ///< Do not stop at the first broken seed.

@@ -1,6 +1,7 @@
 #include "tests/sim/world.h"
 
 #include "base/ensure.h"
+#include "tests/sim/recipes/recipes.h"
 
 namespace quorate::sim {
 namespace {
@@ -25,6 +26,7 @@ World::World(const Plan& the_plan, bool print)
   for (int number = 0; number < plan.clients; ++number) {
     clients.push_back(std::make_unique<Client>(*this, number, random.fork()));
   }
+  if (plan.processes > 0) recipes = std::make_unique<Recipes>(*this, random.fork());
 }
 
 World::~World() = default;
@@ -59,18 +61,22 @@ Outcome World::run() {
     for (auto& client : clients) {
       scheduler.after(random.between(0, 500) * kMillisecond, [&client] { client->start(); });
     }
+    if (recipes) recipes->start();
     scheduler.after(plan.faults.any() ? random.between(0, 3) * kSecond : 0,
                     [this] { nemesis.start(); });
     run_until(plan.faults_end);
     nemesis.heal();
     run_until(plan.load_end);
     check_progress();
+    if (recipes) recipes->check_progress();
     run_until(plan.end);
     settle();
     checks.finish();
+    if (recipes) recipes->finish();
   } catch (const Violation& violation) {
     outcome.violation = violation.what();
   }
+  recipes.reset();
   set_fatal_hook(nullptr);
   outcome.when = scheduler.now();
   outcome.hash = trace.hash();

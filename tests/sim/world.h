@@ -18,6 +18,8 @@
 
 namespace quorate::sim {
 
+class Recipes;
+
 struct Outcome {
   std::string violation;  ///< Empty: every promise was kept.
   Micros when = 0;
@@ -42,6 +44,7 @@ struct World {
   std::vector<std::unique_ptr<Server>> servers;
   std::vector<std::unique_ptr<Client>> clients;
   Nemesis nemesis;
+  std::unique_ptr<Recipes> recipes;  ///< Where the plan has processes.
 
  private:
   void run_until(Micros when);

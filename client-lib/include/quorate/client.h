@@ -21,7 +21,10 @@
 
 namespace quorate::client {
 
+class Client;
 class Connection;
+/// Inside the library: the world that the client was given or made.
+const std::shared_ptr<Runtime>& runtime_of(const Client& client);
 
 /// What became of the attempts to connect.
 struct ConnectReport {
@@ -403,6 +406,7 @@ class Client {
  private:
   friend struct RecipeFace;
   friend class SyncClient;
+  friend const std::shared_ptr<Runtime>& runtime_of(const Client& client);
   /// A second face of the same session, for a recipe's background work, which may outlive `other`;
   /// its destruction ends nothing.
   struct Borrow {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,9 @@
 #include "quorate/types.h"
 
 namespace quorate::client {
+
+/// Time, randomness and connections as a client gets them; see ConnectOptions::runtime.
+class Runtime;
 
 /// TLS to the servers' secure port. Files are PEM and are read once, when the client is made.
 struct TlsOptions {
@@ -54,6 +58,9 @@ struct ConnectOptions {
   TlsOptions tls;
   /// Decides the order of hosts and the jitter; 0 draws one.
   std::uint64_t seed = 0;
+  /// For tests of this library: a virtual clock and network. Null, as always elsewhere: sockets and
+  /// the system's clock. Its interface is no part of the API.
+  std::shared_ptr<Runtime> runtime;
 };
 
 /// How long to ask again for what a lost connection left unknown.

@@ -7,7 +7,7 @@ namespace quorate::client {
 namespace {
 
 asio::awaitable<ErrorCode> wait_down(JobPtr job, std::string path) {
-  auto bell = std::make_shared<Bell>(job->strand());
+  auto bell = std::make_shared<Bell>(job->client());
   // What this session has heard of must not be what lets it pass: the server may lag behind a
   // raise.
   if (const ErrorCode fault = co_await catch_up(job, path)) co_return fault;

@@ -1,7 +1,7 @@
 // Those who wait for one state to change.
 #pragma once
 
-#include <set>
+#include <vector>
 
 #include "client-lib/src/recipes/job.h"
 
@@ -17,14 +17,14 @@ class Bells {
   /// Until the next ring, or until `job` is stopped. `owner` keeps these bells alive.
   template <class Owner>
   static asio::awaitable<void> wait(std::shared_ptr<Owner> owner, Bells Owner::*bells, JobPtr job) {
-    auto bell = std::make_shared<Bell>(job->strand());
-    ((*owner).*bells).bells_.insert(bell);
+    auto bell = std::make_shared<Bell>(job->client());
+    ((*owner).*bells).bells_.push_back(bell);
     co_await Bell::wait(bell);
-    ((*owner).*bells).bells_.erase(bell);
+    std::erase(((*owner).*bells).bells_, bell);
   }
 
  private:
-  std::set<BellPtr> bells_;
+  std::vector<BellPtr> bells_;  ///< In the order of their coming, which decides who wakes first.
 };
 
 }  // namespace quorate::client

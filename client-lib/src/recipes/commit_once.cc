@@ -34,7 +34,7 @@ std::string marks_of(const std::string& path) {
 
 asio::awaitable<Answer<TransactionReply>> commit_once(JobPtr job, Transaction transaction,
                                                       std::string marks) {
-  const std::string mark = join_path(marks, new_guid());
+  const std::string mark = join_path(marks, new_guid(job->client()));
   CreateOptions ephemeral(CreateMode::Ephemeral);
   const auto marked = transaction.create(mark, Buffer(""), std::move(ephemeral));
   while (true) {

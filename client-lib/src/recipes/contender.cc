@@ -51,7 +51,8 @@ std::vector<Place> places_in_line(const std::vector<std::string>& children,
 }
 
 Contender::Contender(const Client& client, const std::string& path, std::string id, LineRules rules)
-    : OwnNode(client, Wish{path, new_guid() + rules.mark, /*sequential=*/true, std::move(id)}),
+    : OwnNode(client,
+              Wish{path, new_guid(client) + rules.mark, /*sequential=*/true, std::move(id)}),
       rules_(std::move(rules)) {}
 
 asio::awaitable<Answer<Hold>> Contender::acquire(std::shared_ptr<Contender> self, JobPtr job) {

@@ -89,7 +89,7 @@ class SharedCounter::State {
       : job(std::make_shared<Job>(client)), path_(std::move(path)), changed_(std::move(changed)) {}
 
   static asio::awaitable<void> run(std::shared_ptr<State> self) {
-    auto bell = std::make_shared<Bell>(self->job->strand());
+    auto bell = std::make_shared<Bell>(self->job->client());
     for (bool first = true; true; first = false) {
       Watcher watcher = ringing(bell);
       Answer<CounterValue> seen = co_await get(self->job, self->path_, std::move(watcher));

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "client-lib/src/recipes/steps.h"
+#include "client-lib/src/runtime.h"
 #include "quorate/recipes/tree_cache.h"
 
 namespace quorate::client {
@@ -102,12 +103,14 @@ void ServiceRegistration::start_announce(std::chrono::milliseconds limit,
 
 class ServiceProvider::State {
  public:
-  State(std::string folder, std::string service, Selection selection, Listener changed)
-      : folder_(std::move(folder)),
+  State(std::shared_ptr<Runtime> runtime, std::string folder, std::string service,
+        Selection selection, Listener changed)
+      : runtime_(std::move(runtime)),
+        folder_(std::move(folder)),
         service_(std::move(service)),
         selection_(selection),
         changed_(std::move(changed)),
-        random_(std::random_device()()) {}
+        random_(runtime_->draw()) {}
 
   /// Strand.
   void on_event(const TreeEvent& event) {
@@ -137,7 +140,7 @@ class ServiceProvider::State {
 
   std::optional<ServiceInstance> pick() {
     const std::lock_guard guard(mutex_);
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = runtime_->now();
     std::erase_if(paused_, [&](const auto& entry) { return entry.second <= now; });
     std::vector<const ServiceInstance*> able;
     for (const auto& [id, instance] : instances_) {
@@ -154,7 +157,7 @@ class ServiceProvider::State {
 
   void note_failure(const std::string& id, std::chrono::milliseconds pause) {
     const std::lock_guard guard(mutex_);
-    if (instances_.contains(id)) paused_[id] = std::chrono::steady_clock::now() + pause;
+    if (instances_.contains(id)) paused_[id] = runtime_->now() + pause;
   }
 
   std::unique_ptr<TreeCache> cache;
@@ -171,13 +174,14 @@ class ServiceProvider::State {
     return 0;
   }
 
+  const std::shared_ptr<Runtime> runtime_;
   const std::string folder_;
   const std::string service_;
   const Selection selection_;
   const Listener changed_;
   mutable std::mutex mutex_;  ///< Any thread picks; posting could not answer at once.
   std::map<std::string, ServiceInstance> instances_;
-  std::map<std::string, std::chrono::steady_clock::time_point> paused_;
+  std::map<std::string, Timer::TimePoint> paused_;
   std::string last_;
   std::mt19937_64 random_;
 };
@@ -185,7 +189,8 @@ class ServiceProvider::State {
 ServiceProvider::ServiceProvider(Client& client, const std::string& base, std::string service,
                                  Selection selection, Listener changed) {
   const std::string folder = join_path(base, service);
-  state_ = std::make_shared<State>(folder, std::move(service), selection, std::move(changed));
+  state_ = std::make_shared<State>(runtime_of(client), folder, std::move(service), selection,
+                                   std::move(changed));
   TreeCache::Listener told = [weak = std::weak_ptr<State>(state_)](const TreeEvent& event) {
     if (auto state = weak.lock()) state->on_event(event);
   };

@@ -19,7 +19,7 @@ class DoubleBarrier::State {
 
   static asio::awaitable<ErrorCode> enter(std::shared_ptr<State> self, JobPtr job) {
     if (self->count_ < 1 || self->own_) co_return ErrorCode(Code::BadArguments);
-    OwnNode::Wish wish{self->path_, new_guid(), /*sequential=*/false, self->id_};
+    OwnNode::Wish wish{self->path_, new_guid(job->client()), /*sequential=*/false, self->id_};
     self->own_ = std::make_shared<OwnNode>(job->client(), std::move(wish));
     ErrorCode error = co_await OwnNode::enter(self->own_, job);
     if (!error) error = co_await await_all(self, job);
@@ -89,7 +89,7 @@ class DoubleBarrier::State {
   /// and wait for the first.
   static asio::awaitable<ErrorCode> await_none(std::shared_ptr<State> self, JobPtr job) {
     const std::string own = name_of_node(self->own_->node());
-    auto bell = std::make_shared<Bell>(job->strand());
+    auto bell = std::make_shared<Bell>(job->client());
     bool left = false;
     if (const ErrorCode fault = co_await drop(job, join_path(self->path_, kReady))) co_return fault;
     while (true) {

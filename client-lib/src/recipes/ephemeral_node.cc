@@ -14,7 +14,7 @@ class EphemeralNode::State {
       : job(std::make_shared<Job>(client)),
         path(std::move(node)),
         data_(std::move(data)),
-        bell_(std::make_shared<Bell>(job->strand())) {}
+        bell_(std::make_shared<Bell>(job->client())) {}
 
   static asio::awaitable<void> run(std::shared_ptr<State> self) {
     while (true) {

@@ -49,7 +49,7 @@ asio::awaitable<Answer<std::vector<Member>>> read_members(JobPtr job, std::strin
 class GroupMembership::Watching {
  public:
   static asio::awaitable<void> run(JobPtr job, std::string path, Listener changed) {
-    auto bell = std::make_shared<Bell>(job->strand());
+    auto bell = std::make_shared<Bell>(job->client());
     std::vector<Member> told;
     for (bool first = true; true; first = false) {
       Watcher watcher = ringing(bell);
@@ -75,7 +75,7 @@ class GroupMembership::Watching {
 GroupMembership::GroupMembership(Client& client, std::string path, std::string id)
     : client_(client),
       path_(std::move(path)),
-      node_(new_guid() + kPartyMark),
+      node_(new_guid(client) + kPartyMark),
       own_(std::make_unique<EphemeralNode>(client, join_path(path_, node_), std::move(id))) {}
 
 GroupMembership::~GroupMembership() = default;

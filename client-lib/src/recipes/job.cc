@@ -1,5 +1,7 @@
 #include "client-lib/src/recipes/job.h"
 
+#include "client-lib/src/connection.h"
+
 namespace quorate::client {
 
 namespace {
@@ -10,6 +12,10 @@ asio::awaitable<void> drive_service(JobPtr job, std::function<asio::awaitable<vo
 }
 
 }  // namespace
+
+void RecipeFace::when_closing(std::uint64_t listener, std::function<void()> told) {
+  client.connection_->when_closing(listener, std::move(told));
+}
 
 void run_done(JobPtr job, std::chrono::milliseconds limit, Client::DoneHandler handler,
               DoneBody body) {

@@ -10,7 +10,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
@@ -20,6 +19,7 @@
 #include <utility>
 
 #include "client-lib/src/completion.h"
+#include "client-lib/src/runtime.h"
 #include "quorate/client.h"
 
 namespace quorate::client {
@@ -29,6 +29,8 @@ inline constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 /// A second face of a session for work that may outlive the caller's Client; its end ends nothing.
 struct RecipeFace {
   explicit RecipeFace(const Client& other) : client(other, Client::Borrow()) {}
+  /// Connection::when_closing().
+  void when_closing(std::uint64_t listener, std::function<void()> told);
   Client client;
 };
 
@@ -46,30 +48,30 @@ struct Answer {
 /// Wakes the one coroutine that waits. A ring before the wait is not lost. Strand only.
 class Bell {
  public:
-  explicit Bell(const asio::any_io_executor& strand) : timer_(strand) {}
+  explicit Bell(const Client& client) : Bell(runtime_of(client), client.get_executor()) {}
+  Bell(std::shared_ptr<Runtime> runtime, const asio::any_io_executor& strand)
+      : runtime_(std::move(runtime)), timer_(runtime_->make_timer(strand)) {}
 
   void ring() {
     rung_ = true;
-    timer_.cancel();
+    timer_->cancel();
   }
 
   /// Until rung, or for `limit` at most when it is not zero; false when the limit passed.
   static asio::awaitable<bool> wait(std::shared_ptr<Bell> self,
                                     std::chrono::milliseconds limit = {}) {
     if (!self->rung_) {
-      if (limit.count() > 0) {
-        self->timer_.expires_after(limit);
-      } else {
-        self->timer_.expires_at(asio::steady_timer::time_point::max());
-      }
-      auto [ended] = co_await self->timer_.async_wait(kAwait);
+      Timer::TimePoint end = Timer::TimePoint::max();
+      if (limit.count() > 0) end = self->runtime_->now() + limit;
+      auto [ended] = co_await wait_until(*self->timer_, end, kAwait);
       (void)ended;  // Rung, passed or stopped: the caller looks at the state anew.
     }
     co_return std::exchange(self->rung_, false);
   }
 
  private:
-  asio::steady_timer timer_;
+  const std::shared_ptr<Runtime> runtime_;
+  const std::unique_ptr<Timer> timer_;
   bool rung_ = false;
 };
 using BellPtr = std::shared_ptr<Bell>;
@@ -77,10 +79,10 @@ using BellPtr = std::shared_ptr<Bell>;
 /// One call, or one service that runs until it is stopped. Lives on the client's strand.
 class Job : public std::enable_shared_from_this<Job> {
  public:
-  explicit Job(const Client& client) : face_(client), limit_(face_.client.get_executor()) {}
+  explicit Job(const Client& client) : face_(client), strand_(client.get_executor()) {}
 
   Client& client() { return face_.client; }
-  asio::any_io_executor strand() { return limit_.get_executor(); }
+  const asio::any_io_executor& strand() const { return strand_; }
 
   /// Why to end: cancelled, limit passed. No error while the work is wanted.
   const ErrorCode& why() const { return why_; }
@@ -99,8 +101,9 @@ class Job : public std::enable_shared_from_this<Job> {
 
   void limit_to(std::chrono::milliseconds limit) {
     if (limit.count() <= 0) return;
-    limit_.expires_after(limit);
-    limit_.async_wait([weak = weak_from_this()](ErrorCode cancelled) {
+    Runtime& runtime = *runtime_of(client());
+    limit_ = runtime.make_timer(strand_);
+    limit_->start_wait(runtime.now() + limit, [weak = weak_from_this()](ErrorCode cancelled) {
       auto job = weak.lock();
       if (!cancelled && job) job->cancel(asio::error::timed_out);
     });
@@ -109,7 +112,7 @@ class Job : public std::enable_shared_from_this<Job> {
   /// From here on neither limit nor cancellation is heeded.
   void finish() {
     finished_ = true;
-    limit_.cancel();
+    limit_.reset();
   }
 
   /// Completion token for the job's coroutine: stops it on cancel(), and keeps the signal until
@@ -123,10 +126,11 @@ class Job : public std::enable_shared_from_this<Job> {
 
  private:
   RecipeFace face_;
+  const asio::any_io_executor strand_;
   ErrorCode why_;
   bool finished_ = false;
   asio::cancellation_signal signal_;
-  asio::steady_timer limit_;
+  std::unique_ptr<Timer> limit_;  ///< While there is one.
 };
 using JobPtr = std::shared_ptr<Job>;
 

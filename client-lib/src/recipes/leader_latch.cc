@@ -49,7 +49,7 @@ class LeaderLatch::State {
 
  private:
   static asio::awaitable<void> lead(std::shared_ptr<State> self, std::shared_ptr<Hold> hold) {
-    auto ended = std::make_shared<Bell>(self->job_->strand());
+    auto ended = std::make_shared<Bell>(self->job_->client());
     hold->on_invalid([ended] { ended->ring(); });
     const std::int64_t term = hold->token();
     self->set_hold(hold);

@@ -15,10 +15,10 @@ namespace {
 constexpr std::string_view kMark = "__candidate__";
 constexpr int kPriorityMax = 99'999;
 
-std::string candidate_name(int priority) {
+std::string candidate_name(const Client& client, int priority) {
   char digits[8];
   std::snprintf(digits, sizeof digits, "%05d", priority);
-  return new_guid() + std::string(kMark) + digits;
+  return new_guid(client) + std::string(kMark) + digits;
 }
 
 /// The candidate whose priority is the next above `mine`; nothing when `mine` is the greatest.
@@ -46,7 +46,7 @@ class LeaderSelector::State {
         id_(std::move(id)),
         task_(std::move(task)),
         options_(options),
-        bell_(std::make_shared<Bell>(job_->strand())) {
+        bell_(std::make_shared<Bell>(job_->client())) {
     ENSURE(options.priority >= 0);
     ENSURE(options.priority <= kPriorityMax);
   }
@@ -86,8 +86,8 @@ class LeaderSelector::State {
   }
 
   static asio::awaitable<ErrorCode> announce(std::shared_ptr<State> self) {
-    OwnNode::Wish wish{self->path_, candidate_name(self->options_.priority), /*sequential=*/false,
-                       self->id_};
+    OwnNode::Wish wish{self->path_, candidate_name(self->job_->client(), self->options_.priority),
+                       /*sequential=*/false, self->id_};
     self->candidate_ = std::make_shared<OwnNode>(self->job_->client(), std::move(wish));
     const ErrorCode error = co_await OwnNode::enter(self->candidate_, self->job_);
     co_return error == ErrorCode(ClientErrc::NodeLost) ? ErrorCode() : error;
@@ -115,7 +115,7 @@ class LeaderSelector::State {
     self->current_ = hold;
     self->running_ = true;
     Leadership leadership(hold, outranked);
-    auto done = std::make_shared<Bell>(self->job_->strand());
+    auto done = std::make_shared<Bell>(self->job_->client());
     // In a coroutine of its own: stopping the selector must not tear the task apart.
     asio::co_spawn(self->job_->strand(), self->task_(leadership), [self, done](std::exception_ptr) {
       self->running_ = false;
@@ -130,7 +130,7 @@ class LeaderSelector::State {
   /// Only the leader watches the candidates, so that no herd wakes when one comes or goes.
   static asio::awaitable<void> look_out(std::shared_ptr<State> self, JobPtr rivals,
                                         std::shared_ptr<std::atomic<bool>> outranked) {
-    auto bell = std::make_shared<Bell>(rivals->strand());
+    auto bell = std::make_shared<Bell>(rivals->client());
     while (!rivals->why()) {
       Watcher watcher = ringing(bell);
       Answer<GetChildrenReply> children = co_await list(rivals, self->path_, std::move(watcher));

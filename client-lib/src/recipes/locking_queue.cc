@@ -21,7 +21,8 @@ std::string taken_of(const std::string& path) {
 /// A claim on one item; NodeExists when another has it, NoNode when the item is done.
 asio::awaitable<Answer<QueueItem>> claim(JobPtr job, std::string path, std::string name) {
   // The data is unique to this attempt: another consumer of the same session is another.
-  OwnNode::Wish wish{taken_of(path), name, /*sequential=*/false, new_guid(), /*by_data=*/true};
+  OwnNode::Wish wish{taken_of(path), name, /*sequential=*/false, new_guid(job->client()),
+                     /*by_data=*/true};
   auto own = std::make_shared<OwnNode>(job->client(), std::move(wish));
   ErrorCode error = co_await OwnNode::enter(own, job);
   if (!error) error = co_await OwnNode::validate_alone(own, job);
@@ -65,7 +66,7 @@ asio::awaitable<Answer<std::vector<std::string>>> unclaimed(JobPtr job, std::str
 }
 
 asio::awaitable<Answer<QueueItem>> take(JobPtr job, std::string path) {
-  auto bell = std::make_shared<Bell>(job->strand());
+  auto bell = std::make_shared<Bell>(job->client());
   while (true) {
     Answer<std::vector<std::string>> names = co_await unclaimed(job, path, bell);
     if (names.error) co_return names.error;

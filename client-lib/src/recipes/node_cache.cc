@@ -13,7 +13,7 @@ class NodeCache::State {
       : job(std::make_shared<Job>(client)), path_(std::move(path)), changed_(std::move(changed)) {}
 
   static asio::awaitable<void> run(std::shared_ptr<State> self) {
-    auto bell = std::make_shared<Bell>(self->job->strand());
+    auto bell = std::make_shared<Bell>(self->job->client());
     while (true) {
       Watcher watcher = ringing(bell);
       Answer<CachedNode> seen = co_await look_once(self, std::move(watcher));

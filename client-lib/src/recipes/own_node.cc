@@ -10,7 +10,7 @@ OwnNode::OwnNode(const Client& client, Wish wish)
     : face_(client),
       wish_(std::move(wish)),
       strand_(client.get_executor()),
-      bell_(std::make_shared<Bell>(strand_)) {}
+      bell_(std::make_shared<Bell>(face_.client)) {}
 
 OwnNode::~OwnNode() {
   if (listener_ != 0 && !left_) face_.client.remove_session_listener(listener_);
@@ -22,6 +22,9 @@ void OwnNode::begin() {
       face_.client.add_session_listener([weak = weak_from_this()](const SessionEvent& event) {
         if (auto node = weak.lock()) node->on_session(event);
       });
+  face_.when_closing(listener_, [weak = weak_from_this()] {
+    if (auto node = weak.lock()) node->on_closing();
+  });
 }
 
 asio::awaitable<ErrorCode> OwnNode::enter(std::shared_ptr<OwnNode> self, JobPtr job) {
@@ -127,6 +130,12 @@ void OwnNode::on_session(const SessionEvent& event) {
   if (event.state == SessionState::Connected || event.state == SessionState::Reconnected) return;
   ++suspensions_;
   if (event.state == SessionState::Expired || event.state == SessionState::Closed) gone_ = true;
+  invalidate();
+}
+
+/// The farewell ends the session before we hear that it has.
+void OwnNode::on_closing() {
+  ++suspensions_;
   invalidate();
 }
 

@@ -75,6 +75,7 @@ class OwnNode : public Held, public std::enable_shared_from_this<OwnNode> {
   static asio::awaitable<void> leave(std::shared_ptr<OwnNode> self);
   void begin();
   void on_session(const SessionEvent& event);
+  void on_closing();
   void on_gone();
   void invalidate();
 

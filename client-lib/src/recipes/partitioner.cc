@@ -28,11 +28,11 @@ class Partitioner::State : public std::enable_shared_from_this<Partitioner::Stat
         party_(path + "/party"),
         locks_(path + "/locks"),
         shards_(std::move(shards)),
-        name_(new_guid() + "-" + id),
+        name_(new_guid(client) + "-" + id),
         id_(std::move(id)),
         events_(std::move(events)),
         member_(client, party_ + "/" + name_),
-        bell_(std::make_shared<Bell>(job->strand())) {}
+        bell_(std::make_shared<Bell>(job->client())) {}
 
   /// Follows the group and sees to it that every shard of our share, and no other, is wanted.
   static asio::awaitable<void> run(std::shared_ptr<State> self) {

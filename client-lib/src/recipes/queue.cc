@@ -60,7 +60,7 @@ asio::awaitable<Answer<std::string>> take_one(JobPtr job, std::string path,
 }
 
 asio::awaitable<Answer<std::string>> take(JobPtr job, std::string path) {
-  auto bell = std::make_shared<Bell>(job->strand());
+  auto bell = std::make_shared<Bell>(job->client());
   while (true) {
     Watcher watcher = ringing(bell);
     Answer<GetChildrenReply> listing = co_await list(job, path, std::move(watcher));

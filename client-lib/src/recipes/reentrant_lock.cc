@@ -1,6 +1,6 @@
 #include "quorate/recipes/reentrant_lock.h"
 
-#include <set>
+#include <vector>
 
 #include "client-lib/src/recipes/contender.h"
 
@@ -15,10 +15,10 @@ class ReentrantLock::State {
     while (true) {
       if (auto hold = self->current.lock(); hold && hold->valid()) co_return SharedHold(hold);
       if (!self->acquiring) break;
-      auto bell = std::make_shared<Bell>(job->strand());
-      self->waiting.insert(bell);
+      auto bell = std::make_shared<Bell>(job->client());
+      self->waiting.push_back(bell);
       co_await Bell::wait(bell);
-      self->waiting.erase(bell);
+      std::erase(self->waiting, bell);
       if (job->why()) co_return job->why();
     }
     co_return co_await stand_in_line(self, job);
@@ -48,7 +48,7 @@ class ReentrantLock::State {
   std::weak_ptr<const Hold> current;
   std::weak_ptr<Contender> contender;
   bool acquiring = false;
-  std::set<BellPtr> waiting;
+  std::vector<BellPtr> waiting;  ///< In the order of their coming.
 };
 
 ReentrantLock::ReentrantLock(Client& client, std::string path, std::string id)

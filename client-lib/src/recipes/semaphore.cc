@@ -63,7 +63,7 @@ asio::awaitable<Answer<Hold>> take_lease(std::shared_ptr<Contender> line, JobPtr
     co_await Bell::wait(bell);
     if (job->why()) co_return job->why();
   }
-  OwnNode::Wish wish{wanted.path, new_guid(), /*sequential=*/false, wanted.id};
+  OwnNode::Wish wish{wanted.path, new_guid(job->client()), /*sequential=*/false, wanted.id};
   auto lease = std::make_shared<OwnNode>(job->client(), std::move(wish));
   ErrorCode error = co_await OwnNode::enter(lease, job);
   if (!error) error = co_await OwnNode::validate_alone(lease, job);

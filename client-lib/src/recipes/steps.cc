@@ -1,7 +1,6 @@
 #include "client-lib/src/recipes/steps.h"
 
 #include <algorithm>
-#include <random>
 
 namespace quorate::client {
 
@@ -13,8 +12,8 @@ constexpr std::size_t kBatch = 1024;
 /// Answers of one batch of reads.
 template <class Value>
 struct Gathered {
-  explicit Gathered(std::size_t count, const asio::any_io_executor& strand)
-      : left(count), bell(std::make_shared<Bell>(strand)) {}
+  Gathered(std::size_t count, const Client& client)
+      : left(count), bell(std::make_shared<Bell>(client)) {}
 
   void note(const std::string& name, ErrorCode error, Value value) {
     if (!error) {
@@ -41,7 +40,7 @@ asio::awaitable<Answer<std::map<std::string, Value>>> gather(JobPtr job, std::st
   std::map<std::string, Value> all;
   for (std::size_t begin = 0; begin < names.size();) {
     const std::size_t end = std::min(names.size(), begin + kBatch);
-    auto batch = std::make_shared<Gathered<Value>>(end - begin, job->strand());
+    auto batch = std::make_shared<Gathered<Value>>(end - begin, job->client());
     for (std::size_t i = begin; i < end; ++i) {
       auto note = [batch, name = names[i]](ErrorCode error, Value value) {
         batch->note(name, error, std::move(value));
@@ -94,17 +93,6 @@ void ask_data(Client& client, std::string path, Client::GetDataHandler handler) 
 
 bool again(const ErrorCode& error) {
   return error == ErrorCode(Code::ConnectionLoss) || error == ErrorCode(Code::OperationTimeout);
-}
-
-std::string new_guid() {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::random_device device;
-  std::string guid;
-  while (guid.size() < 32) {
-    const unsigned word = device();
-    for (int shift = 0; shift < 32; shift += 4) guid += digits[(word >> shift) & 15];
-  }
-  return guid;
 }
 
 std::string join_path(const std::string& folder, const std::string& name) {

@@ -13,9 +13,6 @@ namespace quorate::client {
 /// The outcome is unknown or the request was never carried out; a read may be asked again.
 bool again(const ErrorCode& error);
 
-/// 32 hexadecimal digits, different every time.
-std::string new_guid();
-
 /// "/" for "" and "/", else `folder` and '/' between.
 std::string join_path(const std::string& folder, const std::string& name);
 /// "/a" of "/a/b", "" of "/a".

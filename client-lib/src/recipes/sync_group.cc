@@ -49,8 +49,9 @@ class SyncLeaderSelector::Terms {
       : shared_(std::make_shared<Shared>(std::move(task))),
         selector_(
             client.async_face(), std::move(path), std::move(id),
-            [shared = shared_, strand = client.async_face().get_executor()](Leadership leadership) {
-              return run(shared, strand, std::move(leadership));
+            [shared = shared_, runtime = runtime_of(client.async_face()),
+             strand = client.async_face().get_executor()](Leadership leadership) {
+              return run(shared, runtime, strand, std::move(leadership));
             },
             options) {}
 
@@ -73,14 +74,14 @@ class SyncLeaderSelector::Terms {
     bool stopped = false;
   };
 
-  static asio::awaitable<void> run(std::shared_ptr<Shared> shared, asio::any_io_executor strand,
-                                   Leadership leadership) {
+  static asio::awaitable<void> run(std::shared_ptr<Shared> shared, std::shared_ptr<Runtime> runtime,
+                                   asio::any_io_executor strand, Leadership leadership) {
     {
       const std::lock_guard guard(shared->mutex);
       if (shared->stopped) co_return;
       ++shared->running;
     }
-    auto done = std::make_shared<Bell>(strand);
+    auto done = std::make_shared<Bell>(runtime, strand);
     std::thread([shared, strand, leadership, done] {
       shared->task(leadership);
       asio::post(strand, [done] { done->ring(); });

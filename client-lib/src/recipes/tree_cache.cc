@@ -15,7 +15,7 @@ class TreeCache::State : public std::enable_shared_from_this<TreeCache::State> {
       : job(std::make_shared<Job>(client)),
         path_(std::move(path)),
         changed_(std::move(changed)),
-        bell_(std::make_shared<Bell>(job->strand())) {}
+        bell_(std::make_shared<Bell>(job->client())) {}
 
   ~State() {
     if (listener_ != 0) job->client().remove_session_listener(listener_);

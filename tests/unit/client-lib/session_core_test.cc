@@ -336,3 +336,70 @@ TEST_CASE("close: without a link at once") {
   CHECK(f.log == Lines{"done 1 2", "closed"});
   CHECK(f.disconnects.size() == 1);
 }
+
+// ---- What an answer proves
+// -----------------------------------------------------------------------
+
+TEST_CASE("doubt: an answer proves the session as of its request, bytes alone prove nothing") {
+  CoreFixture f;
+  f.up();  // At 1000, for 3000 ms.
+  f.advance(900);
+  f.submit(OpCode::GetData, "/a");
+  f.advance(400);
+  f.event(EventType::NodeDataChanged, "/b", 5);  // Heard at 2300: the link itself is fine.
+  f.log.clear();
+  f.advance(699);
+  CHECK(f.core.state() == SessionState::Connected);
+  f.advance(1);
+  CHECK(f.log == Lines{"suspended"});
+  CHECK(f.disconnects.empty());
+  f.log.clear();
+  f.advance(100);
+  f.reply_next(6);
+  CHECK(f.log == Lines{"reconnected", "done 1 0"});
+}
+
+TEST_CASE("doubt: a client that was paused doubts before it hears what had come meanwhile") {
+  CoreFixture f;
+  f.up();
+  f.submit(OpCode::GetData, "/a");
+  f.log.clear();
+  f.now += 2'500;  // No tick: the process did not run.
+  f.reply_next(6);
+  CHECK(f.log == Lines{"suspended", "done 1 0"});
+  CHECK(f.core.state() == SessionState::Suspended);
+  f.advance(10);
+  REQUIRE(f.count(OpCode::Ping) == 1);
+  f.log.clear();
+  f.reply(xid::kPing, 6);
+  CHECK(f.log == Lines{"reconnected"});
+  CHECK(f.disconnects.empty());
+}
+
+TEST_CASE("doubt: the answer to a ping that was long on its way proves no more than its sending") {
+  CoreFixture f;
+  f.up();
+  f.advance(1'000);  // A ping leaves at 2000.
+  REQUIRE(f.count(OpCode::Ping) == 1);
+  f.advance(900);
+  f.reply(xid::kPing, 1);  // Heard at 2900, proven at 2000.
+  f.log.clear();
+  f.advance(1'099);
+  CHECK(f.log.empty());
+  f.advance(1);
+  CHECK(f.log == Lines{"suspended"});
+}
+
+TEST_CASE("doubt: a link that is lost while in doubt is no second suspension") {
+  CoreFixture f;
+  f.up();
+  f.advance(1'500);
+  f.event(EventType::NodeDataChanged, "/b", 5);
+  f.advance(500);
+  REQUIRE(f.core.state() == SessionState::Suspended);
+  f.log.clear();
+  f.lose_link();
+  CHECK(f.log.empty());
+  f.serve();
+  CHECK(f.log == Lines{"reconnected"});
+}

@@ -486,3 +486,27 @@ TEST_CASE("multi-lock: a suspension on the way makes it begin again; what is giv
   must(world, outcome);
   CHECK(outcome.value.valid());
 }
+
+TEST_CASE(
+    "lock: a hold is invalid as soon as its client begins to close, before the servers know") {
+  RecipeWorld world;
+  Client& client = world.client();
+  Lock lock(client, "/l");
+  Outcome<Hold> first, late;
+  lock.async_acquire(0ms, into(first));
+  must(world, first);
+  CHECK(first.value.valid());
+  bool told = false;
+  first.value.on_invalid([&] { told = true; });
+  world.settle();
+  Outcome<Empty> closed;
+  client.async_close(into(closed));
+  world.run_until([&] { return !first.value.valid(); });
+  CHECK(told);
+  CHECK_FALSE(closed.done());
+  CHECK(client.state() == SessionState::Connected);
+  lock.async_acquire(0ms, into(late));
+  world.run_until([&] { return late.done(); });
+  CHECK(late.error == ErrorCode(ClientErrc::Closed));
+  must(world, closed);
+}

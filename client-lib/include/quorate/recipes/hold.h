@@ -13,10 +13,10 @@ namespace quorate::client {
 class Held;
 
 /// Proof of having won, for one holder. Turns invalid, for good, at the moment the session is
-/// suspended, expires or closes, or the znode behind it is deleted. Check valid() before each step
-/// that needs it; and pass token() to the resource, which refuses smaller ones than it has seen:
-/// only that is safe against a holder that is paused between the check and the step.
-/// valid(), token() and node() from any thread. Must not outlive its client.
+/// suspended or expires, its client begins to close, or the znode behind it is deleted. Check
+/// valid() before each step that needs it; and pass token() to the resource, which refuses smaller
+/// ones than it has seen: only that is safe against a holder that is paused between the check and
+/// the step. valid(), token() and node() from any thread. Must not outlive its client.
 class Hold {
  public:
   Hold() = default;
