@@ -93,7 +93,8 @@ void take_part(const Settings& settings, int process, int pipe) {
     held.release();
     put(pipe, note);
     // The other one goes on alone: what this one asks for next is no part of the hand-over.
-    std::this_thread::sleep_for(settings.hold / 4);
+    const milliseconds interval = settings.hold / 4;
+    std::this_thread::sleep_for(interval);
   }
   client.close();
 }
