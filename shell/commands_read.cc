@@ -48,8 +48,9 @@ Exit list_recursively(Session& session, const std::string& top, bool watch) {
   WalkOptions options;
   options.watch = session.printer(watch);
   options.names = true;
+  options.stat = false;
   const auto show = [&](const std::string& path) {
-    session.answer(path + "\n", Json{{"path", path}});
+    session.answer(path + "\n", [&] { return Json{{"path", path}}; });
   };
   return walk(session, top, options, [&](Visit& visit) {
     if (visit.depth == 0) show(visit.path);

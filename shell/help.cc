@@ -166,9 +166,16 @@ std::string words_of_commands() {
 
 std::string bash_completion() {
   std::string options;
+  std::string valued = "-print|--print";
   std::string files;
   for (const OptionSpec& each : program_options()) {
-    options += std::string(options.empty() ? "" : " ") + "-" + each.name;
+    const std::string one = std::string("-") + each.name;
+    options += (options.empty() ? "" : " ") + one;
+    const std::string_view name = each.name;
+    if (!each.takes_value() || name == "server" || name == "print") continue;
+    valued += "|" + one + "|-" + one;
+    if (std::string_view(each.value) != "file") continue;
+    files += (files.empty() ? "" : "|") + one + "|-" + one;
   }
   std::string cases;
   for (const Command& each : command_table()) {
@@ -184,13 +191,17 @@ std::string bash_completion() {
          "    word=${COMP_WORDS[i]}\n"
          "    case $word in\n"
          "      -server|--server) server=(-server \"${COMP_WORDS[i+1]}\"); i=$((i + 1)) ;;\n"
-         "      -timeout|-connect-timeout|-client-configuration|-f|-print) i=$((i + 1)) ;;\n"
+         "      " +
+         valued +
+         ") i=$((i + 1)) ;;\n"
          "      -*) ;;\n"
          "      *) command=$word; break ;;\n"
          "    esac\n"
          "  done\n"
          "  case $previous in\n"
-         "    -f|-client-configuration) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
+         "    " +
+         files +
+         ") COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
          "    -print) COMPREPLY=($(compgen -W 'man bash zsh' -- \"$current\")); return ;;\n"
          "  esac\n"
          "  case $command in\n"
