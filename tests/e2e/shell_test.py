@@ -297,5 +297,30 @@ def test_a_server_without_its_quorum():
         assert Shell(left.address, "-r", "-zkcli").run("get", "/t/a")[0] == 0
 
 
+def completed(line, folder):
+    """What bash offers for the last word of `line`."""
+    file = ensemble.ROOT / "shell" / "completion" / "quorate-shell.bash"
+    script = f"source {file}; COMP_LINE=$1 COMP_POINT=${{#1}}; _quorate_shell; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    (folder / "bin").mkdir(exist_ok=True)
+    if not (folder / "bin" / "quorate-shell").exists():
+        (folder / "bin" / "quorate-shell").symlink_to(pathlib.Path(SHELL).resolve())
+    done = subprocess.run(["bash", "-c", script, "bash", line], capture_output=True, text=True, timeout=30,
+                          env=dict(os.environ, PATH=f"{folder}/bin:{os.environ['PATH']}"))
+    return done.stdout.split()
+
+
+def test_bash_completes_commands_options_and_paths_of_the_named_server():
+    with one_server() as servers:
+        small_tree(Shell(servers[1].address))
+        at = f"quorate-shell -server {servers[1].address}"
+        assert completed(f"{at} getA", servers.folder) == ["getAcl", "getAllChildrenNumber"]
+        assert completed(f"{at} get /t/", servers.folder) == ["/t/a", "/t/b", "/t/c"]
+        assert completed(f"{at} --json get -s /t/a/", servers.folder) == ["/t/a/deep"]
+        assert completed(f"{at} deleteall -", servers.folder) == ["--json", "-b", "-y", "-n"]
+        assert "-key-password-file" in completed("quorate-shell -k", servers.folder)
+        (servers.folder / "some.pem").touch()
+        assert completed(f"quorate-shell --ca {servers.folder}/so", servers.folder) == [f"{servers.folder}/some.pem"]
+
+
 if __name__ == "__main__":
     ensemble.run_tests([value for name, value in list(globals().items()) if name.startswith("test_")])
