@@ -77,12 +77,14 @@ Exit run_ls(Session& session, const Arguments& arguments) {
   auto reply = session.remote.get_children(path, session.printer(watch));
   if (!reply) return session.finish(reply, path);
   std::sort(reply.value.children.begin(), reply.value.children.end());
-  Json json{{"path", path}, {"children", reply.value.children}};
-  if (arguments.has("s")) json["stat"] = stat_json(reply.value.stat);
-  if (session.style().json) return session.answer("", json);
+  if (session.style().json) {
+    Json json{{"path", path}, {"children", std::move(reply.value.children)}};
+    if (arguments.has("s")) json["stat"] = stat_json(reply.value.stat);
+    return session.answer("", json);
+  }
   std::string text = ls_text(session, std::move(reply.value.children));
   if (arguments.has("s")) text += stat_block(reply.value.stat);
-  return session.answer(text, json);
+  return session.answer(text, Json());
 }
 
 Exit run_ls2(Session& session, const Arguments& arguments) {

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import subprocess
@@ -212,6 +213,39 @@ def an_import_killed_in_the_middle_goes_on():
         assert digest(again) == digest(file)
 
 
+def an_export_killed_in_the_middle_leaves_no_half_file():
+    with ensemble.Ensemble(["quorate"]).start() as servers:
+        source, file, part = (servers.folder / name for name in ("source", "file", "file.part"))
+        nodes, _ = write_export(source, 60_000)
+        assert "[#" in on_terminal(servers, "import", source)
+        process = subprocess.Popen([SHELL, "-server", servers.connect, "export", "/m", str(file)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ensemble.wait_for("a part of it", lambda: part.exists() and part.stat().st_size > 0, interval=0.001)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL and part.stat().st_size < source.stat().st_size
+        assert not file.exists(), "a half file under its own name"
+        assert Run(servers, "import", part, "/n").code == 1
+        Run(servers, "export", "/m", file).ok()
+        assert digest(file) == digest(source) and not part.exists()
+
+
+def on_terminal(servers, *command):
+    """What a command writes to a terminal on stderr."""
+    ours, its = pty.openpty()
+    process = subprocess.Popen([SHELL, "-server", servers.connect, *map(str, command)], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=its)
+    os.close(its)
+    seen = b""
+    try:
+        while part := os.read(ours, 65536):
+            seen += part
+    except OSError:  # The end of a terminal.
+        pass
+    os.close(ours)
+    assert process.wait() == 0, seen
+    return seen.decode()
+
+
 def a_portion_happens_whole_or_not_at_all():
     with ensemble.Ensemble(["quorate"]).start() as servers:
         file = servers.folder / "file"
@@ -243,6 +277,20 @@ def a_portion_happens_whole_or_not_at_all():
         assert out.read_text() == "[a150]\n", out.read_text()
 
 
+def a_move_of_many_nodes():
+    with ensemble.Ensemble(["quorate"]).start() as servers:
+        file, again = servers.folder / "file", servers.folder / "again"
+        write_export(file, 3000)
+        Run(servers, "import", file).ok()
+        Run(servers, "mv", "/m", "/moved").ok()
+        assert Run(servers, "stat", "/m").code == 1
+        Run(servers, "export", "/moved", again).ok()
+        assert digest(again) == digest(file)
+        Run(servers, "cp", "/moved", "/copy").ok()
+        Run(servers, "export", "/copy", again).ok()
+        assert digest(again) == digest(file)
+
+
 def make(file, text):
     file.write_text(text)
     return str(file)
@@ -264,4 +312,5 @@ def masked_digests_are_told():
 
 if __name__ == "__main__":
     ensemble.run_tests([walks_of_a_large_tree, a_folder_of_long_data, an_import_killed_in_the_middle_goes_on,
-                        a_portion_happens_whole_or_not_at_all, masked_digests_are_told])
+                        an_export_killed_in_the_middle_leaves_no_half_file, a_portion_happens_whole_or_not_at_all,
+                        a_move_of_many_nodes, masked_digests_are_told])
