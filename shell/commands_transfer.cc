@@ -1,6 +1,7 @@
 // export, import: a subtree as a file and back.
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -21,38 +22,95 @@ using client::Code;
 
 constexpr std::size_t kNews = 500;  ///< Nodes between two looks at the clock.
 
-Exit run_export(Session& session, const Arguments& arguments) {
-  const std::string& top = arguments.words[0];
-  const std::string file = arguments.words[1];
-  const bool to_stdout = file == "-";
-  // Not under its own name until it is whole.
-  const std::string half = file + ".part";
-  std::ofstream out;
-  if (!to_stdout) {
-    out.open(half, std::ios::binary | std::ios::trunc);
-    if (!out) return session.refuse("cannot write " + half, Exit::ErrorAnswer);
+/// What an export that was ended has left.
+struct Left {
+  std::size_t nodes = 0;
+  std::string last;          ///< Path of its last whole line, "" for none.
+  std::uintmax_t bytes = 0;  ///< Up to there.
+};
+
+/// Nothing when the file is not the beginning of an export of this subtree.
+std::optional<Left> look_at_left(const std::string& half, const std::string& top) {
+  std::ifstream in(half, std::ios::binary);
+  TransferReader reader(in);
+  const std::optional<std::string> exported = reader.head();
+  if (exported != top || in.eof()) return std::nullopt;
+  Left left;
+  left.bytes = static_cast<std::uintmax_t>(in.tellg());
+  while (const std::optional<TransferNode> node = reader.next()) {
+    if (in.eof()) break;  // A line without its end.
+    ++left.nodes;
+    left.last = node->path.empty() ? top : (top == "/" ? "" : top) + node->path;
+    left.bytes = static_cast<std::uintmax_t>(in.tellg());
   }
-  TransferWriter writer;
-  std::string line;
-  const auto write = [&](const std::string& text) {
-    if (to_stdout) {
-      session.output.out(text);
+  return left;
+}
+
+/// Where an export goes to; not under its own name until it is whole.
+class ExportFile {
+ public:
+  ExportFile(Session& session, const std::string& name)
+      : session_(session), name_(name), half_(name + ".part"), to_stdout_(name == "-") {}
+
+  bool to_stdout() const { return to_stdout_; }
+
+  /// Begins anew, or with `left` behind what is there.
+  Exit open(const std::optional<Left>& left) {
+    if (to_stdout_) return Exit::Ok;
+    std::error_code fault;
+    if (left) std::filesystem::resize_file(half_, left->bytes, fault);
+    const auto mode = std::ios::binary | (left ? std::ios::app : std::ios::trunc);
+    out_.open(half_, mode);
+    if (out_ && !fault) return Exit::Ok;
+    return session_.refuse("cannot write " + half_, Exit::ErrorAnswer);
+  }
+  const std::string& half() const { return half_; }
+
+  void write(const std::string& text) {
+    if (to_stdout_) {
+      session_.output.out(text);
     } else {
-      out << text;
+      out_ << text;
     }
-  };
+  }
+
+  /// Gives a whole export its name. What there is of another stays for --resume.
+  Exit close(Exit code) {
+    if (to_stdout_) return code;
+    out_.close();
+    if (code != Exit::Ok) return code;
+    if (out_ && std::rename(half_.c_str(), name_.c_str()) == 0) return Exit::Ok;
+    return session_.refuse("cannot write " + name_, Exit::ErrorAnswer);
+  }
+
+ private:
+  Session& session_;
+  const std::string name_;
+  const std::string half_;
+  const bool to_stdout_;
+  std::ofstream out_;
+};
+
+/// The nodes that are not in the file already; `nodes` counts all.
+Exit export_nodes(Session& session, const std::string& top, ExportFile& file,
+                  const std::string& after, std::size_t& nodes) {
   WalkOptions options;
   options.data = true;
   options.acl = true;
   options.skip_system = true;
-  std::size_t nodes = 0;
+  options.after = after;
+  TransferWriter writer;
+  std::string line;
   std::size_t hidden = 0;
   Status unreadable;
   std::string unreadable_path;
   Progress progress(session.output, "export");
   const std::size_t total = nodes_foreseen(session, top);
-  write(transfer_head(top));
-  Exit code = walk(session, top, options, [&](Visit& visit) {
+  const auto passed = [&](const std::string& path) {
+    return path == after || (!after.empty() && after.starts_with(path == "/" ? path : path + "/"));
+  };
+  const Exit code = walk(session, top, options, [&](Visit& visit) {
+    if (passed(visit.path)) return true;
     if (visit.code != Code::Ok) {
       unreadable.code = visit.code;
       unreadable_path = visit.path;
@@ -61,24 +119,44 @@ Exit run_export(Session& session, const Arguments& arguments) {
     hidden += has_hidden_digest(visit.acl) ? 1 : 0;
     line.clear();
     writer.line(visit, top, line);
-    write(line);
+    file.write(line);
     if (++nodes % kNews == 0) progress.show(nodes, nodes, total);
     return true;
   });
-  if (!unreadable.ok()) code = session.finish(unreadable, unreadable_path);
-  if (code == Exit::Ok) write(transfer_end(nodes));
   tell_hidden(session, hidden);
-  if (to_stdout) return code;
-  out.close();
-  if (code == Exit::Ok && (!out || std::rename(half.c_str(), file.c_str()) != 0)) {
-    code = session.refuse("cannot write " + file, Exit::ErrorAnswer);
+  return unreadable.ok() ? code : session.finish(unreadable, unreadable_path);
+}
+
+Exit run_export(Session& session, const Arguments& arguments) {
+  const std::string& top = arguments.words[0];
+  ExportFile file(session, arguments.words[1]);
+  std::optional<Left> left;
+  if (arguments.has("resume")) {
+    if (file.to_stdout()) return session.refuse("--resume needs a file");
+    left = look_at_left(file.half(), top);
+    if (!left) {
+      return session.refuse(file.half() + " is not the beginning of an export of " + top,
+                            Exit::ErrorAnswer);
+    }
   }
+  if (const Exit code = file.open(left); code != Exit::Ok) return code;
+  std::size_t nodes = left ? left->nodes : 0;
+  if (!left) file.write(transfer_head(top));
+  Exit code = export_nodes(session, top, file, left ? left->last : "", nodes);
+  if (code == Exit::Ok) file.write(transfer_end(nodes));
+  code = file.close(code);
+  if (file.to_stdout()) return code;
   if (code != Exit::Ok) {
-    std::remove(half.c_str());
+    if (nodes == 0) {
+      std::remove(file.half().c_str());
+      return code;
+    }
+    session.refuse(std::to_string(nodes) + " nodes were exported; --resume goes on",
+                   Exit::ErrorAnswer);
     return code;
   }
-  return session.answer(std::to_string(nodes) + " nodes exported to " + file + "\n",
-                        Json{{"path", top}, {"file", file}, {"nodes", nodes}});
+  return session.answer(std::to_string(nodes) + " nodes exported to " + arguments.words[1] + "\n",
+                        Json{{"path", top}, {"file", arguments.words[1]}, {"nodes", nodes}});
 }
 
 /// -n: the whole file is read, nothing is written.
@@ -175,10 +253,10 @@ Exit run_import(Session& session, const Arguments& arguments) {
 std::vector<Command> transfer_commands() {
   return {
       {"export",
-       "path file",
+       "[--resume] path file",
        "write a subtree to a file, a JSON document a line; - is stdout",
        "export /config config.json",
-       {},
+       {{"resume", "", "go on where an interrupted export ended"}},
        2,
        2,
        Paths::First,

@@ -117,6 +117,7 @@ class Walk::Walker {
     NodeRead& node = *at->node;
     if (!node.error.ok()) return;
     if (options_.skip_system && node.visit.path == "/") std::erase(node.names, "zookeeper");
+    if (!options_.after.empty()) drop_passed(node);
     node.visit.children = node.names.size();
     if (node.names.empty()) return;
     std::sort(node.names.begin(), node.names.end());
@@ -126,6 +127,16 @@ class Walk::Walker {
     run->depth = node.visit.depth + 1;
     run->names = std::move(node.names);
     slots_.insert(std::next(at), Slot{nullptr, std::move(run)});
+  }
+
+  /// Names that an earlier walk has passed.
+  void drop_passed(NodeRead& node) const {
+    const std::string& after = options_.after;
+    const std::string prefix = node.visit.path == "/" ? "/" : node.visit.path + "/";
+    if (!after.starts_with(prefix) || after.size() == prefix.size()) return;
+    const std::size_t end = after.find('/', prefix.size());
+    const std::string passed = after.substr(prefix.size(), end - prefix.size());
+    std::erase_if(node.names, [&](const std::string& name) { return name < passed; });
   }
 
   /// Begins reads for what will be visited soonest; `idle`: for the very next in any case.

@@ -40,7 +40,7 @@ _quorate_shell() {
     edit) words='--json' ;;
     ensemble) words='--json' ;;
     ephemerals) words='--json' ;;
-    export) words='--json' ;;
+    export) words='--json -resume' ;;
     find) words='--json -name -value -size -e' ;;
     get) words='--json -s -w -h -b -x -a' ;;
     getAcl) words='--json -s' ;;

@@ -176,6 +176,10 @@ def test_export_and_import():
         shell.ok("import", "--resume", two, "/v")
         assert shell.ok("diff", "-a", "/t", "/v") == ""
         assert shell.ok("export", "/t", "-") == "".join(lines)
+        shell.fails(1, "export", "/nope", two + ".x")
+        assert not os.path.exists(two + ".x.part")
+        shell.fails(1, "export", "--resume", "/t", two + ".x")
+        shell.fails(2, "export", "--resume", "/t", "-")
         # From one ensemble to the next without a file.
         shell.ok("import", "-", "/piped", text="".join(lines))
         assert shell.ok("diff", "-a", "/t", "/piped") == ""

@@ -213,7 +213,7 @@ def an_import_killed_in_the_middle_goes_on():
         assert digest(again) == digest(file)
 
 
-def an_export_killed_in_the_middle_leaves_no_half_file():
+def an_export_killed_in_the_middle_goes_on():
     with ensemble.Ensemble(["quorate"]).start() as servers:
         source, file, part = (servers.folder / name for name in ("source", "file", "file.part"))
         nodes, _ = write_export(source, 60_000)
@@ -225,8 +225,19 @@ def an_export_killed_in_the_middle_leaves_no_half_file():
         assert process.wait() == -signal.SIGKILL and part.stat().st_size < source.stat().st_size
         assert not file.exists(), "a half file under its own name"
         assert Run(servers, "import", part, "/n").code == 1
-        Run(servers, "export", "/m", file).ok()
+        assert Run(servers, "export", "--resume", "/n", file).code == 1, "it is of another path"
+        Run(servers, "export", "--resume", "/m", file).ok()
         assert digest(file) == digest(source) and not part.exists()
+        # Cut anywhere, in a line or between two; whole but for its name; only the head.
+        whole = source.read_bytes()
+        head = whole.index(b"\n") + 1
+        for cut in (head, head + 5, len(whole) // 3, len(whole) // 2, whole.index(b"\n", len(whole) // 4) + 1,
+                    whole.index(b"\n", len(whole) // 4), len(whole) - 1, len(whole)):
+            part.write_bytes(whole[:cut])
+            Run(servers, "export", "--resume", "/m", file).ok()
+            assert digest(file) == digest(source), cut
+        part.write_bytes(whole[:head - 3])
+        assert Run(servers, "export", "--resume", "/m", file).code == 1
 
 
 def on_terminal(servers, *command):
@@ -312,5 +323,5 @@ def masked_digests_are_told():
 
 if __name__ == "__main__":
     ensemble.run_tests([walks_of_a_large_tree, a_folder_of_long_data, an_import_killed_in_the_middle_goes_on,
-                        an_export_killed_in_the_middle_leaves_no_half_file, a_portion_happens_whole_or_not_at_all,
+                        an_export_killed_in_the_middle_goes_on, a_portion_happens_whole_or_not_at_all,
                         a_move_of_many_nodes, masked_digests_are_told])

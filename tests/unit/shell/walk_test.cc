@@ -192,6 +192,27 @@ TEST_CASE("a walk reads long data singly where nobody wants it") {
   CHECK_MESSAGE(forest.server.count(OpCode::GetChildren2) > 500, "it learned how long data is");
 }
 
+TEST_CASE("a walk goes on where an earlier one ended") {
+  Forest forest;
+  forest.plant_many();
+  const std::vector<std::string> wanted = forest.order("/top");
+  forest.start();
+  for (std::size_t at = 0; at < wanted.size(); at += 97) {
+    WalkOptions options;
+    options.after = wanted[at];
+    cancel_flag() = false;
+    Walk walk(forest.remote, "/top", options);
+    std::vector<std::string> seen;
+    Visit visit;
+    while (walk.next(visit)) {
+      // The nodes above it, and itself.
+      if (!(wanted[at] + "/").starts_with(visit.path + "/")) seen.push_back(visit.path);
+    }
+    CHECK(seen == std::vector<std::string>(wanted.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                                           wanted.end()));
+  }
+}
+
 TEST_CASE("a walk of the root may leave the system's nodes out") {
   Forest forest;
   forest.plant("/a");
