@@ -28,8 +28,9 @@ std::string prompt_text(const Style& style, const Situation& situation) {
     who = paint("31", situation.servers + " (lost)");
   } else {
     const bool read_only = situation.state == client::SessionState::ReadOnly;
-    who = paint("32", situation.server) + (situation.role.empty() ? "" : " " + situation.role) +
-          (read_only ? paint("33", " (read only)") : "");
+    // A blank between colours: libedit cannot draw a mark that follows on another.
+    const std::string role = read_only ? paint("33", "read-only") : situation.role;
+    who = paint("32", situation.server) + (role.empty() ? "" : " ") + role;
   }
   const std::string& directory = situation.directory;
   return who + " " + paint("34", directory.empty() ? "/" : directory) + "> ";
