@@ -67,6 +67,12 @@ std::string acl_lines(const client::AclList& acl) {
   return out;
 }
 
+bool has_hidden_digest(const client::AclList& acl) {
+  return std::any_of(acl.begin(), acl.end(), [](const client::Acl& each) {
+    return each.who.scheme == "digest" && each.who.id.ends_with(":x");
+  });
+}
+
 Json acl_json(const client::AclList& acl) {
   Json out = Json::array();
   for (const client::Acl& each : acl) out.push_back(acl_text(each));

@@ -24,6 +24,9 @@ std::string perms_text(std::int32_t perms);
 std::string acl_text(const client::Acl& acl);
 /// zkCli's two lines for each entry.
 std::string acl_lines(const client::AclList& acl);
+/// Whether a digest stands there without its hash, as servers show it to those who may not change
+/// the list: set anew, it would let nobody in.
+bool has_hidden_digest(const client::AclList& acl);
 /// A list of "scheme:id:perms".
 Json acl_json(const client::AclList& acl);
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "quorate/sync_client.h"
@@ -48,6 +49,11 @@ struct Session {
   Exit refuse(const std::string& message, Exit code = Exit::Usage);
   /// The answer, in the form that is wanted.
   Exit answer(const std::string& text, const Json& json);
+  /// For the many lines of a walk: the document is made only where it is wanted.
+  template <class Make>
+  requires std::is_invocable_r_v<Json, Make> Exit answer(const std::string& text, Make make) {
+    return style().json ? answer("", make()) : answer(text, Json());
+  }
   /// A question to the person at the terminal; false where there is none.
   bool confirm(const std::string& question);
 

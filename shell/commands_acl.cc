@@ -23,7 +23,9 @@ Exit run_get_acl(Session& session, const Arguments& arguments) {
 Exit set_recursively(Session& session, const std::string& top, const client::AclList& acl,
                      std::int32_t version) {
   Pipeline pipeline(session.remote);
-  const Exit walked = walk(session, top, WalkOptions(), [&](Visit& visit) {
+  WalkOptions options;
+  options.stat = false;
+  const Exit walked = walk(session, top, options, [&](Visit& visit) {
     return pipeline.start(visit.path, [&](client::Client& face, Pipeline::Done done) {
       face.start_set_acl(visit.path, acl, version,
                          [done](client::ErrorCode error, client::Stat) { done(error); });

@@ -5,8 +5,11 @@
 #include "shell/acl_text.h"
 #include "shell/command_table.h"
 #include "shell/data_view.h"
+#include "shell/path_list.h"
 #include "shell/pipeline.h"
+#include "shell/progress.h"
 #include "shell/render.h"
+#include "shell/transfer.h"
 #include "shell/walk.h"
 
 namespace quorate::shell {
@@ -18,6 +21,7 @@ using client::Code;
 /// A subtree up to this size is moved by one transaction.
 constexpr std::size_t kAtomicNodesMax = 500;
 constexpr std::size_t kAtomicBytesMax = 512 * 1024;
+constexpr std::size_t kNews = 500;  ///< Nodes between two looks at the clock.
 
 /// Where the second path is: this session's ensemble, or with --to another one.
 struct Other {
@@ -49,7 +53,29 @@ std::string moved_path(const std::string& path, const std::string& from, const s
 struct Copied {
   std::size_t nodes = 0;
   std::size_t ephemerals = 0;
+  std::size_t hidden = 0;  ///< ACLs with digests that this session is not shown.
 };
+
+void overwrite(client::Client& face, const std::string& path, client::Buffer data,
+               Pipeline::Done done) {
+  face.start_set_data(
+      path, std::move(data), client::kAnyVersion,
+      [done = std::move(done)](client::ErrorCode error, client::Stat) { done(error); });
+}
+
+/// With `replace`, what is there gets the data.
+void create(client::Client& face, const std::string& path, Visit& visit, bool replace,
+            Pipeline::Done done) {
+  client::CreateOptions options;
+  if (!visit.acl.empty()) options.acl = std::move(visit.acl);
+  client::Buffer again = replace ? visit.data : client::Buffer();
+  face.start_create(path, std::move(visit.data), std::move(options),
+                    [&face, path, replace, again = std::move(again), done = std::move(done)](
+                        client::ErrorCode error, const client::CreateReply&) mutable {
+                      if (!replace || to_code(error) != Code::NodeExists) return done(error);
+                      overwrite(face, path, std::move(again), std::move(done));
+                    });
+}
 
 /// Creates what the walk finds, parents first, many at once.
 Exit copy_tree(Session& session, Remote& target, const std::string& from, const std::string& to,
@@ -59,6 +85,8 @@ Exit copy_tree(Session& session, Remote& target, const std::string& from, const 
   options.acl = true;
   options.skip_system = true;
   Pipeline pipeline(target);
+  Progress progress(session.output, "copy");
+  const std::size_t total = nodes_foreseen(session, from);
   Status unreadable;
   std::string unreadable_path;
   const Exit walked = walk(session, from, options, [&](Visit& visit) {
@@ -72,21 +100,12 @@ Exit copy_tree(Session& session, Remote& target, const std::string& from, const 
       return true;
     }
     const std::string path = moved_path(visit.path, from, to);
-    const bool there = path == "/" || (replace && target.exists(path).ok());
+    copied.hidden += has_hidden_digest(visit.acl) ? 1 : 0;
     ++copied.nodes;
-    if (copied.nodes % 500 == 0) {
-      session.output.progress(std::to_string(copied.nodes) + " nodes copied");
-    }
+    if (copied.nodes % kNews == 0) progress.show(copied.nodes, copied.nodes, total);
     return pipeline.start(path, [&](client::Client& face, Pipeline::Done done) {
-      if (there) {
-        face.start_set_data(path, std::move(visit.data), client::kAnyVersion,
-                            [done](client::ErrorCode error, client::Stat) { done(error); });
-        return;
-      }
-      client::CreateOptions create;
-      if (!visit.acl.empty()) create.acl = std::move(visit.acl);
-      face.start_create(path, std::move(visit.data), std::move(create),
-                        [done](client::ErrorCode error, client::CreateReply) { done(error); });
+      if (path == "/") return overwrite(face, path, std::move(visit.data), std::move(done));
+      create(face, path, visit, replace, std::move(done));
     });
   });
   const Pipeline::Outcome outcome = pipeline.finish();
@@ -133,6 +152,7 @@ Exit answer_copied(Session& session, const Arguments& arguments, const Copied& c
   if (copied.ephemerals > 0) {
     text += std::to_string(copied.ephemerals) + " ephemeral nodes left out\n";
   }
+  tell_hidden(session, copied.hidden);
   return session.answer(text, Json{{"from", arguments.words[0]},
                                    {"to", arguments.words[1]},
                                    {"nodes", copied.nodes},
@@ -155,10 +175,14 @@ Exit run_cp(Session& session, const Arguments& arguments) {
 
 /// What a move needs to know of the source beforehand.
 struct Source {
+  explicit Source(const std::string& top) : versions(top) {}
   std::vector<Visit> nodes;  ///< Empty when there are too many for one transaction.
-  std::vector<std::pair<std::string, std::int32_t>> versions;
+  PathList versions;
   std::size_t bytes = 0;
+  Status unreadable;  ///< What cannot be moved, and why.
+  std::string unreadable_path;
   std::string ephemeral;
+  std::string hidden;
 };
 
 Exit read_source(Session& session, const std::string& from, Source& source) {
@@ -167,11 +191,20 @@ Exit read_source(Session& session, const std::string& from, Source& source) {
   options.acl = true;
   bool small = true;
   return walk(session, from, options, [&](Visit& visit) {
+    if (visit.code != Code::Ok) {
+      source.unreadable.code = visit.code;
+      source.unreadable_path = visit.path;
+      return false;
+    }
     if (visit.stat.ephemeral_owner != 0) {
       source.ephemeral = visit.path;
       return false;
     }
-    source.versions.emplace_back(visit.path, visit.stat.version);
+    if (has_hidden_digest(visit.acl)) {
+      source.hidden = visit.path;
+      return false;
+    }
+    source.versions.add(visit.path, visit.depth, visit.stat.version);
     source.bytes += visit.path.size() + visit.data.value_or("").size() + 100;
     small = small && source.versions.size() <= kAtomicNodesMax && source.bytes < kAtomicBytesMax;
     if (small) {
@@ -192,28 +225,34 @@ Exit move_at_once(Session& session, const Arguments& arguments, Source& source) 
     transaction.create(moved_path(visit.path, arguments.words[0], arguments.words[1]),
                        std::move(visit.data), std::move(create));
   }
-  for (auto each = source.versions.rbegin(); each != source.versions.rend(); ++each) {
-    transaction.remove(each->first, each->second);
+  const PathList& versions = source.versions;
+  for (std::size_t i = versions.size(); i-- > 0;) {
+    transaction.remove(versions.path(i), versions.version(i));
   }
   const auto reply = session.remote.commit(std::move(transaction));
   if (!reply) {
     const std::size_t count = source.nodes.size();
     const std::size_t failed = reply.value.failed;
     const std::string path = failed < count       ? arguments.words[1]
-                             : failed < 2 * count ? source.versions[2 * count - 1 - failed].first
+                             : failed < 2 * count ? versions.path(2 * count - 1 - failed)
                                                   : arguments.words[0];
     return session.finish(reply, path);
   }
-  return answer_copied(session, arguments, Copied{source.nodes.size(), 0}, "moved, all at once");
+  return answer_copied(session, arguments, Copied{source.nodes.size(), 0, 0}, "moved, all at once");
 }
 
 Exit delete_moved(Session& session, const Source& source) {
   Pipeline pipeline(session.remote, Code::NoNode);
-  for (auto each = source.versions.rbegin(); each != source.versions.rend(); ++each) {
-    const bool going = pipeline.start(each->first, [&](client::Client& face, Pipeline::Done done) {
-      face.start_remove(each->first, each->second, std::move(done));
+  Progress progress(session.output, "delete");
+  const PathList& versions = source.versions;
+  for (std::size_t i = versions.size(); i-- > 0;) {
+    const std::string path = versions.path(i);
+    const bool going = pipeline.start(path, [&](client::Client& face, Pipeline::Done done) {
+      face.start_remove(path, versions.version(i), std::move(done));
     });
     if (!going) break;
+    const std::size_t gone = versions.size() - i;
+    if (gone % kNews == 0) progress.show(gone, gone, versions.size());
   }
   const Pipeline::Outcome outcome = pipeline.finish();
   if (outcome.failed == 0) return Exit::Ok;
@@ -229,12 +268,19 @@ Exit run_mv(Session& session, const Arguments& arguments) {
   }
   if (arguments.words[0] == "/") return session.refuse("/ cannot be moved");
   if (arguments.has("n")) return count_only(session, arguments.words[0], arguments.words[1]);
-  Source source;
+  Source source(arguments.words[0]);
   if (const Exit code = read_source(session, arguments.words[0], source); code != Exit::Ok) {
     return code;
   }
   if (!source.ephemeral.empty()) {
     return session.refuse(source.ephemeral + " is ephemeral: it belongs to a session and stays",
+                          Exit::ErrorAnswer);
+  }
+  if (!source.unreadable.ok()) return session.finish(source.unreadable, source.unreadable_path);
+  if (!source.hidden.empty()) {
+    return session.refuse(source.hidden +
+                              " has an ACL with a digest that is hidden from you, so it " +
+                              "cannot be moved with it; addauth as one who may change the ACL",
                           Exit::ErrorAnswer);
   }
   const bool here = other.remote == &session.remote;
@@ -314,6 +360,8 @@ Exit run_diff(Session& session, const Arguments& arguments) {
   options.data = true;
   options.acl = arguments.has("a");
   options.skip_system = true;
+  const Output::Gathering gathering(session.output);
+  options.on_wait = [&session] { session.output.flush(); };
   Walk first(session.remote, from, options);
   Walk second(*other.remote, to, options);
   Differ differ(session, arguments.has("a"), arguments.has("d"));

@@ -1,6 +1,8 @@
 // deleteall and its old name rmr.
 #include "shell/command_table.h"
+#include "shell/path_list.h"
 #include "shell/pipeline.h"
+#include "shell/progress.h"
 #include "shell/walk.h"
 
 namespace quorate::shell {
@@ -8,23 +10,27 @@ namespace quorate::shell {
 namespace {
 
 constexpr std::size_t kPreviewed = 10;
+constexpr std::size_t kNews = 500;  ///< Nodes between two looks at the clock.
 
 /// All paths of the subtree, parents first; what nobody can delete is left out.
-Exit collect(Session& session, const std::string& top, std::vector<std::string>& paths) {
+Exit collect(Session& session, const std::string& top, PathList& paths) {
   WalkOptions options;
+  options.stat = false;
   options.skip_system = true;
+  Progress progress(session.output, "look");
   return walk(session, top, options, [&](Visit& visit) {
-    if (visit.path != "/") paths.push_back(std::move(visit.path));
+    if (visit.path != "/") paths.add(visit.path, visit.depth);
+    if (paths.size() % kNews == 0) progress.show(paths.size(), 0, 0);
     return true;
   });
 }
 
 /// Told what would go and asked; -y and zkCli's habits ask nothing.
-Exit agree(Session& session, const Arguments& arguments, const std::vector<std::string>& paths) {
+Exit agree(Session& session, const Arguments& arguments, const PathList& paths) {
   if (session.style().zkcli || arguments.has("y") || session.sure) return Exit::Ok;
   std::string preview;
   for (std::size_t i = 0; i < paths.size() && i < kPreviewed; ++i)
-    preview += "  " + paths[i] + "\n";
+    preview += "  " + paths.path(i) + "\n";
   if (paths.size() > kPreviewed) {
     preview += "  and " + std::to_string(paths.size() - kPreviewed) + " more\n";
   }
@@ -40,26 +46,25 @@ Exit run_deleteall(Session& session, const Arguments& arguments) {
   const std::string& path = arguments.words[0];
   const auto batch = parse_int(arguments.value("b", "1000"));
   if (!batch || *batch <= 0) return session.refuse("not a batch size: " + arguments.value("b"));
-  std::vector<std::string> paths;
+  PathList paths(path);
   if (const Exit code = collect(session, path, paths); code != Exit::Ok) return code;
   if (arguments.has("n")) {
     return session.answer(std::to_string(paths.size()) + " nodes would be deleted\n",
                           Json{{"path", path}, {"nodes", paths.size()}, {"deleted", false}});
   }
-  if (paths.empty()) return session.answer("", Json{{"path", path}, {"deleted", 0}});
+  if (paths.size() == 0) return session.answer("", Json{{"path", path}, {"deleted", 0}});
   if (const Exit code = agree(session, arguments, paths); code != Exit::Ok) return code;
   Pipeline pipeline(session.remote, client::Code::NoNode, static_cast<std::size_t>(*batch));
+  Progress progress(session.output, "deleteall");
   // Children first: the server does one session's requests in their order.
   for (std::size_t i = paths.size(); i-- > 0;) {
-    const std::string& each = paths[i];
+    const std::string each = paths.path(i);
     const bool going = pipeline.start(each, [&](client::Client& face, Pipeline::Done done) {
       face.start_remove(each, client::kAnyVersion, std::move(done));
     });
     if (!going) break;
-    if (i % 1000 == 0) {
-      session.output.progress(std::to_string(paths.size() - i) + " of " +
-                              std::to_string(paths.size()) + " deleted");
-    }
+    const std::size_t gone = paths.size() - i;
+    if (gone % kNews == 0) progress.show(gone, gone, paths.size());
   }
   const Pipeline::Outcome outcome = pipeline.finish();
   if (outcome.failed > 0) {

@@ -116,7 +116,9 @@ Exit check_relatives(Session& session, const std::string& path) {
   std::string below;
   auto exists = session.remote.exists(own);
   if (exists.code == client::Code::NoNode) return Exit::Ok;
-  const Exit walked = walk(session, own, WalkOptions(), [&](Visit& visit) {
+  WalkOptions options;
+  options.stat = false;
+  const Exit walked = walk(session, own, options, [&](Visit& visit) {
     if (last_name(visit.path) != "zookeeper_limits" || visit.path == limits_path(path)) return true;
     below = parent_path(visit.path).substr(std::string(kRoot).size());
     return false;

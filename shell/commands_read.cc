@@ -48,8 +48,9 @@ Exit list_recursively(Session& session, const std::string& top, bool watch) {
   WalkOptions options;
   options.watch = session.printer(watch);
   options.names = true;
+  options.stat = false;
   const auto show = [&](const std::string& path) {
-    session.answer(path + "\n", Json{{"path", path}});
+    session.answer(path + "\n", [&] { return Json{{"path", path}}; });
   };
   return walk(session, top, options, [&](Visit& visit) {
     if (visit.depth == 0) show(visit.path);
@@ -76,12 +77,14 @@ Exit run_ls(Session& session, const Arguments& arguments) {
   auto reply = session.remote.get_children(path, session.printer(watch));
   if (!reply) return session.finish(reply, path);
   std::sort(reply.value.children.begin(), reply.value.children.end());
-  Json json{{"path", path}, {"children", reply.value.children}};
-  if (arguments.has("s")) json["stat"] = stat_json(reply.value.stat);
-  if (session.style().json) return session.answer("", json);
+  if (session.style().json) {
+    Json json{{"path", path}, {"children", std::move(reply.value.children)}};
+    if (arguments.has("s")) json["stat"] = stat_json(reply.value.stat);
+    return session.answer("", json);
+  }
   std::string text = ls_text(session, std::move(reply.value.children));
   if (arguments.has("s")) text += stat_block(reply.value.stat);
-  return session.answer(text, json);
+  return session.answer(text, Json());
 }
 
 Exit run_ls2(Session& session, const Arguments& arguments) {

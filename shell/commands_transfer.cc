@@ -1,10 +1,15 @@
 // export, import: a subtree as a file and back.
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <optional>
 
+#include "shell/acl_text.h"
 #include "shell/command_table.h"
+#include "shell/importer.h"
+#include "shell/progress.h"
 #include "shell/render.h"
 #include "shell/transfer.h"
 #include "shell/walk.h"
@@ -15,167 +20,144 @@ namespace {
 
 using client::Code;
 
-constexpr std::size_t kPortionBytesMax = 512 * 1024;
+constexpr std::size_t kNews = 500;  ///< Nodes between two looks at the clock.
 
-Exit run_export(Session& session, const Arguments& arguments) {
-  const std::string& top = arguments.words[0];
-  const std::string file = arguments.words[1];
-  const bool to_stdout = file == "-";
-  // Not under its own name until it is whole.
-  const std::string half = file + ".part";
-  std::ofstream out;
-  if (!to_stdout) {
-    out.open(half, std::ios::binary | std::ios::trunc);
-    if (!out) return session.refuse("cannot write " + half, Exit::ErrorAnswer);
+/// What an export that was ended has left.
+struct Left {
+  std::size_t nodes = 0;
+  std::string last;          ///< Path of its last whole line, "" for none.
+  std::uintmax_t bytes = 0;  ///< Up to there.
+};
+
+/// Nothing when the file is not the beginning of an export of this subtree.
+std::optional<Left> look_at_left(const std::string& half, const std::string& top) {
+  std::ifstream in(half, std::ios::binary);
+  TransferReader reader(in);
+  const std::optional<std::string> exported = reader.head();
+  if (exported != top || in.eof()) return std::nullopt;
+  Left left;
+  left.bytes = static_cast<std::uintmax_t>(in.tellg());
+  while (const std::optional<TransferNode> node = reader.next()) {
+    if (in.eof()) break;  // A line without its end.
+    ++left.nodes;
+    left.last = node->path.empty() ? top : (top == "/" ? "" : top) + node->path;
+    left.bytes = static_cast<std::uintmax_t>(in.tellg());
   }
-  const auto write = [&](const std::string& text) {
-    if (to_stdout) {
-      session.output.out(text);
+  return left;
+}
+
+/// Where an export goes to; not under its own name until it is whole.
+class ExportFile {
+ public:
+  ExportFile(Session& session, const std::string& name)
+      : session_(session), name_(name), half_(name + ".part"), to_stdout_(name == "-") {}
+
+  bool to_stdout() const { return to_stdout_; }
+
+  /// Begins anew, or with `left` behind what is there.
+  Exit open(const std::optional<Left>& left) {
+    if (to_stdout_) return Exit::Ok;
+    std::error_code fault;
+    if (left) std::filesystem::resize_file(half_, left->bytes, fault);
+    const auto mode = std::ios::binary | (left ? std::ios::app : std::ios::trunc);
+    out_.open(half_, mode);
+    if (out_ && !fault) return Exit::Ok;
+    return session_.refuse("cannot write " + half_, Exit::ErrorAnswer);
+  }
+  const std::string& half() const { return half_; }
+
+  void write(const std::string& text) {
+    if (to_stdout_) {
+      session_.output.out(text);
     } else {
-      out << text;
+      out_ << text;
     }
-  };
+  }
+
+  /// Gives a whole export its name. What there is of another stays for --resume.
+  Exit close(Exit code) {
+    if (to_stdout_) return code;
+    out_.close();
+    if (code != Exit::Ok) return code;
+    if (out_ && std::rename(half_.c_str(), name_.c_str()) == 0) return Exit::Ok;
+    return session_.refuse("cannot write " + name_, Exit::ErrorAnswer);
+  }
+
+ private:
+  Session& session_;
+  const std::string name_;
+  const std::string half_;
+  const bool to_stdout_;
+  std::ofstream out_;
+};
+
+/// The nodes that are not in the file already; `nodes` counts all.
+Exit export_nodes(Session& session, const std::string& top, ExportFile& file,
+                  const std::string& after, std::size_t& nodes) {
   WalkOptions options;
   options.data = true;
   options.acl = true;
   options.skip_system = true;
-  std::size_t nodes = 0;
+  options.after = after;
+  TransferWriter writer;
+  std::string line;
+  std::size_t hidden = 0;
   Status unreadable;
   std::string unreadable_path;
-  write(transfer_head(top));
-  Exit code = walk(session, top, options, [&](Visit& visit) {
+  Progress progress(session.output, "export");
+  const std::size_t total = nodes_foreseen(session, top);
+  const auto passed = [&](const std::string& path) {
+    return path == after || (!after.empty() && after.starts_with(path == "/" ? path : path + "/"));
+  };
+  const Exit code = walk(session, top, options, [&](Visit& visit) {
+    if (passed(visit.path)) return true;
     if (visit.code != Code::Ok) {
       unreadable.code = visit.code;
       unreadable_path = visit.path;
       return false;
     }
-    write(transfer_line(visit, top));
-    if (++nodes % 5000 == 0) session.output.progress(std::to_string(nodes) + " nodes exported");
+    hidden += has_hidden_digest(visit.acl) ? 1 : 0;
+    line.clear();
+    writer.line(visit, top, line);
+    file.write(line);
+    if (++nodes % kNews == 0) progress.show(nodes, nodes, total);
     return true;
   });
-  if (!unreadable.ok()) code = session.finish(unreadable, unreadable_path);
-  if (code == Exit::Ok) write(transfer_end(nodes));
-  if (to_stdout) return code;
-  out.close();
-  if (code == Exit::Ok && (!out || std::rename(half.c_str(), file.c_str()) != 0)) {
-    code = session.refuse("cannot write " + file, Exit::ErrorAnswer);
-  }
-  if (code != Exit::Ok) {
-    std::remove(half.c_str());
-    return code;
-  }
-  return session.answer(std::to_string(nodes) + " nodes exported to " + file + "\n",
-                        Json{{"path", top}, {"file", file}, {"nodes", nodes}});
+  tell_hidden(session, hidden);
+  return unreadable.ok() ? code : session.finish(unreadable, unreadable_path);
 }
 
-/// Writes portions of nodes, each of them whole or not at all, and notes how far it came.
-class Importer {
- public:
-  Importer(Session& session, std::string top, std::string note, bool replace,
-           std::size_t portion_max)
-      : session_(session),
-        top_(std::move(top)),
-        note_(std::move(note)),
-        replace_(replace),
-        portion_max_(portion_max) {}
-
-  /// What an earlier run has noted; the nodes before it are passed over.
-  void resume() {
-    std::ifstream in(note_);
-    std::string path;
-    std::size_t done = 0;
-    if (in >> done && std::getline(in >> std::ws, path) && path == top_) skip_ = done;
-    resumed_ = true;
-  }
-
-  Exit add(TransferNode node) {
-    ++read_;
-    if (read_ <= skip_) return Exit::Ok;
-    if (node.ephemeral) {
-      ++ephemerals;  // It belonged to a session.
-      return Exit::Ok;
+Exit run_export(Session& session, const Arguments& arguments) {
+  const std::string& top = arguments.words[0];
+  ExportFile file(session, arguments.words[1]);
+  std::optional<Left> left;
+  if (arguments.has("resume")) {
+    if (file.to_stdout()) return session.refuse("--resume needs a file");
+    left = look_at_left(file.half(), top);
+    if (!left) {
+      return session.refuse(file.half() + " is not the beginning of an export of " + top,
+                            Exit::ErrorAnswer);
     }
-    bytes_ += node.path.size() + top_.size() + node.data.value_or("").size() + 100;
-    portion_.push_back(std::move(node));
-    if (portion_.size() < portion_max_ && bytes_ < kPortionBytesMax) return Exit::Ok;
-    return flush();
   }
-
-  Exit flush() {
-    if (portion_.empty()) return Exit::Ok;
-    std::vector<bool> there(portion_.size(), false);
-    if (portion_.front().path.empty() && top_ == "/") there[0] = true;
-    Reply<client::TransactionReply> reply = commit(there);
-    if (reply.code == Code::NodeExists && (replace_ || resumed_)) {
-      const Exit code = look_for_existing(there);
-      if (code != Exit::Ok) return code;
-      if (!replace_ && !all(there)) return tell(reply);
-      reply = commit(there);
+  if (const Exit code = file.open(left); code != Exit::Ok) return code;
+  std::size_t nodes = left ? left->nodes : 0;
+  if (!left) file.write(transfer_head(top));
+  Exit code = export_nodes(session, top, file, left ? left->last : "", nodes);
+  if (code == Exit::Ok) file.write(transfer_end(nodes));
+  code = file.close(code);
+  if (file.to_stdout()) return code;
+  if (code != Exit::Ok) {
+    if (nodes == 0) {
+      std::remove(file.half().c_str());
+      return code;
     }
-    if (!reply) return tell(reply);
-    nodes += portion_.size();
-    portion_.clear();
-    bytes_ = 0;
-    resumed_ = false;  // Only the first portion may have been written without a note.
-    std::ofstream(note_, std::ios::trunc) << read_ << " " << top_ << "\n";
-    session_.output.progress(std::to_string(nodes) + " nodes imported");
-    return cancel_flag() ? Exit::ErrorAnswer : Exit::Ok;
+    session.refuse(std::to_string(nodes) + " nodes were exported; --resume goes on",
+                   Exit::ErrorAnswer);
+    return code;
   }
-
-  std::size_t nodes = 0;
-  std::size_t ephemerals = 0;
-  std::size_t skipped() const { return skip_; }
-
- private:
-  static bool all(const std::vector<bool>& flags) {
-    return std::find(flags.begin(), flags.end(), false) == flags.end();
-  }
-  std::string target(const TransferNode& node) const {
-    if (node.path.empty()) return top_;
-    return (top_ == "/" ? "" : top_) + node.path;
-  }
-
-  Reply<client::TransactionReply> commit(const std::vector<bool>& there) {
-    client::Transaction transaction;
-    for (std::size_t i = 0; i < portion_.size(); ++i) {
-      const TransferNode& node = portion_[i];
-      if (there[i]) {
-        transaction.set_data(target(node), node.data);
-        continue;
-      }
-      client::CreateOptions create;
-      if (!node.acl.empty()) create.acl = node.acl;
-      transaction.create(target(node), node.data, std::move(create));
-    }
-    return session_.remote.commit(std::move(transaction));
-  }
-
-  Exit look_for_existing(std::vector<bool>& there) {
-    for (std::size_t i = 0; i < portion_.size(); ++i) {
-      auto exists = session_.remote.exists(target(portion_[i]));
-      if (!exists && exists.code != Code::NoNode)
-        return session_.finish(exists, target(portion_[i]));
-      there[i] = exists.ok();
-    }
-    return Exit::Ok;
-  }
-
-  Exit tell(const Reply<client::TransactionReply>& reply) {
-    const std::size_t failed = reply.value.failed;
-    return session_.finish(reply, failed < portion_.size() ? target(portion_[failed]) : top_);
-  }
-
-  Session& session_;
-  const std::string top_;
-  const std::string note_;
-  const bool replace_;
-  const std::size_t portion_max_;
-  std::vector<TransferNode> portion_;
-  std::size_t bytes_ = 0;
-  std::size_t read_ = 0;
-  std::size_t skip_ = 0;
-  bool resumed_ = false;
-};
+  return session.answer(std::to_string(nodes) + " nodes exported to " + arguments.words[1] + "\n",
+                        Json{{"path", top}, {"file", arguments.words[1]}, {"nodes", nodes}});
+}
 
 /// -n: the whole file is read, nothing is written.
 Exit check_only(Session& session, TransferReader& reader, const std::string& top) {
@@ -200,9 +182,24 @@ Exit check_only(Session& session, TransferReader& reader, const std::string& top
                              {"done", false}});
 }
 
-Exit import_all(Session& session, TransferReader& reader, Importer& importer) {
+/// How long a file is; 0 for one that is no plain file.
+std::size_t file_size(std::istream& in) {
+  in.seekg(0, std::ios::end);
+  const auto end = in.tellg();
+  in.clear();
+  in.seekg(0);
+  in.clear();  // A pipe stands where it stood.
+  return end > 0 ? static_cast<std::size_t>(end) : 0;
+}
+
+Exit import_all(Session& session, TransferReader& reader, Importer& importer, std::istream& in,
+                std::size_t size) {
+  Progress progress(session.output, "import");
   while (std::optional<TransferNode> node = reader.next()) {
     if (const Exit code = importer.add(std::move(*node)); code != Exit::Ok) return code;
+    if (importer.read() % kNews != 0) continue;
+    const std::size_t read = size == 0 ? 0 : static_cast<std::size_t>(in.tellg());
+    progress.show(importer.nodes(), read, size);
   }
   if (!reader.fault().empty()) return session.refuse(reader.fault(), Exit::ErrorAnswer);
   return importer.flush();
@@ -212,8 +209,17 @@ Exit run_import(Session& session, const Arguments& arguments) {
   const std::string& file = arguments.words[0];
   const auto portion = parse_int(arguments.value("b", "500"));
   if (!portion || *portion <= 0) return session.refuse("not a number: " + arguments.value("b"));
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return session.refuse("cannot read " + file, Exit::ErrorAnswer);
+  const bool from_stdin = file == "-";
+  if (from_stdin && arguments.has("resume")) {
+    return session.refuse("--resume needs a file that can be read again");
+  }
+  std::ifstream plain;
+  if (!from_stdin) {
+    plain.open(file, std::ios::binary);
+    if (!plain) return session.refuse("cannot read " + file, Exit::ErrorAnswer);
+  }
+  std::istream& in = from_stdin ? std::cin : plain;
+  const std::size_t size = from_stdin ? 0 : file_size(in);
   TransferReader reader(in);
   const std::optional<std::string> exported = reader.head();
   if (!exported) return session.refuse(file + ": " + reader.fault(), Exit::ErrorAnswer);
@@ -221,22 +227,24 @@ Exit run_import(Session& session, const Arguments& arguments) {
   if (!session.directory.empty()) top = absolute_path(session.directory, top);
   if (std::string fault = path_fault(top); !fault.empty()) return session.refuse(fault);
   if (arguments.has("n")) return check_only(session, reader, top);
-  const std::string note = file + ".imported";
-  Importer importer(session, top, note, arguments.has("f"), static_cast<std::size_t>(*portion));
+  const std::string note = from_stdin ? "" : file + ".imported";
+  const ImportOptions options{arguments.has("f"), static_cast<std::size_t>(*portion)};
+  Importer importer(session, top, note, options);
   if (arguments.has("resume")) importer.resume();
-  const Exit code = import_all(session, reader, importer);
+  const Exit code = import_all(session, reader, importer, in, size);
   if (code != Exit::Ok) {
-    session.refuse(std::to_string(importer.nodes) + " nodes were imported; --resume goes on",
+    session.refuse(std::to_string(importer.nodes()) + " nodes were imported" +
+                       (from_stdin ? "" : "; --resume goes on"),
                    Exit::ErrorAnswer);
     return code;
   }
-  std::remove(note.c_str());
-  return session.answer(std::to_string(importer.nodes) + " nodes imported below " + top + "; " +
-                            std::to_string(importer.ephemerals) + " ephemeral nodes left out\n",
+  if (!note.empty()) std::remove(note.c_str());
+  return session.answer(std::to_string(importer.nodes()) + " nodes imported below " + top + "; " +
+                            std::to_string(importer.ephemerals()) + " ephemeral nodes left out\n",
                         Json{{"path", top},
-                             {"nodes", importer.nodes},
+                             {"nodes", importer.nodes()},
                              {"resumedAfter", importer.skipped()},
-                             {"ephemeralsLeftOut", importer.ephemerals},
+                             {"ephemeralsLeftOut", importer.ephemerals()},
                              {"done", true}});
 }
 
@@ -245,10 +253,10 @@ Exit run_import(Session& session, const Arguments& arguments) {
 std::vector<Command> transfer_commands() {
   return {
       {"export",
-       "path file",
+       "[--resume] path file",
        "write a subtree to a file, a JSON document a line; - is stdout",
        "export /config config.json",
-       {},
+       {{"resume", "", "go on where an interrupted export ended"}},
        2,
        2,
        Paths::First,
@@ -256,7 +264,7 @@ std::vector<Command> transfer_commands() {
        kOurs},
       {"import",
        "[-n] [-f] [--resume] [-b count] file [path]",
-       "create what was exported, in portions that happen whole or not at all",
+       "create what was exported, in portions that happen whole or not at all; - is stdin",
        "import -n config.json /restored",
        {{"n", "", "check the file and count only"},
         {"f", "", "overwrite the data of what is there"},

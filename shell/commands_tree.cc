@@ -72,11 +72,14 @@ Exit run_tree(Session& session, const Arguments& arguments) {
     } else if (hides) {
       text += colour::grey(session.style(), "  +" + std::to_string(visit.stat.num_children));
     }
-    session.answer(text + "\n", Json{{"path", visit.path},
-                                     {"depth", visit.depth},
-                                     {"children", visit.stat.num_children},
-                                     {"bytes", visit.stat.data_length},
-                                     {"ephemeral", visit.stat.ephemeral_owner != 0}});
+    text += '\n';
+    session.answer(text, [&] {
+      return Json{{"path", visit.path},
+                  {"depth", visit.depth},
+                  {"children", visit.stat.num_children},
+                  {"bytes", visit.stat.data_length},
+                  {"ephemeral", visit.stat.ephemeral_owner != 0}};
+    });
     return true;
   });
   if (code != Exit::Ok || session.style().json) return code;
@@ -164,21 +167,22 @@ Exit run_find(Session& session, const Arguments& arguments) {
   if (!bytes_min || *bytes_min < 0) {
     return session.refuse("not a number of bytes: " + arguments.value("size"));
   }
+  const bool by_name = arguments.has("name");
+  const bool by_value = arguments.has("value");
+  const bool ephemerals = arguments.has("e");
+  const std::string name = arguments.value("name");
   const std::string value = arguments.value("value");
   WalkOptions options;
-  options.data = arguments.has("value");
+  options.data = by_value;
+  options.stat = ephemerals || *bytes_min > 0 || session.style().json;
   return walk(session, top, options, [&](Visit& visit) {
-    if (arguments.has("name") &&
-        ::fnmatch(arguments.value("name").c_str(), last_name(visit.path).c_str(), 0) != 0) {
-      return true;
-    }
-    if (arguments.has("value") && visit.data.value_or("").find(value) == std::string::npos) {
-      return true;
-    }
-    if (arguments.has("e") && visit.stat.ephemeral_owner == 0) return true;
+    if (by_name && ::fnmatch(name.c_str(), last_name(visit.path).c_str(), 0) != 0) return true;
+    if (by_value && (!visit.data || visit.data->find(value) == std::string::npos)) return true;
+    if (ephemerals && visit.stat.ephemeral_owner == 0) return true;
     if (visit.stat.data_length < *bytes_min) return true;
-    session.answer(visit.path + "\n",
-                   Json{{"path", visit.path}, {"bytes", visit.stat.data_length}});
+    session.answer(visit.path + "\n", [&] {
+      return Json{{"path", visit.path}, {"bytes", visit.stat.data_length}};
+    });
     return true;
   });
 }

@@ -68,7 +68,15 @@ Exit run_create(Session& session, const Arguments& arguments) {
     }
   }
   auto reply = session.remote.create(path, std::move(data), std::move(options));
-  if (!reply) return session.finish(reply, path);
+  if (!reply) {
+    const bool no_ttl = reply.code == client::Code::Unimplemented && arguments.has("t");
+    const Exit code = session.finish(reply, path);
+    if (no_ttl && !session.style().zkcli && !session.style().json) {
+      session.output.err(
+          "nodes with a TTL need zookeeper.extendedTypesEnabled=true at every server");
+    }
+    return code;
+  }
   if (session.style().json) return session.answer("", Json{{"created", reply.value.path}});
   // zkCli says so on stderr, and scripts look for it there.
   session.output.err("Created " + reply.value.path);

@@ -17,9 +17,14 @@ std::vector<std::string> command_names() {
   return names;
 }
 
-std::vector<std::string> option_names(const Command& command) {
+/// With the dashes that were typed: long names may have one or two.
+std::vector<std::string> option_names(const Command& command, const std::string& word) {
+  const bool two = word.starts_with("--");
   std::vector<std::string> names{"--json"};
-  for (const OptionSpec& each : command.options) names.push_back(std::string("-") + each.name);
+  for (const OptionSpec& each : command.options) {
+    const bool is_long = std::string_view(each.name).size() > 1;
+    if (is_long || !two) names.push_back(std::string(two ? "--" : "-") + each.name);
+  }
   return names;
 }
 
@@ -31,9 +36,11 @@ std::size_t positional_index(const Command& command, const std::vector<std::stri
       ++index;
       continue;
     }
-    for (const OptionSpec& each : command.options) {
-      if (words[at].substr(1) == each.name && each.takes_value()) ++at;
-    }
+    const std::string name = words[at].substr(words[at].starts_with("--") ? 2 : 1);
+    const auto valued = [&](const OptionSpec& each) {
+      return name == each.name && each.takes_value();
+    };
+    if (std::any_of(command.options.begin(), command.options.end(), valued)) ++at;
   }
   return index;
 }
@@ -83,7 +90,7 @@ Completion complete(const std::string& line, const std::string& directory,
     if (before.size() == 1) out.candidates = command_names();
   } else if (const Command* command = find_command(before.front())) {
     if (word.starts_with('-')) {
-      out.candidates = option_names(*command);
+      out.candidates = option_names(*command, word);
     } else if (is_path(*command, positional_index(*command, before))) {
       if (word.starts_with('"') || word.starts_with('\'')) {
         ++out.begin;

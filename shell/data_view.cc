@@ -20,18 +20,36 @@ std::string cut_note(std::size_t shown, std::size_t size) {
          " bytes not shown; all of them: get -a\n";
 }
 
+/// Length of the character at text[at], 0 where there is none: also for surrogates, overlong forms
+/// and what is above U+10FFFF.
+std::size_t utf8_size(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(at);
+  if (first < 0x80) return 1;
+  const std::size_t size = first >= 0xf0 && first < 0xf5   ? 4
+                           : first >= 0xe0 && first < 0xf0 ? 3
+                           : first >= 0xc2 && first < 0xe0 ? 2
+                                                           : 0;
+  if (size == 0 || at + size > text.size()) return 0;
+  const unsigned char second = byte(at + 1);
+  const unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+  const unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+  if (second < low || second > high) return 0;
+  for (std::size_t i = 2; i < size; ++i) {
+    if ((byte(at + i) & 0xc0) != 0x80) return 0;
+  }
+  return size;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text) {
-  const std::string shown = harmless(text);
-  if (shown.size() == text.size()) return true;
-  // Something was replaced: control characters below 0x20, 0x7f and C1 are UTF-8 all the same.
-  try {
-    (void)Json(std::string(text)).dump();
-    return true;
-  } catch (const Json::exception&) {
-    return false;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t size = utf8_size(text, at);
+    if (size == 0) return false;
+    at += size;
   }
+  return true;
 }
 
 bool is_text(std::string_view text) {
@@ -113,6 +131,27 @@ std::string data_for_people(const client::Buffer& data) {
   }
   return hex_dump(std::string_view(*data).substr(0, kHexShownBytes)) +
          cut_note(kHexShownBytes, data->size());
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && c != '"' && c != '\\') {
+      out += c;
+      continue;
+    }
+    static constexpr std::string_view kShort = "\bb\ff\nn\rr\tt\"\"\\\\";
+    std::size_t at = 0;
+    while (at < kShort.size() && kShort[at] != c) at += 2;
+    out += '\\';
+    if (at < kShort.size()) {
+      out += kShort[at + 1];
+    } else {
+      out += {'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+  out += '"';
 }
 
 void put_data(Json& object, const client::Buffer& data) {

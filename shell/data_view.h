@@ -25,6 +25,9 @@ std::string hex_dump(std::string_view bytes);
 /// then told. Ends with a line end.
 std::string data_for_people(const client::Buffer& data);
 
+/// Appends `text`, which must be UTF-8, as a JSON string with its quotes.
+void append_json_string(std::string& out, std::string_view text);
+
 /// Puts "data" (a string, or null) into `object`, with "encoding": "base64" where it is no UTF-8.
 void put_data(Json& object, const client::Buffer& data);
 /// The other way round; nothing when the object holds no such data.

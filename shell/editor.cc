@@ -15,6 +15,7 @@
 #include "shell/completion.h"
 #include "shell/four_letter.h"
 #include "shell/input.h"
+#include "shell/prompt.h"
 
 namespace quorate::shell {
 
@@ -59,7 +60,7 @@ class Editor::Terminal {
   }
   static char* prompt(EditLine* el) {
     Terminal& self = of(el);
-    self.prompt_ = self.prompt_text();
+    self.prompt_ = self.prompt_now();
     return self.prompt_.data();
   }
   static char* hint(EditLine* el) {
@@ -70,7 +71,7 @@ class Editor::Terminal {
   static int read_char(EditLine* el, wchar_t* out) { return of(el).next_char(out); }
   static unsigned char complete_key(EditLine* el, int) { return of(el).complete_here(); }
 
-  std::string prompt_text();
+  std::string prompt_now();
   std::string hint_text();
   int next_char(wchar_t* out);
   unsigned char complete_here();
@@ -151,31 +152,15 @@ void Editor::Terminal::look_for_role() {
   role_ = mode == fields.end() ? "" : mode->second;
 }
 
-std::string Editor::Terminal::prompt_text() {
-  const Style& style = session.style();
-  using client::SessionState;
-  const SessionState state = session.remote.state();
-  const bool lost = session.remote.server().empty();
-  if (style.zkcli) {
-    const char* word = client::is_final(state) ? "CLOSED" : lost ? "CONNECTING" : "CONNECTED";
-    return "[zk: " + session.remote.options().servers + "(" + word + ") " +
-           std::to_string(session.history.size()) + "] ";
-  }
-  const auto paint = [&](const char* sequence, const std::string& text) {
-    if (!style.colour) return text;
-    return std::string("\1\x1b[") + sequence + "m\1" + text + "\1\x1b[0m\1";
-  };
-  std::string who;
-  if (client::is_final(state)) {
-    who = paint("31", std::string("(") + client::name_of(state) + ")");
-  } else if (lost) {
-    who = paint("31", session.remote.options().servers + " (lost)");
-  } else {
-    const bool read_only = state == SessionState::ReadOnly;
-    who = paint("32", session.remote.server()) + (role_.empty() ? "" : " " + role_) +
-          (read_only ? paint("33", " (read only)") : "");
-  }
-  return who + " " + paint("34", session.directory.empty() ? "/" : session.directory) + "> ";
+std::string Editor::Terminal::prompt_now() {
+  Situation now;
+  now.state = session.remote.state();
+  now.servers = session.remote.options().servers;
+  now.server = session.remote.server();
+  now.role = now.server == role_server_ ? role_ : "";
+  now.directory = session.directory;
+  now.lines = session.history.size();
+  return prompt_text(session.style(), now);
 }
 
 std::string Editor::Terminal::hint_text() {
@@ -228,13 +213,8 @@ std::string Editor::Terminal::line_to_cursor() const {
 
 bool Editor::Terminal::in_one_row() const {
   const LineInfo* info = el_line(el_);
-  std::size_t width = static_cast<std::size_t>(info->lastchar - info->buffer);
-  bool shown = true;
-  for (const char c : prompt_) {
-    if (c == '\1') shown = !shown;
-    if (shown && c != '\1') ++width;
-  }
-  return width < static_cast<std::size_t>(terminal_columns());
+  const auto typed = static_cast<std::size_t>(info->lastchar - info->buffer);
+  return shown_width(prompt_) + typed < static_cast<std::size_t>(terminal_columns());
 }
 
 /// libedit takes it that the cursor stands where a prompt may begin.
@@ -265,25 +245,14 @@ unsigned char Editor::Terminal::complete_here() {
   return CC_REDISPLAY;
 }
 
-/// In columns below the line; names of paths without the part already typed.
+/// Below the line; names of paths without the part already typed.
 void Editor::Terminal::list_candidates(const Completion& found) {
   std::vector<std::string> names;
-  std::size_t width = 1;
   for (const std::string& each : found.candidates) {
-    if (names.size() == kListedMax) break;
     names.push_back(harmless(found.paths ? last_name(each) : each));
-    width = std::max(width, names.back().size() + 2);
   }
-  const std::size_t columns = std::max<std::size_t>(1, terminal_columns() / width);
-  std::string text = "\n";
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const bool end = (i + 1) % columns == 0 || i + 1 == names.size();
-    text += names[i] + (end ? "\n" : std::string(width - names[i].size(), ' '));
-  }
-  if (found.candidates.size() > names.size()) {
-    text += "and " + std::to_string(found.candidates.size() - names.size()) + " more\n";
-  }
-  std::fputs(text.c_str(), stdout);
+  const auto width = static_cast<std::size_t>(terminal_columns());
+  std::fputs(("\n" + in_columns(names, width, kListedMax)).c_str(), stdout);
   std::fflush(stdout);
 }
 
@@ -330,8 +299,7 @@ Exit Editor::run() {
       break;
     }
     if (split_words(line).empty()) continue;
-    // The history is a file: no passwords.
-    if (split_words(line).front() != "addauth") terminal_->remember(line);
+    if (may_be_kept(line)) terminal_->remember(line);
     const Exit now = run_line(session, line);
     cancel_flag() = false;
     if (!session.quit) last = now;

@@ -150,7 +150,9 @@ std::string manual_page() {
   for (const auto& [code, meaning] : kExitCodes) text += roff_item(code, meaning);
   return text +
          ".SH FILES\n.TP\n.I ~/.quorate_history\nLines typed before.\n"
-         ".SH ENVIRONMENT\n.TP\n.B EDITOR\nWhat the command edit opens.\n"
+         ".SH ENVIRONMENT\n.TP\n.BR VISUAL , \" EDITOR\"\nWhat the command edit opens.\n"
+         ".TP\n.BR CLIENT_JVMFLAGS , \" JVMFLAGS\"\nAs zkCli.sh: properties of the client, "
+         "\\-Dzookeeper.client.secure=true for one.\n"
          ".TP\n.B NO_COLOR\nNo colours when set.\n"
          ".SH SEE ALSO\n.BR quorate\\-server (1)\n";
 }
@@ -164,11 +166,32 @@ std::string words_of_commands() {
   return text;
 }
 
+/// Options that the question for the children of a node must have, too.
+bool leads_to_server(std::string_view name) {
+  constexpr std::string_view kNames[] = {"server", "client-configuration", "ca",  "cert",
+                                         "key",    "key-password-file",    "tls", "any-host",
+                                         "r"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+void add_word(std::string& words, const char* between, const std::string& word) {
+  words += (words.empty() ? "" : between) + word;
+}
+
 std::string bash_completion() {
   std::string options;
+  std::string valued;          // For case: "-a|--a|-b|--b".
+  std::string connect;         // The same, of those that lead to the server and have no value,
+  std::string connect_valued;  // and that have one.
   std::string files;
   for (const OptionSpec& each : program_options()) {
-    options += std::string(options.empty() ? "" : " ") + "-" + each.name;
+    const std::string one = std::string("-") + each.name;
+    const std::string both = one + "|-" + one;
+    const bool leads = leads_to_server(each.name);
+    add_word(options, " ", one);
+    if (leads) add_word(each.takes_value() ? connect_valued : connect, "|", both);
+    if (!leads && each.takes_value()) add_word(valued, "|", both);
+    if (std::string_view(each.value) == "file") add_word(files, "|", both);
   }
   std::string cases;
   for (const Command& each : command_table()) {
@@ -178,20 +201,34 @@ std::string bash_completion() {
   }
   return "# bash completion for quorate-shell; made by: quorate-shell -print bash\n"
          "_quorate_shell() {\n"
-         "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-         "  local i word command= server=() words=\n"
-         "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-         "    word=${COMP_WORDS[i]}\n"
+         "  # Not COMP_WORDS, which are cut at the colon of host:port.\n"
+         "  local line i word command= connect=() words=\n"
+         "  read -ra line <<<\"${COMP_LINE:0:COMP_POINT}\"\n"
+         "  [[ ${COMP_LINE:0:COMP_POINT} == *[[:space:]] ]] && line+=('')\n"
+         "  local last=$((${#line[@]} - 1))\n"
+         "  local current=${line[last]} previous=${line[last-1]}\n"
+         "  for ((i = 1; i < last; i++)); do\n"
+         "    word=${line[i]}\n"
          "    case $word in\n"
-         "      -server|--server) server=(-server \"${COMP_WORDS[i+1]}\"); i=$((i + 1)) ;;\n"
-         "      -timeout|-connect-timeout|-client-configuration|-f|-print) i=$((i + 1)) ;;\n"
+         "      " +
+         connect_valued +
+         ")\n"
+         "        connect+=(\"$word\" \"${line[i+1]}\"); i=$((i + 1)) ;;\n"
+         "      " +
+         connect +
+         ") connect+=(\"$word\") ;;\n"
+         "      " +
+         valued +
+         ") i=$((i + 1)) ;;\n"
          "      -*) ;;\n"
          "      *) command=$word; break ;;\n"
          "    esac\n"
          "  done\n"
          "  case $previous in\n"
-         "    -f|-client-configuration) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
-         "    -print) COMPREPLY=($(compgen -W 'man bash zsh' -- \"$current\")); return ;;\n"
+         "    " +
+         files +
+         ") COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
+         "    -print|--print) COMPREPLY=($(compgen -W 'man bash zsh' -- \"$current\")); return ;;\n"
          "  esac\n"
          "  case $command in\n"
          "    '') if [[ $current == -* ]]; then words='" +
@@ -203,7 +240,7 @@ std::string bash_completion() {
          "  if [[ -n $command && $current == /* ]]; then\n"
          "    local parent=${current%/*} name\n"
          "    while IFS= read -r name; do words+=\" ${parent%/}/$name\"; done < <(\n"
-         "      quorate-shell \"${server[@]}\" -connect-timeout 500 ls \"${parent:-/}\" "
+         "      quorate-shell \"${connect[@]}\" -connect-timeout 500 ls \"${parent:-/}\" "
          "2>/dev/null |\n"
          "        sed 's/^\\[//; s/\\]$//; s/, /\\n/g')\n"
          "    compopt -o nospace 2>/dev/null\n"

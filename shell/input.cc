@@ -133,6 +133,7 @@ int run_shell(const ShellOptions& options) {
   catch_interrupts();
   Output output;
   output.style = style_of(options);
+  if (!output.style.terminal) std::setvbuf(stdout, nullptr, _IOFBF, 1 << 16);
   if (!options.script.empty() && options.script != "-" && !std::ifstream(options.script)) {
     output.err("cannot read " + options.script);
     return static_cast<int>(Exit::Usage);

@@ -125,6 +125,11 @@ std::optional<Arguments> parse_arguments(const std::vector<std::string>& words,
   return out;
 }
 
+bool may_be_kept(std::string_view line) {
+  const std::vector<std::string> words = split_words(line);
+  return !words.empty() && words.front() != "addauth";
+}
+
 std::optional<int> parse_int(std::string_view text) {
   int value = 0;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -41,6 +41,9 @@ std::optional<Arguments> parse_arguments(const std::vector<std::string>& words,
                                          const std::vector<OptionSpec>& options,
                                          std::string& fault);
 
+/// Whether a typed line may be kept in a file: not one that holds a password.
+bool may_be_kept(std::string_view line);
+
 /// A whole decimal number, with sign; nothing when it is anything else or does not fit.
 std::optional<int> parse_int(std::string_view text);
 std::optional<std::int64_t> parse_int64(std::string_view text, int base = 10);

@@ -1,7 +1,8 @@
 #include "shell/options.h"
 
 #include <algorithm>
-#include <fstream>
+
+#include "shell/client_configuration.h"
 
 namespace quorate::shell {
 
@@ -13,6 +14,12 @@ const std::vector<OptionSpec>& program_options() {
       {"r", "", "a server without a quorum will do, for reading"},
       {"waitforconnection", "", "as zkCli; this shell always waits"},
       {"client-configuration", "file", "properties of the client, as zkCli reads them"},
+      {"tls", "", "speak TLS: the servers' secure port"},
+      {"ca", "file", "trust these authorities (the system's); PEM or PKCS12; turns TLS on"},
+      {"cert", "file", "this client's certificate, PEM or PKCS12; turns TLS on"},
+      {"key", "file", "its key, where that stands in a file of its own"},
+      {"key-password-file", "file", "the first line of this file opens the key"},
+      {"any-host", "", "the server's certificate may be for another host"},
       {"f", "file", "read the commands from a file; - is stdin"},
       {"stop-on-error", "", "with -f or stdin: end at the first command that fails"},
       {"y", "", "yes to every question"},
@@ -32,10 +39,10 @@ client::ConnectOptions ShellOptions::connect() const {
   out.connect_timeout = connect_timeout;
   out.operation_timeout = operation_timeout;
   out.read_only = read_only;
+  out.reply_bytes_max = 1 << 29;  // The names of millions of children come in one answer.
+  out.tls = tls;
   return out;
 }
-
-namespace {
 
 std::string take_milliseconds(const std::string& text, std::chrono::milliseconds& out) {
   const std::optional<int> ms = parse_int(text);
@@ -44,7 +51,33 @@ std::string take_milliseconds(const std::string& text, std::chrono::milliseconds
   return "";
 }
 
+namespace {
+
+/// True when `name` was one of them.
+bool apply_tls(const std::string& name, const std::string& value, TlsFiles& files) {
+  if (name == "tls") {
+    files.enabled = true;
+  } else if (name == "ca") {
+    files.trust_store.location = value;
+    files.enabled = true;
+  } else if (name == "cert") {
+    files.key_store.location = value;
+    files.enabled = true;
+  } else if (name == "key") {
+    files.key_file = value;
+    files.enabled = true;
+  } else if (name == "key-password-file") {
+    files.key_store.password_file = value;
+  } else if (name == "any-host") {
+    files.verify_host = false;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 std::string apply(const std::string& name, const std::string& value, ShellOptions& out) {
+  if (apply_tls(name, value, out.tls_files)) return "";
   if (name == "server") out.servers = value;
   if (name == "timeout") return take_milliseconds(value, out.session_timeout);
   if (name == "connect-timeout") return take_milliseconds(value, out.connect_timeout);
@@ -90,35 +123,7 @@ std::string parse_options(const std::vector<std::string>& arguments, ShellOption
   if (!options.script.empty() && !options.command.empty()) {
     return "either -f or a command, not both: " + options.command.front();
   }
-  return "";
-}
-
-std::string read_client_configuration(const std::string& file, ShellOptions& options) {
-  std::ifstream in(file);
-  if (!in) return "cannot read " + file;
-  std::string line;
-  while (std::getline(in, line)) {
-    const std::size_t begin = line.find_first_not_of(" \t");
-    if (begin == std::string::npos || line[begin] == '#' || line[begin] == '!') continue;
-    const std::size_t equals = line.find_first_of("=:", begin);
-    if (equals == std::string::npos) return file + ": a line without '=': " + line;
-    const auto trim = [](std::string text) {
-      const std::size_t first = text.find_first_not_of(" \t\r");
-      if (first == std::string::npos) return std::string();
-      return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-    };
-    const std::string key = trim(line.substr(begin, equals - begin));
-    const std::string value = trim(line.substr(equals + 1));
-    if (key == "zookeeper.client.secure" && value == "true") {
-      return file + ": " + key + "=true: this client library does not speak TLS; name a plain port";
-    }
-    if (key == "zookeeper.request.timeout" && value != "0") {
-      if (std::string fault = take_milliseconds(value, options.operation_timeout); !fault.empty()) {
-        return file + ": " + key + ": " + fault;
-      }
-    }
-  }
-  return "";
+  return options.print.empty() ? settle_tls(options.tls_files, options.tls) : "";
 }
 
 }  // namespace quorate::shell

@@ -7,6 +7,7 @@
 
 #include "quorate/options.h"
 #include "shell/line.h"
+#include "shell/tls_files.h"
 
 namespace quorate::shell {
 
@@ -22,6 +23,8 @@ struct ShellOptions {
   bool sure = false;
   bool colour = true;
   bool stop_on_error = false;
+  TlsFiles tls_files;
+  client::TlsOptions tls;            ///< Made of tls_files.
   std::string script;                ///< Lines come from this file; "" for none.
   std::string print;                 ///< "help", "version", "man", "bash" or "zsh": no session.
   std::vector<std::string> command;  ///< Empty: lines from stdin.
@@ -32,11 +35,11 @@ struct ShellOptions {
 /// One row per option, for parsing, help, manual page and completion.
 const std::vector<OptionSpec>& program_options();
 
+/// A positive number of milliseconds; what is wrong with it, or "".
+std::string take_milliseconds(const std::string& text, std::chrono::milliseconds& out);
+
 /// Reads the program's arguments; why they cannot be understood, or "". A program called zkCli.sh
 /// has zkCli's habits: unknown options are passed over.
 std::string parse_options(const std::vector<std::string>& arguments, ShellOptions& options);
-
-/// Takes what is known from a file of properties; what is wrong with it, or "".
-std::string read_client_configuration(const std::string& file, ShellOptions& options);
 
 }  // namespace quorate::shell

@@ -113,8 +113,13 @@ std::string Output::fit(const std::string& text) const {
   return out;
 }
 
-void Output::write(const std::string& text) {
+void Output::write(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
+  if (gathering_ == 0 || style.terminal) std::fflush(stdout);
+}
+
+void Output::flush() {
+  const std::lock_guard lock(mutex_);
   std::fflush(stdout);
 }
 
@@ -129,24 +134,18 @@ bool Output::ask_for_more() {
   if (::read(STDIN_FILENO, &key, 1) != 1) key = 'q';  // Also when Ctrl-C breaks the read.
   tcsetattr(STDIN_FILENO, TCSANOW, &before);
   write("\r\x1b[K");
-  if (key == 'a') paged_ = false;
-  rows_ = terminal_rows();  // The window may have changed while the page was read.
-  printed_ = key == '\n' ? rows_ - 2 : 0;
-  return key != 'q' && !cancel_flag();
+  return pager_.answer(key, terminal_rows()) && !cancel_flag();
 }
 
-void Output::write_paged(const std::string& text) {
-  for (std::size_t at = 0; at < text.size() && !cancel_flag();) {
-    if (printed_ >= rows_ - 1 && !ask_for_more()) {
+void Output::write_paged(std::string_view text) {
+  while (!text.empty() && !cancel_flag()) {
+    if (pager_.full() && !ask_for_more()) {
       cancel_flag() = true;  // The command need not find what nobody will read.
       return;
     }
-    if (!paged_) return write(text.substr(at));
-    const std::size_t end = text.find('\n', at);
-    const std::size_t next = end == std::string::npos ? text.size() : end + 1;
-    write(text.substr(at, next - at));
-    if (end != std::string::npos) ++printed_;
-    at = next;
+    const std::size_t size = pager_.take(text);
+    write(text.substr(0, size));
+    text.remove_prefix(size);
   }
 }
 
@@ -154,10 +153,12 @@ void Output::out(const std::string& text) {
   const std::lock_guard lock(mutex_);
   if (progress_shown_) std::fputs("\r\x1b[K", stderr);
   progress_shown_ = false;
-  if (paged_) {
+  if (pager_.on()) {
     write_paged(fit(text));
-  } else {
+  } else if (style.terminal) {
     write(fit(text));
+  } else {
+    write(text);
   }
 }
 
@@ -165,6 +166,7 @@ void Output::err(const std::string& line) {
   const std::lock_guard lock(mutex_);
   if (progress_shown_) std::fputs("\r\x1b[K", stderr);
   progress_shown_ = false;
+  std::fflush(stdout);  // Where both go to one place, in the order of things.
   const std::string text = isatty(STDERR_FILENO) != 0 ? harmless(line) : line;
   std::fwrite((text + "\n").data(), 1, text.size() + 1, stderr);
 }
@@ -172,6 +174,7 @@ void Output::err(const std::string& line) {
 void Output::event(const std::string& text) {
   const std::lock_guard lock(mutex_);
   if (before_event) before_event();
+  std::fflush(stdout);
   FILE* stream = style.zkcli || style.interactive || style.json ? stdout : stderr;
   const std::string fitting = fit(text);
   std::fwrite(fitting.data(), 1, fitting.size(), stream);
@@ -183,8 +186,12 @@ void Output::json(const Json& document) {
   out(document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+bool Output::shows_progress() const {
+  return !style.json && isatty(STDERR_FILENO) != 0;
+}
+
 void Output::progress(const std::string& text) {
-  if (style.json || isatty(STDERR_FILENO) == 0) return;
+  if (!shows_progress()) return;
   const std::lock_guard lock(mutex_);
   std::fprintf(stderr, "\r%s\x1b[K", text.c_str());
   std::fflush(stderr);
@@ -193,9 +200,7 @@ void Output::progress(const std::string& text) {
 
 void Output::begin_command(bool paged) {
   const std::lock_guard lock(mutex_);
-  paged_ = paged && style.terminal && style.interactive && !style.zkcli;
-  rows_ = terminal_rows();
-  printed_ = 0;
+  pager_.begin(paged && style.terminal && style.interactive && !style.zkcli, terminal_rows());
 }
 
 }  // namespace quorate::shell

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "shell/json.h"
+#include "shell/pager.h"
 
 namespace quorate::shell {
 
@@ -42,7 +43,23 @@ class Output {
  public:
   Style style;
 
+  /// While one lives, what goes to a file or a pipe is written in large pieces, and by flush().
+  class Gathering {
+   public:
+    explicit Gathering(Output& output) : output_(output) { ++output_.gathering_; }
+    ~Gathering() {
+      --output_.gathering_;
+      output_.flush();
+    }
+    Gathering(const Gathering&) = delete;
+    Gathering& operator=(const Gathering&) = delete;
+
+   private:
+    Output& output_;
+  };
+
   void out(const std::string& text);
+  void flush();
   void err(const std::string& line);  ///< Adds the line end.
   /// A watch event or a change of the session: with zkCli's habits or typed by a person on stdout,
   /// otherwise on stderr, where it disturbs no script.
@@ -50,6 +67,7 @@ class Output {
   void json(const Json& document);
   /// Passing news of a long command, one line over the last; only where a person looks.
   void progress(const std::string& text);
+  bool shows_progress() const;
 
   /// From now on a screenful is followed by a question; begun anew for each command.
   void begin_command(bool paged);
@@ -58,15 +76,14 @@ class Output {
   std::function<void()> after_event;
 
  private:
-  void write(const std::string& text);
-  void write_paged(const std::string& text);
+  void write(std::string_view text);
+  void write_paged(std::string_view text);
   bool ask_for_more();
   std::string fit(const std::string& text) const;
 
   std::mutex mutex_;  // The streams, and the page below.
-  bool paged_ = false;
-  int rows_ = 0;
-  int printed_ = 0;
+  Pager pager_;
+  int gathering_ = 0;
   bool progress_shown_ = false;
 };
 

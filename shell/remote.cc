@@ -44,7 +44,22 @@ Reply<client::Connected> Remote::connect(client::ConnectOptions options) {
   return reply;
 }
 
+bool Remote::reads_batches() {
+  if (reads_batches_) return *reads_batches_;
+  // ZooKeeper 3.4 says nothing at all to what it does not know.
+  constexpr auto kPatience = std::chrono::seconds(3);
+  client::ReadBatch batch;
+  batch.get_data("/");
+  client::Client asking = face().with_timeout(kPatience);
+  const auto reply = ask<client::ReadBatchReply>(
+      [&](auto handler) { asking.start_multi_read(std::move(batch), std::move(handler)); });
+  if (cancel_flag() || reply.code == client::Code::ConnectionLoss) return false;
+  reads_batches_ = reply.ok();
+  return *reads_batches_;
+}
+
 void Remote::close() {
+  reads_batches_.reset();
   if (!sync_) return;
   // A server that does not answer must not keep anybody from leaving.
   if (!client::is_final(sync_->state())) {

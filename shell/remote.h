@@ -80,6 +80,8 @@ class Remote {
   std::string server() const;
   client::SessionEvent last_event() const;
   const client::ConnectOptions& options() const { return options_; }
+  /// Whether the server knows multiRead (ZooKeeper 3.6). Asked once per session.
+  bool reads_batches();
   client::Client& face() { return sync_->async_face(); }
 
   Reply<client::CreateReply> create(const std::string& path, client::Buffer data,
@@ -111,6 +113,7 @@ class Remote {
   Listener listener_;
   client::ConnectOptions options_;
   std::unique_ptr<client::SyncClient> sync_;
+  std::optional<bool> reads_batches_;
   mutable std::mutex mutex_;  // last_event_, which the client's thread writes.
   client::SessionEvent last_event_;
 };

@@ -190,6 +190,9 @@ std::string no_connection_text(const std::string& servers,
   for (const auto& [server, reason] : attempt.value.failures) {
     text += "\n  tried " + server + ": " + reason;
   }
+  if (text.find("TLS") != std::string::npos) {
+    text += "\nFor a TLS port: quorate-shell --ca FILE [--cert FILE --key FILE] -server host:port";
+  }
   return text +
          "\nTo start servers on this machine: scripts/quickstart, or: quorate-server zoo.cfg"
          "\nTo use others: quorate-shell -server host:port[,host:port...]";

@@ -16,16 +16,50 @@ std::string dumped(const Json& json) {
 
 }  // namespace
 
+void tell_hidden(Session& session, std::size_t acls) {
+  if (acls == 0) return;
+  const std::string text =
+      std::to_string(acls) +
+      " ACLs hold digests that are hidden from you and let nobody in as they are; addauth as one "
+      "who may change these ACLs, and try again";
+  session.output.err(session.style().json ? Json{{"warning", text}}.dump() : text);
+}
+
 std::string transfer_head(const std::string& path) {
   return dumped(Json{{"format", kFormat}, {"version", kVersion}, {"path", path}});
 }
 
-std::string transfer_line(const Visit& visit, const std::string& top) {
-  Json json{{"node", visit.path == top ? "" : visit.path.substr(top == "/" ? 0 : top.size())}};
-  put_data(json, visit.data);
-  json["acl"] = acl_json(visit.acl);
-  if (visit.stat.ephemeral_owner != 0) json["ephemeral"] = true;
-  return dumped(json);
+const std::string& TransferWriter::acl_text_of(const client::AclList& acl) {
+  // Neighbours mostly have the same list.
+  if (acl_text_.empty() || acl != acl_) {
+    acl_ = acl;
+    acl_text_ = acl_json(acl).dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  return acl_text_;
+}
+
+/// Written by hand: a Json object per node would cost more than all else.
+void TransferWriter::line(const Visit& visit, const std::string& top, std::string& out) {
+  const bool is_top = visit.path == top;
+  const std::size_t cut = is_top ? visit.path.size() : top == "/" ? 0 : top.size();
+  const std::string_view path = std::string_view(visit.path).substr(cut);
+  out += "{\"node\":";
+  if (is_utf8(path)) {
+    append_json_string(out, path);
+  } else {
+    out += Json(path).dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  out += ",\"data\":";
+  if (!visit.data) {
+    out += "null";
+  } else if (is_utf8(*visit.data)) {
+    append_json_string(out, *visit.data);
+  } else {
+    out += "\"" + to_base64(*visit.data) + "\",\"encoding\":\"base64\"";
+  }
+  out += ",\"acl\":" + acl_text_of(visit.acl);
+  if (visit.stat.ephemeral_owner != 0) out += ",\"ephemeral\":true";
+  out += "}\n";
 }
 
 std::string transfer_end(std::size_t nodes) {

@@ -19,9 +19,24 @@ struct TransferNode {
   bool ephemeral = false;
 };
 
+/// Warns of ACLs that were not read whole.
+void tell_hidden(Session& session, std::size_t acls);
+
 std::string transfer_head(const std::string& path);
-std::string transfer_line(const Visit& visit, const std::string& top);
 std::string transfer_end(std::size_t nodes);
+
+/// Writes the lines about nodes.
+class TransferWriter {
+ public:
+  /// Appends the line, with its end.
+  void line(const Visit& visit, const std::string& top, std::string& out);
+
+ private:
+  const std::string& acl_text_of(const client::AclList& acl);
+
+  client::AclList acl_;
+  std::string acl_text_;  ///< Of acl_; "" for none so far.
+};
 
 /// Reads such a file line by line; faults name the line.
 class TransferReader {

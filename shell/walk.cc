@@ -1,204 +1,69 @@
 #include "shell/walk.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <deque>
+#include <list>
 #include <memory>
-#include <mutex>
+#include <utility>
+
+#include "shell/reads.h"
 
 namespace quorate::shell {
 
 namespace {
 
-using client::ErrorCode;
+/// So far ahead of the node to be visited next reads are begun, counted in nodes.
+constexpr std::size_t kAheadMax = 1024;
+/// Asked for when memory allows nothing more, but the next node is missing.
+constexpr std::size_t kBurst = 32;
+/// Visits after which it is time to look ahead again.
+constexpr std::size_t kLookEvery = 32;
 
-/// Bytes of answers that wait for their turn. Above it only the next node is asked for.
-constexpr std::size_t kHeldBytesMax = 24u << 20;
-constexpr int kAttemptsMax = 5;
-
-/// What one node answered. Filled on the client's thread, taken by the walker once ready.
-struct Fetch {
-  Visit visit;
-  std::vector<std::string> names;
-  int waiting = 0;  ///< Answers still to come.
-  int attempts = 0;
-  bool ready = false;
-  std::size_t bytes = 0;
-  Status error;
-};
-using FetchPtr = std::shared_ptr<Fetch>;
-
-/// What the walker and the handlers share; outlives a cancelled walk.
-struct Shared {
-  std::mutex mutex;  // Every Fetch not ready, and the rest below.
-  std::condition_variable came;
-  const Fetch* wanted = nullptr;
-  std::size_t flying = 0;
-  std::size_t held_bytes = 0;
-  std::size_t answered = 0;
-  std::size_t answered_bytes = 0;
-};
-
-class Fetcher : public std::enable_shared_from_this<Fetcher> {
- public:
-  Fetcher(client::Client& face, const WalkOptions& options) : face_(face), options_(options) {}
-
-  FetchPtr begin(std::string path, std::size_t depth, bool last) {
-    auto fetch = std::make_shared<Fetch>();
-    fetch->visit.path = std::move(path);
-    fetch->visit.depth = depth;
-    fetch->visit.last = last;
-    fetch->waiting = options_.acl ? 2 : 1;
-    {
-      const std::lock_guard lock(shared.mutex);
-      ++shared.flying;
-    }
-    read_node(fetch);
-    if (options_.acl) read_acl(fetch);
-    return fetch;
-  }
-
-  /// Until `fetch` is ready; false at Ctrl-C.
-  bool await(const FetchPtr& fetch) {
-    std::unique_lock lock(shared.mutex);
-    shared.wanted = fetch.get();
-    while (!fetch->ready && !cancel_flag()) {
-      shared.came.wait_for(lock, std::chrono::milliseconds(20));
-    }
-    shared.wanted = nullptr;
-    if (fetch->ready) shared.held_bytes -= fetch->bytes;
-    return fetch->ready && !cancel_flag();
-  }
-
-  /// How many more reads may begin.
-  std::size_t room() {
-    const std::lock_guard lock(shared.mutex);
-    if (shared.flying > options_.flying_max / 2) return 0;
-    const std::size_t average =
-        shared.answered == 0 ? 4096 : shared.answered_bytes / shared.answered + 1;
-    const std::size_t held = shared.held_bytes + shared.flying * average;
-    if (held >= kHeldBytesMax) return 0;
-    return std::min(options_.flying_max - shared.flying, (kHeldBytesMax - held) / average + 1);
-  }
-
- private:
-  void read_node(const FetchPtr& fetch) {
-    if (options_.data) {
-      face_.start_get_data(
-          fetch->visit.path, client::Watcher(),
-          [self = shared_from_this(), fetch](ErrorCode error, client::GetDataReply reply) {
-            self->got_data(fetch, error, std::move(reply));
-          });
-    } else if (fetch->visit.depth < options_.depth_max) {
-      read_children(fetch);
-    } else {
-      face_.start_exists(fetch->visit.path, client::Watcher(),
-                         [self = shared_from_this(), fetch](ErrorCode error, client::Stat stat) {
-                           fetch->visit.stat = stat;
-                           self->got(fetch, error);
-                         });
-    }
-  }
-
-  void read_children(const FetchPtr& fetch) {
-    face_.start_get_children(
-        fetch->visit.path, options_.watch,
-        [self = shared_from_this(), fetch](ErrorCode error, client::GetChildrenReply reply) {
-          if (!error) {
-            fetch->visit.stat = reply.stat;
-            fetch->names = std::move(reply.children);
-          }
-          self->got(fetch, error);
-        });
-  }
-
-  void read_acl(const FetchPtr& fetch) {
-    face_.start_get_acl(fetch->visit.path, [self = shared_from_this(), fetch](
-                                               ErrorCode error, client::GetAclReply reply) {
-      fetch->visit.acl = std::move(reply.acl);
-      // Who may read the data may read the list; the data's answer tells what is wrong.
-      self->got(fetch, to_code(error) == client::Code::NoAuth ? ErrorCode() : error);
-    });
-  }
-
-  void got_data(const FetchPtr& fetch, ErrorCode error, client::GetDataReply reply) {
-    fetch->visit.data = std::move(reply.data);
-    fetch->visit.stat = reply.stat;
-    const bool more = reply.stat.num_children > 0 && fetch->visit.depth < options_.depth_max;
-    if (error || !more) return got(fetch, error);
-    read_children(fetch);
-  }
-
-  void got(const FetchPtr& fetch, ErrorCode error) {
-    const client::Code code = to_code(error);
-    const bool lost = code == client::Code::ConnectionLoss;
-    // Reads are safe to repeat; the client connects anew by itself.
-    if (lost && !options_.acl && ++fetch->attempts < kAttemptsMax && !cancel_flag()) {
-      return read_node(fetch);
-    }
-    const std::lock_guard lock(shared.mutex);
-    if (error && fetch->error.ok()) fetch->error = failed_reply<client::Nothing>(error);
-    if (--fetch->waiting > 0) return;
-    fetch->bytes = fetch->visit.data ? fetch->visit.data->size() : 0;
-    for (const std::string& name : fetch->names) fetch->bytes += sizeof name + name.size();
-    --shared.flying;
-    shared.held_bytes += fetch->bytes;
-    ++shared.answered;
-    shared.answered_bytes += fetch->bytes;
-    fetch->ready = true;
-    // The walker is woken for a batch, not for each answer: half of what flies, or all there is.
-    const bool batch = shared.flying <= options_.flying_max / 2;
-    if (batch && shared.wanted != nullptr && shared.wanted->ready) shared.came.notify_one();
-  }
-
-  Shared shared;
-  client::Client& face_;
-  const WalkOptions options_;
-};
-
-/// The children of one node that are still to be visited, and reads begun for the first of them.
-struct Frame {
+/// The children of one node for which no read has begun.
+struct Run {
   std::string parent;
   std::size_t depth = 0;
   std::vector<std::string> names;
-  std::size_t next = 0;       ///< To be visited.
-  std::size_t requested = 0;  ///< Reads were begun for names before this one.
-  std::deque<FetchPtr> fetches;
+  std::size_t next = 0;
+};
+
+/// What comes next in the order of visits: one node, or the rest of a node's children.
+struct Slot {
+  std::unique_ptr<NodeRead> node;
+  std::unique_ptr<Run> run;
+  bool spread = false;  ///< The node's children have slots of their own.
 };
 
 }  // namespace
 
+/// All that is known and not visited yet stands in one list in the order of visits. Reads begin
+/// from its front on, so what is needed soonest is asked for first, at any depth.
 class Walk::Walker {
  public:
   Walker(Remote& remote, const std::string& top, const WalkOptions& options)
-      : options_(options), fetcher_(std::make_shared<Fetcher>(remote.face(), options)) {
-    Frame frame;
-    frame.names.push_back(top);
-    frame.requested = 1;
-    frame.fetches.push_back(fetcher_->begin(top, 0, /*last=*/true));
-    frames_.push_back(std::move(frame));
+      : options_(options), reads_(remote, options) {
+    auto node = std::make_unique<NodeRead>();
+    node->visit.path = top;
+    node->visit.last = true;
+    reads_.read(*node);
+    reads_.send();
+    slots_.push_back({std::move(node), nullptr});
   }
 
   bool next(Visit& visit) {
-    while (!frames_.empty()) {
-      if (frames_.back().next == frames_.back().names.size()) {
-        frames_.pop_back();
+    while (!slots_.empty()) {
+      if (cancel_flag()) return end_with(cancelled(), "");
+      if (reads_.arrived()) take_answers();
+      Slot& front = slots_.front();
+      const bool idle = !front.node || front.node->wants_list;
+      if (idle || visits_since_ >= kLookEvery) look_ahead(idle);
+      if (idle) continue;
+      if (!front.node->ready()) {
+        look_ahead(/*idle=*/false);
+        reads_.wait();
         continue;
       }
-      refill();
-      Frame& frame = frames_.back();
-      const FetchPtr fetch = frame.fetches.front();
-      if (!fetcher_->await(fetch)) return end_with(cancelled(), fetch->visit.path);
-      frame.fetches.pop_front();
-      ++frame.next;
-      const client::Code code = fetch->error.code;
-      const bool top = fetch->visit.depth == 0;
-      if (code == client::Code::NoNode && !top) continue;
-      if (!fetch->error.ok() && (top || code != client::Code::NoAuth)) {
-        return end_with(fetch->error, fetch->visit.path);
-      }
-      take(*fetch, visit);
-      return true;
+      const Outcome outcome = take_front(visit);
+      if (outcome != Outcome::Passed) return outcome == Outcome::Visited;
     }
     return false;
   }
@@ -207,6 +72,8 @@ class Walk::Walker {
   std::string fault_path;
 
  private:
+  enum class Outcome { Visited, Passed, Ended };
+
   static Status cancelled() {
     Status status;
     status.code = client::Code::RequestTimeout;
@@ -217,44 +84,113 @@ class Walk::Walker {
   bool end_with(const Status& status, const std::string& path) {
     fault = status;
     fault_path = path;
-    frames_.clear();
+    slots_.clear();
     return false;
   }
 
-  void take(Fetch& fetch, Visit& visit) {
-    if (options_.skip_system && fetch.visit.path == "/") std::erase(fetch.names, "zookeeper");
-    fetch.visit.code = fetch.error.code;
-    fetch.visit.children = fetch.names.size();
-    if (!fetch.names.empty()) {
-      Frame frame;
-      frame.parent = fetch.visit.path;
-      frame.depth = fetch.visit.depth + 1;
-      frame.names = std::move(fetch.names);
-      std::sort(frame.names.begin(), frame.names.end());
-      if (options_.names) fetch.visit.names = frame.names;
-      frames_.push_back(std::move(frame));
-    }
-    visit = std::move(fetch.visit);
+  void take_answers() {
+    reads_.take();
+    visits_since_ = kLookEvery;
   }
 
-  /// Begins reads for what will be visited soonest.
-  void refill() {
-    std::size_t room = fetcher_->room();
-    if (frames_.back().fetches.empty() && room == 0) room = 1;
-    for (auto frame = frames_.rbegin(); frame != frames_.rend() && room > 0; ++frame) {
-      while (room > 0 && frame->requested < frame->names.size()) {
-        std::string path = child_path(frame->parent, frame->names[frame->requested]);
-        frame->names[frame->requested] = std::string();
-        const bool last = ++frame->requested == frame->names.size();
-        frame->fetches.push_back(fetcher_->begin(std::move(path), frame->depth, last));
-        --room;
-      }
+  Outcome take_front(Visit& visit) {
+    spread(slots_.begin());
+    const std::unique_ptr<NodeRead> node = std::move(slots_.front().node);
+    slots_.pop_front();
+    reads_.release(*node);
+    ++visits_since_;
+    const client::Code code = node->error.code;
+    const bool top = node->visit.depth == 0;
+    if (code == client::Code::NoNode && !top) return Outcome::Passed;
+    if (!node->error.ok() && (top || code != client::Code::NoAuth)) {
+      end_with(node->error, node->visit.path);
+      return Outcome::Ended;
     }
+    node->visit.code = code;
+    visit = std::move(node->visit);
+    return Outcome::Visited;
+  }
+
+  /// Gives the children of a node that is ready their place behind it.
+  void spread(std::list<Slot>::iterator at) {
+    if (std::exchange(at->spread, true)) return;
+    NodeRead& node = *at->node;
+    if (!node.error.ok()) return;
+    if (options_.skip_system && node.visit.path == "/") std::erase(node.names, "zookeeper");
+    if (!options_.after.empty()) drop_passed(node);
+    node.visit.children = node.names.size();
+    if (node.names.empty()) return;
+    std::sort(node.names.begin(), node.names.end());
+    if (options_.names) node.visit.names = node.names;
+    auto run = std::make_unique<Run>();
+    run->parent = node.visit.path;
+    run->depth = node.visit.depth + 1;
+    run->names = std::move(node.names);
+    slots_.insert(std::next(at), Slot{nullptr, std::move(run)});
+  }
+
+  /// Names that an earlier walk has passed.
+  void drop_passed(NodeRead& node) const {
+    const std::string& after = options_.after;
+    const std::string prefix = node.visit.path == "/" ? "/" : node.visit.path + "/";
+    if (!after.starts_with(prefix) || after.size() == prefix.size()) return;
+    const std::size_t end = after.find('/', prefix.size());
+    const std::string passed = after.substr(prefix.size(), end - prefix.size());
+    std::erase_if(node.names, [&](const std::string& name) { return name < passed; });
+  }
+
+  /// Begins reads for what will be visited soonest; `idle`: for the very next in any case.
+  void look_ahead(bool idle) {
+    visits_since_ = 0;
+    room_ = reads_.room();
+    if (room_ == 0 && idle) room_ = kBurst;
+    std::size_t ahead = 0;
+    for (auto at = slots_.begin(); at != slots_.end() && room_ > 0 && ahead < kAheadMax;) {
+      if (at->run) {
+        at = begin_some(at, ahead);
+        continue;
+      }
+      if (!continue_node(at)) break;
+      ++ahead;
+      ++at;
+    }
+    reads_.send();
+  }
+
+  /// False where memory bids to wait until the node's turn has come.
+  bool continue_node(std::list<Slot>::iterator at) {
+    NodeRead& node = *at->node;
+    if (node.wants_list) {
+      const bool front = at == slots_.begin();
+      if (!front && !reads_.has_room_for_names(node.visit.stat.num_children)) return false;
+      reads_.list(node);
+      --room_;
+    }
+    if (node.ready()) spread(at);
+    return true;
+  }
+
+  std::list<Slot>::iterator begin_some(std::list<Slot>::iterator at, std::size_t& ahead) {
+    Run& run = *at->run;
+    while (room_ > 0 && ahead < kAheadMax && run.next < run.names.size()) {
+      auto node = std::make_unique<NodeRead>();
+      node->visit.path = child_path(run.parent, run.names[run.next]);
+      node->visit.depth = run.depth;
+      run.names[run.next] = std::string();
+      node->visit.last = ++run.next == run.names.size();
+      reads_.read(*node);
+      slots_.insert(at, Slot{std::move(node), nullptr});
+      --room_;
+      ++ahead;
+    }
+    return run.next == run.names.size() ? slots_.erase(at) : std::next(at);
   }
 
   const WalkOptions options_;
-  std::shared_ptr<Fetcher> fetcher_;
-  std::vector<Frame> frames_;
+  Reads reads_;
+  std::list<Slot> slots_;
+  std::size_t room_ = 0;
+  std::size_t visits_since_ = 0;
 };
 
 Walk::Walk(Remote& remote, const std::string& top, const WalkOptions& options)
@@ -271,9 +207,19 @@ const std::string& Walk::fault_path() const {
   return walker_->fault_path;
 }
 
+std::size_t nodes_foreseen(Session& session, const std::string& top) {
+  // An old server closes the connection over what it does not know.
+  if (!session.output.shows_progress() || !session.remote.reads_batches()) return 0;
+  const auto below = session.remote.get_all_children_number(top);
+  return below ? static_cast<std::size_t>(below.value) + 1 : 0;
+}
+
 Exit walk(Session& session, Remote& remote, const std::string& top, const WalkOptions& options,
           const std::function<bool(Visit&)>& visit) {
-  Walk nodes(remote, top, options);
+  const Output::Gathering gathering(session.output);
+  WalkOptions with_flush = options;
+  with_flush.on_wait = [&session] { session.output.flush(); };
+  Walk nodes(remote, top, with_flush);
   Visit each;
   while (nodes.next(each)) {
     if (!visit(each)) return Exit::Ok;

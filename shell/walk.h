@@ -12,12 +12,15 @@ namespace quorate::shell {
 
 struct WalkOptions {
   bool data = false;                                     ///< Fill Visit::data.
+  bool stat = true;                                      ///< Fill Visit::stat; with data always.
   bool acl = false;                                      ///< Fill Visit::acl.
   std::size_t depth_max = static_cast<std::size_t>(-1);  ///< 0: the top alone.
   bool names = false;                                    ///< Fill Visit::names.
   client::Watcher watch;                                 ///< Set on the children of each node.
-  std::size_t flying_max = 512;                          ///< Reads on their way at once.
-  bool skip_system = false;  ///< Leaves /zookeeper out unless it is the top.
+  std::size_t flying_max = 256;                          ///< Nodes on their way at once.
+  bool skip_system = false;       ///< Leaves /zookeeper out unless it is the top.
+  std::string after;  ///< Passes over what comes before this node, but for the nodes above it.
+  std::function<void()> on_wait;  ///< Called before the walk waits for the server.
 };
 
 struct Visit {
@@ -51,6 +54,10 @@ class Walk {
   class Walker;
   std::unique_ptr<Walker> walker_;
 };
+
+/// How many nodes a walk of this subtree will visit, where a person wants to see how far it is and
+/// the server can tell (ZooKeeper 3.6); else 0.
+std::size_t nodes_foreseen(Session& session, const std::string& top);
 
 /// Calls `visit` for each node until it says false. An error is told and returned.
 Exit walk(Session& session, const std::string& top, const WalkOptions& options,

@@ -1,22 +1,28 @@
 # bash completion for quorate-shell; made by: quorate-shell -print bash
 _quorate_shell() {
-  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-  local i word command= server=() words=
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    word=${COMP_WORDS[i]}
+  # Not COMP_WORDS, which are cut at the colon of host:port.
+  local line i word command= connect=() words=
+  read -ra line <<<"${COMP_LINE:0:COMP_POINT}"
+  [[ ${COMP_LINE:0:COMP_POINT} == *[[:space:]] ]] && line+=('')
+  local last=$((${#line[@]} - 1))
+  local current=${line[last]} previous=${line[last-1]}
+  for ((i = 1; i < last; i++)); do
+    word=${line[i]}
     case $word in
-      -server|--server) server=(-server "${COMP_WORDS[i+1]}"); i=$((i + 1)) ;;
-      -timeout|-connect-timeout|-client-configuration|-f|-print) i=$((i + 1)) ;;
+      -server|--server|-client-configuration|--client-configuration|-ca|--ca|-cert|--cert|-key|--key|-key-password-file|--key-password-file)
+        connect+=("$word" "${line[i+1]}"); i=$((i + 1)) ;;
+      -r|--r|-tls|--tls|-any-host|--any-host) connect+=("$word") ;;
+      -timeout|--timeout|-connect-timeout|--connect-timeout|-f|--f|-print|--print) i=$((i + 1)) ;;
       -*) ;;
       *) command=$word; break ;;
     esac
   done
   case $previous in
-    -f|-client-configuration) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    -print) COMPREPLY=($(compgen -W 'man bash zsh' -- "$current")); return ;;
+    -client-configuration|--client-configuration|-ca|--ca|-cert|--cert|-key|--key|-key-password-file|--key-password-file|-f|--f) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    -print|--print) COMPREPLY=($(compgen -W 'man bash zsh' -- "$current")); return ;;
   esac
   case $command in
-    '') if [[ $current == -* ]]; then words='-server -timeout -connect-timeout -r -waitforconnection -client-configuration -f -stop-on-error -y -json -no-colour -zkcli -help -version -print'
+    '') if [[ $current == -* ]]; then words='-server -timeout -connect-timeout -r -waitforconnection -client-configuration -tls -ca -cert -key -key-password-file -any-host -f -stop-on-error -y -json -no-colour -zkcli -help -version -print'
         else words='addWatch addauth cd close config connect cp create delete deleteall delquota diff du edit ensemble ephemerals export find get getAcl getAllChildrenNumber getEphemerals grep help history import listquota ls ls2 mv printwatches pwd quit reconfig redo removewatches rmr sessions set setAcl setquota stat sync tree txn version watch whoami why'; fi ;;
     addWatch) words='--json -m' ;;
     addauth) words='--json' ;;
@@ -34,7 +40,7 @@ _quorate_shell() {
     edit) words='--json' ;;
     ensemble) words='--json' ;;
     ephemerals) words='--json' ;;
-    export) words='--json' ;;
+    export) words='--json -resume' ;;
     find) words='--json -name -value -size -e' ;;
     get) words='--json -s -w -h -b -x -a' ;;
     getAcl) words='--json -s' ;;
@@ -71,7 +77,7 @@ _quorate_shell() {
   if [[ -n $command && $current == /* ]]; then
     local parent=${current%/*} name
     while IFS= read -r name; do words+=" ${parent%/}/$name"; done < <(
-      quorate-shell "${server[@]}" -connect-timeout 500 ls "${parent:-/}" 2>/dev/null |
+      quorate-shell "${connect[@]}" -connect-timeout 500 ls "${parent:-/}" 2>/dev/null |
         sed 's/^\[//; s/\]$//; s/, /\n/g')
     compopt -o nospace 2>/dev/null
   fi

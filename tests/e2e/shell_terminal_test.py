@@ -195,6 +195,33 @@ def test_resizing_long_lists_and_binary_data():
     with_terminal(test)
 
 
+def test_the_prompt_tells_of_a_server_that_only_reads():
+    with ensemble.Ensemble(["quorate"] * 3, {"readonlymode.enabled": "true"}) as servers:
+        leader = servers.start().wait_serving()
+        left = next(s for s in servers.servers if s is not leader)
+        shell(servers, "create", "/there")
+        servers.wait_equal_zxid()
+        for server in servers.servers:
+            if server is not left:
+                server.kill()
+        ensemble.wait_for("read-only mode", lambda: left.mode() == "read-only")
+        t = Terminal(servers.folder, f"{SHELL} -server {servers.connect} -r")
+        try:
+            t.sees(rf"^{left.address} read-only /> *$")
+            t.line("create /x")
+            t.sees("Not a read-only call: /x")
+            t.line("ls /")
+            t.sees(r"^\[there, zookeeper\]")
+            for server in servers.servers:
+                if server is not left:
+                    server.start()
+            t.sees(r"(leader|follower) /> *$", timeout=30)
+            t.line("create /x")
+            t.sees("Created /x")
+        finally:
+            t.close()
+
+
 if __name__ == "__main__":
     if shutil.which("tmux") is None:
         print("skipped: tmux is not installed")

@@ -176,6 +176,14 @@ def test_export_and_import():
         shell.ok("import", "--resume", two, "/v")
         assert shell.ok("diff", "-a", "/t", "/v") == ""
         assert shell.ok("export", "/t", "-") == "".join(lines)
+        shell.fails(1, "export", "/nope", two + ".x")
+        assert not os.path.exists(two + ".x.part")
+        shell.fails(1, "export", "--resume", "/t", two + ".x")
+        shell.fails(2, "export", "--resume", "/t", "-")
+        # From one ensemble to the next without a file.
+        shell.ok("import", "-", "/piped", text="".join(lines))
+        assert shell.ok("diff", "-a", "/t", "/piped") == ""
+        shell.fails(2, "import", "--resume", "-", "/piped", text="")
 
 
 def test_deleteall_asks_and_counts():
@@ -252,6 +260,70 @@ def test_binary_data_and_names_reach_a_script_unchanged():
         assert raw == b"\x1b2J\xff\x00\n", raw
         assert shell.ok("get", "-b", "/bin") == "GzJK/wA=\n"
         assert "|00000000| 1b 32 4a ff 00" in shell.ok("get", "-x", "/bin")
+
+
+def test_cp_f_takes_what_is_there_along():
+    with one_server() as servers:
+        shell = Shell(servers[1].address)
+        small_tree(shell)
+        shell.ok(text="create /copy\ncreate /copy/a old\ncreate /copy/b\ncreate /copy/b/x old\ncreate /copy/own kept\n")
+        shell.fails(1, "cp", "/t", "/copy")
+        assert "6 nodes copied" in shell.ok("cp", "-f", "/t", "/copy")
+        code, out, _ = shell.run("diff", "/t", "/copy")
+        assert (code, out) == (1, "+ /own\n"), out
+        assert "6 nodes copied" in shell.ok("cp", "-f", "/t", "/")
+        assert shell.ok("get", "/a/deep") == "host=one\n"
+
+
+def test_a_server_without_its_quorum():
+    with ensemble.Ensemble(["quorate"] * 3, {"readonlymode.enabled": "true"}) as servers:
+        leader = servers.start().wait_serving()
+        left = next(s for s in servers.servers if s is not leader)
+        small_tree(Shell(servers.connect))
+        servers.wait_equal_zxid()
+        for server in servers.servers:
+            if server is not left:
+                server.kill()
+        ensemble.wait_for("read-only mode", lambda: left.mode() == "read-only")
+        shell = Shell(servers.connect, "-r")
+        assert shell.ok("get", "/t/a") == "alpha\n"
+        assert shell.ok("ls", "-R", "/t").splitlines()[-1] == "/t/b/x"
+        assert "6 nodes" in shell.ok("tree", "/t")
+        assert len(shell.ok("export", "/t", "-").splitlines()) == 8
+        assert shell.ok("find", "-name", "x", "/t") == "/t/b/x\n"
+        for command in (["create", "/n"], ["set", "/t/a", "x"], ["delete", "/t/c"], ["deleteall", "-y", "/t"],
+                        ["setAcl", "/t", "world:anyone:r"], ["cp", "/t", "/u"], ["mv", "/t", "/u"], ["txn", "delete /t/c"]):
+            err = shell.fails(1, *command)
+            assert "read-only" in err.lower() or "not a read" in err.lower(), (command, err)
+        # Who does not say -r is told why there is no connection.
+        err = Shell(servers.connect, "-connect-timeout", "1500").fails(3, "ls", "/")
+        assert left.address in err, err
+        assert Shell(left.address, "-r", "-zkcli").run("get", "/t/a")[0] == 0
+
+
+def completed(line, folder):
+    """What bash offers for the last word of `line`."""
+    file = ensemble.ROOT / "shell" / "completion" / "quorate-shell.bash"
+    script = f"source {file}; COMP_LINE=$1 COMP_POINT=${{#1}}; _quorate_shell; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    (folder / "bin").mkdir(exist_ok=True)
+    if not (folder / "bin" / "quorate-shell").exists():
+        (folder / "bin" / "quorate-shell").symlink_to(pathlib.Path(SHELL).resolve())
+    done = subprocess.run(["bash", "-c", script, "bash", line], capture_output=True, text=True, timeout=30,
+                          env=dict(os.environ, PATH=f"{folder}/bin:{os.environ['PATH']}"))
+    return done.stdout.split()
+
+
+def test_bash_completes_commands_options_and_paths_of_the_named_server():
+    with one_server() as servers:
+        small_tree(Shell(servers[1].address))
+        at = f"quorate-shell -server {servers[1].address}"
+        assert completed(f"{at} getA", servers.folder) == ["getAcl", "getAllChildrenNumber"]
+        assert completed(f"{at} get /t/", servers.folder) == ["/t/a", "/t/b", "/t/c"]
+        assert completed(f"{at} --json get -s /t/a/", servers.folder) == ["/t/a/deep"]
+        assert completed(f"{at} deleteall -", servers.folder) == ["--json", "-b", "-y", "-n"]
+        assert "-key-password-file" in completed("quorate-shell -k", servers.folder)
+        (servers.folder / "some.pem").touch()
+        assert completed(f"quorate-shell --ca {servers.folder}/so", servers.folder) == [f"{servers.folder}/some.pem"]
 
 
 if __name__ == "__main__":

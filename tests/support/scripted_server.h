@@ -45,6 +45,8 @@ class ScriptedServer {
   void lose_reply(OpCode op) { lose_reply_ = op; }
   /// The next request `op` is lost with the link.
   void lose_request(OpCode op) { lose_request_ = op; }
+  /// As a server of a time before `op`: an error, and the link is closed.
+  void never_heard_of(OpCode op) { unknown_ = op; }
   bool faults_done() const { return !lose_reply_ && !lose_request_; }
   /// From now on connections are closed as soon as they are made.
   void refuse(bool yes) { refuse_ = yes; }
@@ -156,7 +158,7 @@ class ScriptedServer {
         });
   }
 
-  void on_frame(ConnectionId id, Link& link, const Bytes& frame) {
+  void on_frame(ConnectionId id, Link& link, Bytes frame) {
     std::optional<OpCode> op;
     if (std::exchange(link.connected, true)) {
       JuteReader in(frame);
@@ -165,6 +167,7 @@ class ScriptedServer {
       op = header.type;
       ++counts_[*op];
     }
+    if (op && unknown_ == op) frame[6] = std::byte{0x7f};  // Of the type.
     if (op && lose_request_ == op) {
       lose_request_.reset();
       return drop(id);
@@ -235,7 +238,7 @@ class ScriptedServer {
   std::map<ConnectionId, LinkPtr> links_;
   std::map<std::int64_t, Buffer> passwords_;
   std::map<OpCode, int> counts_;
-  std::optional<OpCode> lose_reply_, lose_request_;
+  std::optional<OpCode> lose_reply_, lose_request_, unknown_;
   bool refuse_ = false;
 };
 

@@ -51,3 +51,25 @@ TEST_CASE("hints: the arguments of the command, once it is complete") {
   CHECK(argument_hint("sync ") == "path");
   CHECK(argument_hint("nonsense ").empty());
 }
+
+TEST_CASE("completion: a name in another alphabet is never cut in the middle of a character") {
+  const auto greek = [](const std::string&) {
+    return std::vector<std::string>{"\xce\xb1\xce\xb2", "\xce\xb1\xce\xb3"};
+  };
+  CHECK(complete("get /", "/", greek).shared() == "/\xce\xb1");
+}
+
+TEST_CASE("completion: a server that does not answer leaves the line as it is") {
+  const auto silent = [](const std::string&) { return std::vector<std::string>(); };
+  CHECK(complete("get /a", "/", silent).candidates.empty());
+  CHECK(complete("get /a", "/", silent).shared().empty());
+}
+
+TEST_CASE("completion: long options with one dash or two") {
+  CHECK(candidates("import --res") == Words{"--resume"});
+  CHECK(candidates("deleteall --") == Words{"--json"});
+  CHECK(candidates("cp --to zoo2:2181 /ap") == Words{"/app", "/apple"});
+  CHECK(candidates("cp --to zoo2:2181 /app /app/t") == Words{"/app/two"});
+  CHECK(candidates("import -res") == Words{"-resume"});
+  CHECK(candidates("deleteall -") == Words{"--json", "-b", "-n", "-y"});
+}

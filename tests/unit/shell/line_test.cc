@@ -85,3 +85,12 @@ TEST_CASE("numbers: whole, in range, and nothing behind them") {
     CHECK_FALSE(parse_int(bad).has_value());
   }
 }
+
+TEST_CASE("a line with a password is not kept in a file") {
+  CHECK(may_be_kept("get /a"));
+  CHECK(may_be_kept("create /a addauth"));
+  CHECK_FALSE(may_be_kept("addauth digest u:secret"));
+  CHECK_FALSE(may_be_kept("  addauth   digest u:secret"));
+  CHECK_FALSE(may_be_kept("\"addauth\" digest u:secret"));
+  CHECK_FALSE(may_be_kept("   "));
+}

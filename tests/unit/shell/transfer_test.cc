@@ -16,6 +16,12 @@ Visit node(const std::string& path, quorate::client::Buffer data) {
   return visit;
 }
 
+std::string transfer_line(const Visit& visit, const std::string& top) {
+  std::string out;
+  TransferWriter().line(visit, top, out);
+  return out;
+}
+
 std::string fault_of(const std::string& text) {
   std::istringstream in(text);
   TransferReader reader(in);
@@ -62,4 +68,37 @@ TEST_CASE("a file that was cut, changed or is something else is refused, with it
   CHECK(fault_of(head + "{\"node\":\"/b\",\"data\":7}\n").find("line 2") != std::string::npos);
   CHECK(fault_of(head + "{\"node\":\"/b\",\"acl\":[\"x\"]}\n").find("line 2") != std::string::npos);
   CHECK(fault_of(head + "{\"node\":\"/b\",\"acl\":[5]}\n").find("line 2") != std::string::npos);
+}
+
+TEST_CASE("a node's line is the JSON document of what it says") {
+  using Json = quorate::shell::Json;
+  const std::string odd = "\x01\b\t\n\f\r\x1f \"\\/ \x7f \xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\x84";
+  for (const std::string& data :
+       {odd, std::string("plain"), std::string(), std::string("\0x", 2)}) {
+    Visit visit = node("/a/" + data, data);
+    visit.stat.ephemeral_owner = data == odd ? 1 : 0;
+    Json json{{"node", "/" + data}, {"data", data}, {"acl", {"world:anyone:cdrwa"}}};
+    if (data == odd) json["ephemeral"] = true;
+    CHECK(transfer_line(visit, "/a") == json.dump() + "\n");
+  }
+  Json binary{{"node", "/a"}, {"data", "/w=="}, {"encoding", "base64"}, {"acl", Json::array()}};
+  Visit visit = node("/a", "\xff");
+  visit.acl.clear();
+  CHECK(transfer_line(visit, "/") == binary.dump() + "\n");
+}
+
+TEST_CASE("the list of one node is not taken for that of the next") {
+  TransferWriter writer;
+  Visit first = node("/a", "");
+  Visit second = node("/a/b", "");
+  second.acl.front().perms = quorate::perm::kRead;
+  std::string out;
+  for (const Visit* each : {&first, &second, &first}) writer.line(*each, "/a", out);
+  std::istringstream lines(out);
+  std::vector<std::string> lists;
+  for (std::string line; std::getline(lines, line);) {
+    lists.push_back(quorate::shell::Json::parse(line)["acl"][0]);
+  }
+  CHECK(lists ==
+        std::vector<std::string>{"world:anyone:cdrwa", "world:anyone:r", "world:anyone:cdrwa"});
 }
