@@ -18,7 +18,7 @@ struct WalkOptions {
   bool names = false;                                    ///< Fill Visit::names.
   client::Watcher watch;                                 ///< Set on the children of each node.
   std::size_t flying_max = 256;                          ///< Nodes on their way at once.
-  bool skip_system = false;       ///< Leaves /zookeeper out unless it is the top.
+  bool skip_system = false;  ///< Leaves /zookeeper out unless it is the top.
   std::string after;  ///< Passes over what comes before this node, but for the nodes above it.
   std::function<void()> on_wait;  ///< Called before the walk waits for the server.
 };
