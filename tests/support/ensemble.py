@@ -6,6 +6,7 @@ a missed deadline raises with the tail of the servers' logs.
 import atexit
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -43,11 +44,23 @@ def wait_for(what, condition, timeout=PATIENCE_S, interval=0.02):
 
 
 def free_ports(count):
-    """Ports on 127.0.0.1 that were free a moment ago; held together so that they differ."""
-    held = [socket.socket() for _ in range(count)]
+    """Ports on 127.0.0.1 that were free a moment ago; held together so that they differ.
+
+    Below those that the kernel gives to connections: a client that knocks at the port of a killed
+    server might be given that very port as its own, and be connected to itself. To kazoo its own
+    connect request then reads as the answer that its session has expired.
+    """
+    first, last = map(int, pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    choice = range(10000, first) if first > 12000 else range(last + 1, 65536)
+    held = []
     try:
-        for sock in held:
-            sock.bind(("127.0.0.1", 0))
+        while len(held) < count:
+            sock = socket.socket()
+            held.append(sock)
+            try:
+                sock.bind(("127.0.0.1", random.SystemRandom().choice(choice) if len(choice) > 1000 else 0))
+            except OSError:
+                held.pop().close()
         return [sock.getsockname()[1] for sock in held]
     finally:
         for sock in held:
