@@ -5,7 +5,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <sstream>
+#include <string>
+#include <string_view>
 
 #include "shell/command_table.h"
 #include "shell/data_view.h"
@@ -92,6 +95,12 @@ Exit run_edit(Session& session, const Arguments& arguments) {
 std::string add_operation(const Session& session, client::Transaction& transaction,
                           const std::string& line) {
   const std::vector<std::string> words = split_words(line);
+  const std::string no_operation =
+      "not an operation of a transaction: " + line +
+      " (create path [data], set path data [-v version], delete path [-v version], check path "
+      "version; then commit or abort)";
+  static const std::set<std::string_view> kOperations{"create", "set", "delete", "check"};
+  if (!words.empty() && !kOperations.contains(words[0])) return no_operation;
   const std::vector<OptionSpec> options{
       {"v", "version", ""}, {"e", "", ""}, {"s", "", ""}, {"c", "", ""}};
   std::string fault;
@@ -123,9 +132,7 @@ std::string add_operation(const Session& session, client::Transaction& transacti
   } else if (words[0] == "check" && count == 2) {
     transaction.check(path, *version);
   } else {
-    return "not an operation of a transaction: " + line +
-           " (create path [data], set path data [-v version], delete path [-v version], check path "
-           "version)";
+    return no_operation;
   }
   return "";
 }
