@@ -48,7 +48,10 @@ class Editor::Terminal {
   /// The next line; nothing at the end of input. Ctrl-C gives an empty line.
   bool read_line(std::string& line);
   void remember(const std::string& line);
-  void session_changed() { changed_ = true; }
+  void session_changed() {
+    role_old_ = true;
+    changed_ = true;
+  }
 
   Session& session;
 
@@ -89,8 +92,9 @@ class Editor::Terminal {
   std::string role_server_;  ///< Whom role_ is about.
   std::string role_;
   bool interrupted_ = false;
-  std::atomic<bool> reading_{false};  // A line is being typed; events must step around it.
-  std::atomic<bool> changed_{false};  // The prompt is out of date; set by the client's thread.
+  std::atomic<bool> reading_{false};   // A line is being typed; events must step around it.
+  std::atomic<bool> role_old_{false};  // The session has changed since; set by the client's thread.
+  std::atomic<bool> changed_{false};   // The prompt is out of date; set by the client's thread.
 };
 
 Editor::Terminal::Terminal(Session& the_session) : session(the_session) {
@@ -144,7 +148,7 @@ void Editor::Terminal::watch_events() {
 
 void Editor::Terminal::look_for_role() {
   const std::string server = session.remote.server();
-  if (server.empty() || server == role_server_) return;
+  if (server.empty() || (!role_old_.exchange(false) && server == role_server_)) return;
   role_server_ = server;
   std::string fault;
   const auto fields = answer_fields(four_letter(server, "srvr", kServerPatience, fault));
