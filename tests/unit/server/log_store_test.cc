@@ -691,6 +691,26 @@ TEST_CASE("log: a segment made too late is thrown away") {
   CHECK(open_log(files).records == range(1, 6));
 }
 
+TEST_CASE("log: a segment given up between two pieces leaves no file, and the log goes on") {
+  SimFiles files(1);
+  Log log = create_log(files);
+  append_synced(*log, range(1, 10));
+  auto wanted = log->due_preparation();
+  REQUIRE(wanted);
+  wanted->capacity = 1u << 20;  // Several pieces.
+  int pieces = 0;
+  auto file = prepare_segment(files, *wanted, [&] { return ++pieces < 2; });
+  REQUIRE_FALSE(file.has_value());
+  CHECK(file.error() == boost::system::errc::operation_canceled);
+  CHECK(pieces == 2);
+  CHECK_FALSE(files.exists(wanted->path));
+  CHECK_FALSE(files.exists(wanted->path + format::kTemporarySuffix));
+  REQUIRE(!log->prepared(*wanted, std::move(file)));
+  append_synced(*log, range(11, 12));
+  log.reset();
+  CHECK(open_log(files).records == range(1, 12));
+}
+
 TEST_CASE("log: a segment of another version is named, not taken for damage") {
   SimFiles files(1);
   Log log = create_log(files);
