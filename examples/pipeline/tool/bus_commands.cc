@@ -11,13 +11,13 @@
 #include "examples/pipeline/bus_server.h"
 #include "examples/pipeline/checkpoints.h"
 #include "examples/pipeline/log_parser.h"
+#include "examples/pipeline/program/read_lines.h"
+#include "examples/pipeline/program/stop_signal.h"
 #include "examples/pipeline/remote_bus.h"
 #include "examples/pipeline/tool/commands.h"
 #include "examples/pipeline/tool/group.h"
-#include "examples/pipeline/tool/read_lines.h"
-#include "examples/pipeline/tool/stop_signal.h"
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 using nlohmann::json;
 using namespace pipeline;
@@ -166,7 +166,7 @@ int produce(Arguments& arguments) {
   if (!hosts.empty()) {
     auto opened = Backpressure::open(**bus, options);
     if (!opened) return fail(opened.error().message);
-    auto client = connect(hosts, std::chrono::seconds(10));
+    auto client = connect("pipeline-tool", hosts, std::chrono::seconds(10));
     if (!client) return kNoServer;
     pressure =
         std::make_unique<Pressure>(std::move(*opened), std::move(client), place, topic.partitions);
@@ -188,4 +188,4 @@ int produce(Arguments& arguments) {
   return 0;
 }
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program

@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-#include "examples/pipeline/tool/arguments.h"
+#include "examples/pipeline/program/arguments.h"
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 int generate(Arguments& arguments);
 int parse(Arguments& arguments);
@@ -20,4 +20,4 @@ int view(Arguments& arguments);
 int refuse(std::string_view fault);
 int fail(std::string_view fault);
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program

@@ -11,13 +11,13 @@
 
 #include "examples/pipeline/aggregate.h"
 #include "examples/pipeline/consumer.h"
+#include "examples/pipeline/program/answers_json.h"
+#include "examples/pipeline/program/stop_signal.h"
 #include "examples/pipeline/remote_bus.h"
-#include "examples/pipeline/tool/answers_json.h"
 #include "examples/pipeline/tool/commands.h"
 #include "examples/pipeline/tool/group.h"
-#include "examples/pipeline/tool/stop_signal.h"
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 using nlohmann::json;
 using namespace pipeline;
@@ -114,9 +114,10 @@ int consume_until(StopSignal& signal, Bus& bus, const ConsumeSettings& settings)
   std::unique_ptr<qc::SyncClient> store;
   while (!signal.stopped()) {
     if (!store || qc::is_final(store->state())) {
-      store = connect(settings.hosts, std::chrono::seconds(60));
+      store = connect("pipeline-tool", settings.hosts, std::chrono::seconds(60));
     }
-    const auto members = store ? connect(settings.hosts, settings.session_timeout) : nullptr;
+    const auto members =
+        store ? connect("pipeline-tool", settings.hosts, settings.session_timeout) : nullptr;
     if (!members) return kNoServer;
     Consumer consumer(*members, *store, bus, settings.options, factory_of(settings));
     signal.on_stop([&consumer] { consumer.stop(); });
@@ -228,7 +229,7 @@ int view(Arguments& arguments) {
   if (!bus) return fail(bus.error().message);
   const auto partitions = (*bus)->partitions(place.topic);
   if (!partitions) return fail(partitions.error().message);
-  const auto client = connect(hosts, std::chrono::seconds(10));
+  const auto client = connect("pipeline-tool", hosts, std::chrono::seconds(10));
   if (!client) return kNoServer;
   const auto lag = wait_for_group(*client, **bus, place, *partitions, patience);
   if (!lag) return fail(lag.error().message);
@@ -241,4 +242,4 @@ int view(Arguments& arguments) {
   return 0;
 }
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program

@@ -7,11 +7,11 @@
 #include "examples/pipeline/dead_letters.h"
 #include "examples/pipeline/generator.h"
 #include "examples/pipeline/log_parser.h"
-#include "examples/pipeline/tool/answers_json.h"
+#include "examples/pipeline/program/answers_json.h"
+#include "examples/pipeline/program/read_lines.h"
 #include "examples/pipeline/tool/commands.h"
-#include "examples/pipeline/tool/read_lines.h"
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 using nlohmann::json;
 using namespace pipeline;
@@ -165,4 +165,4 @@ int aggregate(Arguments& arguments) {
                                     : aggregate_as<ExactVisitors>(arguments);
 }
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program

@@ -28,7 +28,7 @@ constexpr const char* kUsage =
 
 }  // namespace
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 int refuse(std::string_view fault) {
   std::fprintf(stderr, "pipeline-tool: %.*s\n%s", static_cast<int>(fault.size()), fault.data(),
@@ -41,10 +41,10 @@ int fail(std::string_view fault) {
   return 1;
 }
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program
 
 int main(int argc, char** argv) {
-  using namespace pipeline_tool;
+  using namespace pipeline_program;
   Arguments arguments(
       argc, argv, {"--json", "--by-position", "--sketch", "--stats", "--sync", "--at-most-once"});
   const std::string& command = arguments.command();

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 /// Reads all arguments first; then every command asks for those it knows, and for those() left.
 class Arguments {
@@ -34,4 +34,4 @@ class Arguments {
   std::string fault_;
 };
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program

@@ -6,7 +6,7 @@
 
 #include "examples/pipeline/summary.h"
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 /// {"hits":..,"bytes":..,"1xx":..,...,"other":..,"visitors":..,"sessions":..,"session_hits":..,
 /// "session_ms":..,"session_max_ms":..,"pages":[["/a",5],...],"referrers":[...]}
@@ -24,4 +24,4 @@ extern template nlohmann::json all_answers(const pipeline::SketchSummary&, std::
 /// replaced.
 std::string dump(const nlohmann::json& value);
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program

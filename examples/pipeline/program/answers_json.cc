@@ -1,9 +1,9 @@
-#include "examples/pipeline/tool/answers_json.h"
+#include "examples/pipeline/program/answers_json.h"
 
 #include <set>
 #include <utility>
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 using nlohmann::json;
 using pipeline::Answer;
@@ -71,4 +71,4 @@ std::string dump(const json& value) {
   return lines + "\n}\n";
 }
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program

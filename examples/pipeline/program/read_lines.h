@@ -9,7 +9,7 @@
 
 #include "examples/pipeline/log_parser.h"
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 /// Calls `on_line(line, offset)` for each line of `file` ("-": standard input); what went wrong, or
 /// "".
@@ -28,4 +28,4 @@ std::string read_lines(const std::string& file, OnLine&& on_line) {
   return std::ferror(in) != 0 ? file + ": " + std::strerror(errno) : "";
 }
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <thread>
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 /// Make it before any other thread: those inherit that the signals are blocked.
 class StopSignal {
@@ -33,4 +33,4 @@ class StopSignal {
   std::thread thread_;
 };
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program

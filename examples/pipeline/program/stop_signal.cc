@@ -1,10 +1,10 @@
-#include "examples/pipeline/tool/stop_signal.h"
+#include "examples/pipeline/program/stop_signal.h"
 
 #include <pthread.h>
 
 #include <condition_variable>
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 StopSignal::StopSignal() {
   sigemptyset(&signals_);
@@ -62,4 +62,4 @@ void StopSignal::wait() {
   on_stop({});
 }
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program

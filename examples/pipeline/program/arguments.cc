@@ -1,8 +1,8 @@
-#include "examples/pipeline/tool/arguments.h"
+#include "examples/pipeline/program/arguments.h"
 
 #include <cstdlib>
 
-namespace pipeline_tool {
+namespace pipeline_program {
 
 Arguments::Arguments(int argc, char** argv, const std::set<std::string>& flags) {
   if (argc > 1) command_ = argv[1];
@@ -56,4 +56,4 @@ std::string Arguments::fault() const {
   return "";
 }
 
-}  // namespace pipeline_tool
+}  // namespace pipeline_program
