@@ -77,3 +77,41 @@ class Lambda:
 
     def serve(self, identity="1", listen="127.0.0.1:0", *more):
         return self._command("serve", identity, "--listen", listen, *more)
+
+
+class Kappa:
+    """Command lines of the kappa application."""
+
+    def __init__(self, place, root="/kappa"):
+        self.place, self.root = place, root
+
+    def _command(self, what, *more):
+        place = self.place
+        return [place.program("kappa"), what, "--connect", place.connect, "--root", self.root, "--bus", place.bus,
+                "--topic", place.topic, "--folder", str(place.shared), *map(str, more)]
+
+    def start(self, generation, *more):
+        """Declares a generation."""
+        return self._command("start", "--generation", generation, *more)
+
+    def work(self, generation, identity, *more):
+        return self._command("work", "--generation", generation, "--id", identity, "--session-timeout-ms",
+                             self.place.session_timeout_ms, *more)
+
+    def switch(self, generation, patience_s=60):
+        return self._command("switch", "--to", generation, "--wait-s", patience_s)
+
+    def rollback(self, patience_s=60):
+        return self._command("rollback", "--wait-s", patience_s)
+
+    def retire(self, generation):
+        return self._command("retire", "--generation", generation)
+
+    def generations(self):
+        return self._command("generations", "--json")
+
+    def view(self, generation, patience_s=60):
+        return self._command("view", "--generation", generation, "--wait-s", patience_s)
+
+    def serve(self, listen="127.0.0.1:0"):
+        return self._command("serve", "--listen", listen)

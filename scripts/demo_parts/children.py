@@ -47,7 +47,7 @@ class Child:
 
     def __init__(self, name, command, log, restart=True, ready="ready", on_line=None, environment=None):
         self.name, self.command, self.log = name, [str(word) for word in command], log
-        self.restart = restart          # Is it started again when it ends by itself?
+        self.restart = restart          # Is it started again when it fails or is killed?
         self.ready_word = ready         # A line on its standard output that begins so; None: at once.
         self.on_line = on_line          # Gets its output instead of the log.
         self.environment = environment
@@ -167,8 +167,8 @@ class Children:
             code = await child.process.wait()
             child.ended.set()
             child.ready.clear()
-            if self.closing or child.state == "stopping" or not child.restart:
-                break
+            if self.closing or child.state == "stopping" or not child.restart or code == 0:
+                break  # With exit code 0 it has done what it was to do.
             child.state = "waiting"
             pause = self._pause_before_next(child)
             self.tell(f"{child.name} has ended ({how(code)}); it is started again in {pause:g} s")

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 from ensemble import BIN, Server, four_letter, free_ports  # noqa: E402
 
-from .children import Child  # noqa: E402
+from .children import Child, die_with_parent  # noqa: E402
 
 SETTINGS = {"admin.enableServer": "false", "4lw.commands.whitelist": "srvr,wchp,ruok", "extendedTypesEnabled": "true"}
 
@@ -48,7 +48,7 @@ class Shell:
         """The answer's JSON documents, or None."""
         process = await asyncio.create_subprocess_exec(
             *self.command, *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL, limit=1 << 25)
+            stderr=asyncio.subprocess.DEVNULL, limit=1 << 25, preexec_fn=die_with_parent())
         try:
             out, _ = await asyncio.wait_for(process.communicate(), patience_s)
         except asyncio.TimeoutError:

@@ -1,6 +1,7 @@
 """What every demo stands on: a folder, servers of Quorate, a bus; and its end, whatever brings it about."""
 import asyncio
 import contextlib
+import os
 import pathlib
 import shutil
 import signal
@@ -33,6 +34,7 @@ class Stage:
 
     async def __aenter__(self):
         self.folder = empty_folder(self.options.dir, self.name)
+        os.environ["QUORATE_DEMO"] = str(self.folder)  # In the environment of every process: whose it is.
         try:
             self.quorum = Quorum(self.children, self.folder, self.options.servers, self.options.binaries)
             await self.quorum.start()

@@ -4,6 +4,7 @@ import json
 import re
 import textwrap
 
+from .children import die_with_parent
 from .web import NoAnswer
 
 SHOWN_TEXT = 110
@@ -136,7 +137,8 @@ class Feeder:
 async def run_program(*command, patience_s=120):
     """Its standard output; RuntimeError with its last words where it fails."""
     process = await asyncio.create_subprocess_exec(*map(str, command), stdin=asyncio.subprocess.DEVNULL,
-                                                   stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+                                                   stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+                                                   preexec_fn=die_with_parent())
     try:
         out, err = await asyncio.wait_for(process.communicate(), patience_s)
     finally:
