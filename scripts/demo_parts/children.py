@@ -6,6 +6,7 @@ alone, which then ends them in order.
 """
 import asyncio
 import collections
+import contextlib
 import ctypes
 import os
 import signal
@@ -24,7 +25,9 @@ PAUSE_MAX_S = 30    # ... up to this.
 def single_threaded_waiting():
     """Children are waited for by the event loop, on descriptors. Before Python 3.12 a thread each was usual."""
     if sys.version_info < (3, 12):
-        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(asyncio.get_running_loop())
+        asyncio.set_child_watcher(watcher)
 
 
 def die_with_parent():
@@ -36,6 +39,14 @@ def die_with_parent():
         if os.getppid() != parent:
             os._exit(1)
     return prepare
+
+
+def send(process, number):
+    """A signal to a process that nobody has waited for yet. (asyncio's own way looks whether it has ended, and takes
+    its exit code away from the event loop.)"""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 class Died(Exception):
@@ -191,7 +202,7 @@ class Children:
     def signal(self, name, number):
         child = self.all[name]
         if child.running:
-            child.process.send_signal(number)
+            send(child.process, number)
 
     async def stop(self, name, patience_s=ENDING_S):
         """SIGTERM, at last SIGKILL; it is not started again. Its exit code."""
@@ -199,12 +210,12 @@ class Children:
         child.state = "stopping" if child.running else "stopped"
         if not child.running:
             return None
-        child.process.terminate()
-        child.process.send_signal(signal.SIGCONT)  # A paused process ends only once it goes on.
+        send(child.process, signal.SIGTERM)
+        send(child.process, signal.SIGCONT)  # A paused process ends only once it goes on.
         try:
             await asyncio.wait_for(asyncio.shield(child.ended.wait()), patience_s)
         except asyncio.TimeoutError:
-            child.process.kill()
+            send(child.process, signal.SIGKILL)
             await child.ended.wait()
         return child.process.returncode
 
@@ -221,7 +232,7 @@ class Children:
         self.closing = True
         for child in self.all.values():
             if child.running:
-                child.process.kill()
+                send(child.process, signal.SIGKILL)
 
 
 def how(code):

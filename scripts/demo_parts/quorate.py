@@ -4,13 +4,14 @@ import base64
 import json
 import pathlib
 import re
+import signal
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 from ensemble import BIN, Server, four_letter, free_ports  # noqa: E402
 
-from .children import Child, die_with_parent  # noqa: E402
+from .children import Child, die_with_parent, send  # noqa: E402
 
 SETTINGS = {"admin.enableServer": "false", "4lw.commands.whitelist": "srvr,wchp,ruok", "extendedTypesEnabled": "true"}
 
@@ -52,7 +53,7 @@ class Shell:
         try:
             out, _ = await asyncio.wait_for(process.communicate(), patience_s)
         except asyncio.TimeoutError:
-            process.kill()
+            send(process, signal.SIGKILL)
             await process.wait()
             return None
         if process.returncode != 0:

@@ -33,6 +33,7 @@ class Stage:
             say(text)
 
     async def __aenter__(self):
+        ON_STAGE.append(self.children)
         self.folder = empty_folder(self.options.dir, self.name)
         os.environ["QUORATE_DEMO"] = str(self.folder)  # In the environment of every process: whose it is.
         try:
@@ -88,6 +89,15 @@ def run(work):
     return asyncio.run(_until_signal(work))
 
 
+ON_STAGE = []  # The children of the stage that is open.
+
+
+def kill_everything():
+    """For who presses Ctrl-C twice: nobody is waited for."""
+    for children in ON_STAGE:
+        children.kill_all()
+
+
 async def _until_signal(work):
     single_threaded_waiting()
     task = asyncio.ensure_future(work)
@@ -97,6 +107,8 @@ async def _until_signal(work):
         caught.append(number)
         if len(caught) == 1:
             task.cancel()
+        else:
+            kill_everything()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop, number)
     try:

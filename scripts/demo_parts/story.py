@@ -2,9 +2,10 @@
 import asyncio
 import json
 import re
+import signal
 import textwrap
 
-from .children import die_with_parent
+from .children import die_with_parent, send
 from .web import NoAnswer
 
 SHOWN_TEXT = 110
@@ -142,8 +143,7 @@ async def run_program(*command, patience_s=120):
     try:
         out, err = await asyncio.wait_for(process.communicate(), patience_s)
     finally:
-        if process.returncode is None:
-            process.kill()
+        send(process, signal.SIGKILL)
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {process.returncode}: {err.decode()[-500:]}")
     return out

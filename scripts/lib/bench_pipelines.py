@@ -31,23 +31,33 @@ ROWS = {
 }
 SESSION_MS = 1500
 
-# The same questions with the shell's tools, each in as many passes as it takes: hits sent twice go first; then hits,
-# status classes and bytes by minute and folder, visitors by minute and folder, pages, referrers, sessions. In one more
-# respect the shell has it easier: minutes only (hours and days would be further passes), no merging of the folders.
+# The same questions with the shell's tools. Hits sent twice go first, then one pass drops bad lines and cuts the others
+# into fields; then one pass or two for each question: hits and status classes, bytes, visitors by minute and folder;
+# pages; referrers; sessions. The shell has it easier: no hours and days, no folders in folders, no sums over folders.
 SHELL = r"""
-export LC_ALL=C
-sort -u "$1" | grep -E '^[^ ]+ .*\[[^]]+\] "[^"]+" [0-9]{3} ' >"$2/hits"
-awk '{ split($7, p, "[?#]"); n = split(p[1], d, "/"); print substr($4, 2, 17), (n > 2 ? "/" d[2] "/" : "/"), substr($9, 1, 1) }' "$2/hits" \
-  | sort | uniq -c >"$2/status"
-awk '{ split($7, p, "[?#]"); n = split(p[1], d, "/"); b[substr($4, 2, 17) " " (n > 2 ? "/" d[2] "/" : "/")] += $10 }
-     END { for (k in b) print k, b[k] }' "$2/hits" | sort >"$2/bytes"
-awk '{ split($7, p, "[?#]"); n = split(p[1], d, "/"); print substr($4, 2, 17), (n > 2 ? "/" d[2] "/" : "/"), $1 }' "$2/hits" \
-  | sort -u | cut -d ' ' -f 1,2 | uniq -c >"$2/visitors"
-awk '{ split($7, p, "[?#]"); print p[1] }' "$2/hits" | sort | uniq -c | sort -rn >"$2/pages"
-awk -F '"' '$4 != "-" { print $4 }' "$2/hits" | sort | uniq -c | sort -rn >"$2/referrers"
-awk '{ split(substr($4, 2), t, "[/:]"); print $1, t[3] t[2] t[1], (t[4] * 60 + t[5]) * 60 + t[6] }' "$2/hits" \
-  | sort -k 1,2 -k 3,3n \
-  | awk '$1 != v || $2 != d || $3 - at > 1800 { s++ } { v = $1; d = $2; at = $3 } END { print s }' >"$2/sessions"
+export LC_ALL=C TZ=UTC
+sort -u "$1" | awk -F '"' -v OFS='\t' '
+  NF >= 3 {
+    split($1, a, "["); split(a[1], who, " "); d = substr(a[2], 1, 11)
+    if (!(d in day)) {
+      split(d, p, "/"); m = (index("JanFebMarAprMayJunJulAugSepOctNovDec", p[2]) + 2) / 3
+      t = mktime(p[3] " " m " " p[1] " 0 0 0"); day[d] = strftime("%d/%b/%Y", t) == d ? t : -1
+    }
+    split($2, r, " "); split($3, s, " ")
+    if (day[d] < 0 || r[3] !~ /^HTTP/ || s[1] !~ /^[1-9][0-9][0-9]$/ || s[2] !~ /^([0-9]+|-)$/) next
+    zone = substr(a[2], 23, 2) * 3600 + substr(a[2], 25, 2) * 60
+    at = day[d] + substr(a[2], 13, 2) * 3600 + substr(a[2], 16, 2) * 60 + substr(a[2], 19, 2)
+    at -= substr(a[2], 22, 1) == "-" ? -zone : zone
+    split(r[2], q, /[?#]/); n = split(q[1], f, "/")
+    print who[1], int(at / 60), at, (n > 2 ? "/" f[2] "/" : "/"), substr(s[1], 1, 1), s[2] + 0, q[1], $4
+  }' >"$2/hits"
+cut -f 2,4,5 "$2/hits" | sort | uniq -c >"$2/status"
+awk -F '\t' '{ b[$2 " " $4] += $6 } END { for (k in b) printf "%s %.0f\n", k, b[k] }' "$2/hits" | sort >"$2/bytes"
+cut -f 1,2,4 "$2/hits" | sort -u | cut -f 2,3 | sort | uniq -c >"$2/visitors"
+cut -f 7 "$2/hits" | sort | uniq -c | sort -rn >"$2/pages"
+cut -f 8 "$2/hits" | grep -v '^-*$' | sort | uniq -c | sort -rn >"$2/referrers"
+cut -f 1,3 "$2/hits" | sort -k 1,1 -k 2,2n \
+  | awk '{ if ($1 != v || $2 - at > 1800) s++; else ms += ($2 - at) * 1000; v = $1; at = $2 } END { print s, ms }' >"$2/sessions"
 """
 
 
