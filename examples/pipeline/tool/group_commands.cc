@@ -11,7 +11,7 @@
 
 #include "examples/pipeline/aggregate.h"
 #include "examples/pipeline/consumer.h"
-#include "examples/pipeline/remote_bus.h"
+#include "examples/pipeline/open_bus.h"
 #include "examples/pipeline/tool/answers_json.h"
 #include "examples/pipeline/tool/commands.h"
 #include "examples/pipeline/tool/group.h"
