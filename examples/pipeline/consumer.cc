@@ -82,7 +82,10 @@ class Consumer::State {
   void assign();
   Result<> handle(const Batch& batch);
   Result<> commit(PartitionNumber partition, Owned& owned);
+  Result<> commit_if_wanted(PartitionNumber partition, Owned& owned);
   Result<> commit_due(bool all);
+  Result<> tick_due();
+  void note_refused(PartitionNumber partition, const Fault& fault);
   Result<> skip_what_is_gone();
   std::chrono::milliseconds until_due() const;
   template <class Count>
@@ -98,6 +101,9 @@ class Consumer::State {
   const HandlerFactory make_handler_;
   std::unique_ptr<Reader> reader_;          ///< Set before anybody can wake it.
   std::map<PartitionNumber, Owned> owned_;  ///< Consumer's thread.
+  /// The reader's positions are not those of owned_. It is told when all that was read is handled:
+  /// earlier, it would read again what waits to be.
+  bool reassign_ = false;
 
   /// Keeps what other threads tell and ask: changes, stop, counts.
   mutable std::mutex mutex_;
@@ -190,7 +196,9 @@ Result<> Consumer::State::loop() {
     for (const Batch& batch : *batches) {
       if (Result<> handled = handle(batch); !handled) return handled;
     }
+    if (Result<> ticked = tick_due(); !ticked) return ticked;
     if (Result<> committed = commit_due(/*all=*/false); !committed) return committed;
+    if (reassign_) assign();
   }
   return commit_due(/*all=*/true);
 }
@@ -216,7 +224,9 @@ Result<> Consumer::State::apply(Change& change) {
       const auto at = owned_.find(change.partition);
       if (at != owned_.end()) {
         // What was handled is committed first: the next owner begins behind it.
-        if (Result<> done = commit(change.partition, at->second); !done) return done;
+        if (at->second.uncommitted > 0) {
+          if (Result<> done = commit(change.partition, at->second); !done) return done;
+        }
         drop(change.partition, /*lost=*/false);
       }
       change.done();
@@ -236,7 +246,7 @@ Result<> Consumer::State::acquire(PartitionNumber partition, std::int64_t token)
   if (!opened) return opened.error();
   Result<Checkpoint> last = (*opened)->claim(token);
   if (!last && last.error().kind == FaultKind::Fenced) {
-    count([](ConsumerCounts& counts) { ++counts.fenced; });
+    note_refused(partition, last.error());
     return {};
   }
   if (!last) return last.error();
@@ -256,10 +266,17 @@ Result<> Consumer::State::acquire(PartitionNumber partition, std::int64_t token)
 
 void Consumer::State::drop(PartitionNumber partition, bool lost) {
   if (owned_.erase(partition) == 0) return;
+  reassign_ = true;
   count([lost](ConsumerCounts& counts) { ++(lost ? counts.lost : counts.given); });
 }
 
+void Consumer::State::note_refused(PartitionNumber partition, const Fault& fault) {
+  count([](ConsumerCounts& counts) { ++counts.fenced; });
+  if (options_.refused) options_.refused(partition, fault.message);
+}
+
 void Consumer::State::assign() {
+  reassign_ = false;
   std::vector<Position> positions;
   std::vector<PartitionNumber> numbers;
   for (const auto& [partition, owned] : owned_) {
@@ -280,10 +297,7 @@ Result<> Consumer::State::handle(const Batch& batch) {
   owned.next = batch.next;
   if (options_.delivery == Delivery::AtMostOnce) {
     if (Result<> done = commit(batch.partition, owned); !done) return done;
-    if (owned_.find(batch.partition) == owned_.end()) {
-      assign();
-      return {};
-    }
+    if (owned_.find(batch.partition) == owned_.end()) return {};
   }
   owned.handler->handle(batch);
   if (options_.delivery == Delivery::AtMostOnce) {
@@ -292,16 +306,20 @@ Result<> Consumer::State::handle(const Batch& batch) {
     owned.due = Clock::now() + options_.commit_interval;
   }
   count([&batch](ConsumerCounts& counts) { counts.records += batch.records.size(); });
-  return {};
+  return commit_if_wanted(batch.partition, owned);
+}
+
+/// `owned` may be gone behind this.
+Result<> Consumer::State::commit_if_wanted(PartitionNumber partition, Owned& owned) {
+  return owned.handler->wants_commit() ? commit(partition, owned) : Result<>();
 }
 
 /// Drops the partition when a later owner is there. Whether this one still holds the shard's lock
 /// is not asked: only the checkpoint can tell for certain.
 Result<> Consumer::State::commit(PartitionNumber partition, Owned& owned) {
-  if (owned.uncommitted == 0) return {};
   const Result<> done = owned.checkpoint->commit({owned.next, owned.handler->state()});
   if (!done && done.error().kind == FaultKind::Fenced) {
-    count([](ConsumerCounts& counts) { ++counts.fenced; });
+    note_refused(partition, done.error());
     drop(partition, /*lost=*/true);
     return {};
   }
@@ -314,18 +332,29 @@ Result<> Consumer::State::commit(PartitionNumber partition, Owned& owned) {
 
 Result<> Consumer::State::commit_due(bool all) {
   const auto now = Clock::now();
-  bool dropped = false;
   for (auto at = owned_.begin(); at != owned_.end();) {
     const auto [partition, following] = std::pair(at->first, std::next(at));
     Owned& owned = at->second;
     if (owned.uncommitted > 0 &&
         (all || owned.uncommitted >= options_.commit_records || owned.due <= now)) {
       if (Result<> done = commit(partition, owned); !done) return done;
-      dropped = dropped || owned_.find(partition) == owned_.end();
     }
     at = following;
   }
-  if (dropped) assign();
+  return {};
+}
+
+Result<> Consumer::State::tick_due() {
+  const auto now = Clock::now();
+  for (auto at = owned_.begin(); at != owned_.end();) {
+    const auto [partition, following] = std::pair(at->first, std::next(at));
+    Owned& owned = at->second;
+    if (const auto due = owned.handler->next_tick(); due && *due <= now) {
+      owned.handler->tick();
+      if (Result<> done = commit_if_wanted(partition, owned); !done) return done;
+    }
+    at = following;
+  }
   return {};
 }
 
@@ -333,6 +362,7 @@ std::chrono::milliseconds Consumer::State::until_due() const {
   auto due = Clock::now() + std::chrono::hours(1);
   for (const auto& [partition, owned] : owned_) {
     if (owned.uncommitted > 0) due = std::min(due, owned.due);
+    if (const auto tick = owned.handler->next_tick()) due = std::min(due, *tick);
   }
   return std::max(std::chrono::milliseconds(0),
                   std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now()));
