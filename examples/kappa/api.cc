@@ -1,0 +1,118 @@
+#include "examples/kappa/api.h"
+
+#include <nlohmann/json.hpp>
+
+#include "examples/kappa/generations.h"
+#include "examples/kappa/page.h"
+#include "examples/kappa/table.h"
+#include "examples/pipeline/program/answers_json.h"
+#include "examples/pipeline/program/query_text.h"
+
+namespace kappa_app {
+
+using namespace pipeline;
+using nlohmann::json;
+using pipeline_program::compact;
+using pipeline_program::query_of;
+using pipeline_program::step_of;
+
+namespace {
+
+constexpr std::uint64_t kLagMax = 1'000;  ///< As SwitchOrder's.
+
+WebResponse json_response(const json& value) {
+  WebResponse response;
+  response.body = compact(value) + "\n";
+  return response;
+}
+
+}  // namespace
+
+Api::Api(Serving& serving, Bus& bus, Places places)
+    : serving_(serving), bus_(bus), places_(std::move(places)) {}
+
+void Api::use(std::shared_ptr<qc::SyncClient> store) {
+  const std::lock_guard lock(mutex_);
+  store_ = std::move(store);
+}
+
+WebResponse Api::answer(const WebRequest& request) {
+  if (request.method != "GET" && request.method != "HEAD") {
+    return web_error(405, "only GET is understood here");
+  }
+  if (request.path == "/api/answer") return view(request, /*series=*/false);
+  if (request.path == "/api/series") return view(request, /*series=*/true);
+  if (request.path == "/api/status") return status();
+  if (request.path == "/") {
+    WebResponse page;
+    page.content_type = "text/html; charset=utf-8";
+    page.headers.emplace_back("Content-Security-Policy", kPagePolicy);
+    page.body = kPage;
+    return page;
+  }
+  return web_error(404, "no such page: " + request.path);
+}
+
+WebResponse Api::view(const WebRequest& request, bool series) {
+  const auto query = query_of(request.query);
+  if (!query) return web_error(400, query.error().message);
+  const auto step = step_of(request.query);
+  if (!step) return web_error(400, step.error().message);
+  // Whatever is switched meanwhile: this question is answered from this one.
+  const std::shared_ptr<const GenerationView> view = serving_.current();
+  if (!view) return web_error(503, "no generation is active yet: kappa switch --to N");
+  const Generation& generation = view->generation();
+  return view->ask([&](const Summary& summary, const std::vector<Offset>& ends) {
+    if (!summary.can_answer(*query)) {
+      return web_error(400, "prefix=" + query->prefix + ": expected directories, at most " +
+                                std::to_string(generation.options.prefix_depth) +
+                                " deep, as /blog/");
+    }
+    if (series && length_ms(*step) < length_ms(generation.options.granularity)) {
+      return web_error(400, "step: this generation keeps longer buckets");
+    }
+    json object = {{"generation", generation.number},
+                   {"session_gap_ms", generation.options.session_gap_ms},
+                   {"events", summary.events()},
+                   {"ends", ends}};
+    if (series) {
+      object["series"] = pipeline_program::to_json(summary.series(*query, *step));
+    } else {
+      object["answer"] = pipeline_program::to_json(summary.answer(*query));
+    }
+    return json_response(object);
+  });
+}
+
+WebResponse Api::status() {
+  json object = {{"active", serving_.wanted()}, {"fault", serving_.fault()}, {"serving", 0}};
+  if (const auto view = serving_.current()) {
+    const Latencies latencies = view->latencies();
+    object["serving"] = view->generation().number;
+    object["latency_ms"] = {{"p50", latencies.percentile(0.5)},
+                            {"p99", latencies.percentile(0.99)},
+                            {"max", latencies.percentile(1)},
+                            {"deltas", latencies.count()}};
+    view->ask([&object](const Summary& summary, const std::vector<Offset>& ends) {
+      object["events"] = summary.events();
+      object["ends"] = ends;
+    });
+  }
+  std::shared_ptr<qc::SyncClient> store;
+  {
+    const std::lock_guard lock(mutex_);
+    store = store_;
+  }
+  if (store) {
+    Generations generations(*store, places_);
+    const auto table = table_of(generations, bus_, kLagMax);
+    if (table) {
+      object["generations"] = table->at("generations");
+    } else {
+      object["fault"] = table.error().message;
+    }
+  }
+  return json_response(object);
+}
+
+}  // namespace kappa_app
