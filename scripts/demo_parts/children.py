@@ -215,6 +215,7 @@ class Children:
         try:
             await asyncio.wait_for(asyncio.shield(child.ended.wait()), patience_s)
         except asyncio.TimeoutError:
+            self.tell(f"{name} has not ended {patience_s} s after SIGTERM and is killed")
             send(child.process, signal.SIGKILL)
             await child.ended.wait()
         return child.process.returncode

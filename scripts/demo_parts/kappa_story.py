@@ -10,7 +10,9 @@ from .web import Web
 
 RATE = 1000
 LINES = 100_000
+BACKLOG = 10_000    # Lines that are there before the story begins.
 SEED = 7
+EVENT_RATE = 0.2    # Of event time: visitors come back after longer pauses than half an hour.
 GAP_MS = 60 * 60 * 1000
 ROOT = "/kappa"
 
@@ -48,9 +50,11 @@ class KappaStory:
             "Generation 1 answers", "Hits come in by HTTP and stay on the bus for ever. One kind of program makes views of "
             "them; there is no second one for the past. Its workers share the partitions out through Quorate.")
         file = self.stage.folder / "hits.log"
-        file.write_bytes(await run_program(self.place.program("pipeline-tool"), "generate", "--lines", LINES, "--seed", SEED))
+        file.write_bytes(await run_program(self.place.program("pipeline-tool"), "generate", "--lines", LINES, "--seed", SEED,
+                                           "--rate", EVENT_RATE))
         await self.demo.collect(self.demo.lambda_.collect(listen="127.0.0.1:0", partitions=PARTITIONS))
-        self.feeder = Feeder(Web(address_in(self.stage.children["collect-1"].ready_line)), file, RATE)
+        self.feeder = Feeder(Web(address_in(self.stage.children["collect-1"].ready_line)), file, RATE,
+                             at_once=BACKLOG)
         self.feeder.start()
         await self.demo.generation(1, 2)
         await run_program(*self.demo.kappa.switch(1))
@@ -102,12 +106,15 @@ class KappaStory:
         await story.step("The reckoning", "Both generations, beside a program that counts the same lines on its own, once with each gap.")
         sent = self.stage.folder / "sent.log"
         sent.write_bytes(await self.feeder.stop())
+        sessions = []
         for number, gap in ((1, 30 * 60 * 1000), (2, GAP_MS)):
             told = await run_json(self.place.program("pipeline-tool"), "aggregate", sent, "--gap-ms", gap)
             got = await self.view(number)
             total, expected = got["answers"]["/"]["total"], told["answers"]["/"]["total"]
+            sessions.append(total["sessions"])
             story.check(f"generation {number}: {total['hits']} hits, {total['visitors']} visitors, {total['sessions']} sessions; every "
                         "answer equal", got["answers"] == told["answers"] and total == expected)
+        story.check(f"the change shows: {sessions[0]} visits before it, {sessions[1]} after", sessions[1] < sessions[0])
         mark = self.journal.mark()
         await run_program(*self.demo.kappa.retire(1))
         await story.until("its workers have gone", lambda: not [p for p in self.journal.now if p.startswith(f"{ROOT}/workers/1-")])

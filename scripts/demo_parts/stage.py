@@ -12,7 +12,7 @@ from .application import Place
 from .children import Child, Children, Died, single_threaded_waiting
 from .quorate import Quorum
 
-ENDING_ORDER = ("collect", "serve", "speed", "batch", "archive", "worker", "kappa", "journal", "broker", "kafka")
+ENDING_ORDER = ("collect-", "serve-", "speed-", "batch-", "archive-", "worker-", "kappa-", "journal", "ledger", "broker", "kafka")
 
 
 class Stage:

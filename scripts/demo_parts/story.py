@@ -48,6 +48,7 @@ class Story:
             folded[path] = (first, after)
         for path, (before, after) in list(folded.items())[:limit]:
             self.stage.tell(f"   znode {path}")
+            before, after = only_different(before, after)
             self.stage.tell(f"         {brief(before)}  ->  {brief(after)}")
         if len(folded) > limit:
             self.stage.tell(f"   and {len(folded) - limit} znodes more")
@@ -86,6 +87,18 @@ class Story:
         return 0
 
 
+def only_different(before, after):
+    """Of two JSON objects what differs; any other texts as they are."""
+    try:
+        a, b = json.loads(before or ""), json.loads(after or "")
+    except ValueError:
+        return before, after
+    if not (isinstance(a, dict) and isinstance(b, dict)) or a == b:
+        return before, after
+    keys = [key for key in {**a, **b} if a.get(key) != b.get(key)]
+    return tuple(json.dumps({key: each[key] for key in keys if key in each}) for each in (a, b))
+
+
 def brief(text):
     """A znode's text on one line."""
     if text is None:
@@ -104,8 +117,8 @@ def token_of(text):
 class Feeder:
     """Sends the lines of a file to a collector by HTTP, so many a second, until told to stop."""
 
-    def __init__(self, web, file, rate):
-        self.web, self.rate = web, rate
+    def __init__(self, web, file, rate, at_once=0):
+        self.web, self.rate, self.at_once = web, rate, at_once
         self.lines = file.read_bytes().splitlines(keepends=True)
         self.sent = 0
         self.task = None
@@ -116,6 +129,8 @@ class Feeder:
     async def _feed(self):
         portion = max(1, self.rate // 10)
         while self.sent < len(self.lines):
+            if self.sent >= self.at_once:
+                await asyncio.sleep(portion / self.rate)
             part = self.lines[self.sent:self.sent + portion]
             try:
                 await self.web.post("/hits", b"".join(part))
@@ -123,7 +138,6 @@ class Feeder:
                 await asyncio.sleep(0.3)
                 continue  # The same lines again: repetitions are told by their ids.
             self.sent += len(part)
-            await asyncio.sleep(portion / self.rate)
 
     async def stop(self):
         """What was sent, as one text. Lines whose answer never came are sent again, so that none is in doubt."""
