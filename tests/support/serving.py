@@ -7,6 +7,7 @@ import threading
 from ensemble import wait_for
 
 STEPS = ("minute", "hour", "day")
+HEAD = ("view", "generation", "layer", "ends")  # Of an answer: from which views it comes.
 
 
 class Serving:
@@ -39,22 +40,38 @@ class Serving:
         return wait_for(f"an answer to {path}", lambda: self.ask(path))
 
     def hits(self):
-        said = self.ask("/api/answer?top=1")
-        return said["answer"]["hits"] if said else 0
+        said = self.ask("/api/answer?top=0")
+        return said["hits"] if said else 0
 
-    def state(self):
-        return self.must("/api/state")
+    def status(self):
+        return self.must("/api/status")
 
     def all_answers(self, prefixes, top=10):
         """Totals and series of all these prefixes."""
         def of_prefix(prefix):
             where = f"prefix={prefix}&top={top}"
-            found = {"total": self.must(f"/api/answer?{where}")["answer"]}
+            found = {"total": {key: value for key, value in self.must(f"/api/answer?{where}").items() if key not in HEAD}}
             for step in STEPS:
                 found[step] = self.must(f"/api/series?{where}&step={step}")["series"]
             return found
         with concurrent.futures.ThreadPoolExecutor(2) as threads:
             return dict(zip(prefixes, threads.map(of_prefix, prefixes)))
 
+    def prefixes(self):
+        return self.must("/api/prefixes")["prefixes"]
+
+    def shards(self, name):
+        """Partitions of the events that a worker holds."""
+        return next((worker["shards"] for worker in self.status()["workers"] if worker["name"] == name), [])
+
     def wait_no_lag(self):
-        """Until speed layer and archive have committed all that there is."""
+        """Until the views have come to the end of the bus, and the archive, too."""
+        def none():
+            parts = self.status()["partitions"]
+            return parts and all(part[layer]["lag"] == 0 for part in parts for layer in ("speed", "archive"))
+        wait_for("no lag", none)
+
+    def latency_ms(self):
+        told = self.status()["latency"]
+        assert told["samples"] > 0, told
+        return {"p50_ms": told["p50_ms"], "p99_ms": told["p99_ms"]}
