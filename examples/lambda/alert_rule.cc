@@ -68,7 +68,7 @@ void AlertRule::note_time(const PartialCounts& counts, std::int64_t append_ms) {
   Partition& partition = partitions_[counts.partition];
   partition.append_ms = std::max(partition.append_ms, append_ms);
   if (counts.newest_ms != EventClock::kNever) {
-    partition.newest_ms = counts.newest_ms;
+    partition.newest_ms = std::max(partition.newest_ms, counts.newest_ms);
     partition.idle = false;
     watermark_.observe(counts.partition, counts.newest_ms);
   }
@@ -81,14 +81,14 @@ void AlertRule::note_time(const PartialCounts& counts, std::int64_t append_ms) {
 
 std::vector<Alert> AlertRule::advance() {
   std::vector<Alert> alerts;
-  const std::int64_t now = watermark_.now();
+  now_ms_ = std::max(now_ms_, watermark_.now());
   while (!slices_.empty()) {
     const std::int64_t first = slices_.begin()->first;
     std::int64_t end =
         told_ms_ == EventClock::kNever ? first + options_.slide_ms : told_ms_ + options_.slide_ms;
     // Windows without a hit are passed over, but for the one in which an alert ends.
     if (end <= first && !raised_) end = first + options_.slide_ms;
-    if (now == kNoTime || end > now) break;
+    if (now_ms_ == kNoTime || end > now_ms_) break;
     judge(end, alerts);
   }
   return alerts;
@@ -114,6 +114,7 @@ void AlertRule::judge(std::int64_t end_ms, std::vector<Alert>& alerts) {
 
 void AlertRule::save(ByteWriter& out) const {
   out.fixed64(static_cast<std::uint64_t>(told_ms_));
+  out.fixed64(static_cast<std::uint64_t>(now_ms_));
   out.u8(raised_ ? 1 : 0);
   out.varint(late_);
   out.varint(partitions_.size());
@@ -134,7 +135,8 @@ void AlertRule::save(ByteWriter& out) const {
 
 bool AlertRule::load(ByteReader& in) {
   told_ms_ = static_cast<std::int64_t>(in.fixed64());
-  if (!is_time_or_never(told_ms_)) return false;
+  now_ms_ = static_cast<std::int64_t>(in.fixed64());
+  if (!is_time_or_never(told_ms_) || !is_time_or_never(now_ms_)) return false;
   raised_ = in.u8() == 1;
   late_ = in.varint();
   const std::size_t partitions = in.count(/*bytes_each=*/12);
@@ -149,8 +151,9 @@ bool AlertRule::load(ByteReader& in) {
         !is_event_time(partition.append_ms)) {
       return false;
     }
-    restore(static_cast<PartitionNumber>(number), partition);
+    partitions_[static_cast<PartitionNumber>(number)] = partition;
   }
+  restore_watermark();
   const std::size_t slices = in.count(/*bytes_each=*/3);
   for (std::size_t i = 0; i < slices; ++i) {
     const std::int64_t begin_ms = in.signed_varint();
@@ -162,11 +165,19 @@ bool AlertRule::load(ByteReader& in) {
   return in.ok();
 }
 
-void AlertRule::restore(PartitionNumber number, const Partition& partition) {
-  partitions_[number] = partition;
-  if (partition.newest_ms == EventClock::kNever) return;
-  watermark_.observe(number, partition.newest_ms);
-  if (partition.idle) watermark_.set_idle(number);
+/// All partitions before any time: alone, the first would move the watermark too far.
+void AlertRule::restore_watermark() {
+  for (const auto& [number, partition] : partitions_) {
+    if (partition.newest_ms != EventClock::kNever) watermark_.add_partition(number);
+  }
+  for (const auto& [number, partition] : partitions_) {
+    if (partition.newest_ms != EventClock::kNever) {
+      watermark_.observe(number, partition.newest_ms);
+    }
+  }
+  for (const auto& [number, partition] : partitions_) {
+    if (partition.idle) watermark_.set_idle(number);
+  }
 }
 
 // --- AlertOperator -----------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class AlertRule {
     bool idle = false;
   };
   void note_time(const PartialCounts& counts, std::int64_t append_ms);
-  void restore(PartitionNumber number, const Partition& partition);
+  void restore_watermark();
   void judge(std::int64_t end_ms, std::vector<Alert>& alerts);
 
   AlertOptions options_;
@@ -76,6 +76,8 @@ class AlertRule {
   std::map<PartitionNumber, Partition> partitions_;
   std::map<std::int64_t, ErrorCounts> slices_;  ///< Of windows that are not told yet, by begin.
   std::int64_t told_ms_ = EventClock::kNever;   ///< End of the window told last.
+  /// How far the watermark has ever come: partitions that come back late do not move it back.
+  std::int64_t now_ms_ = EventClock::kNever;
   bool raised_ = false;
   std::uint64_t late_ = 0;
 };

@@ -67,7 +67,8 @@ TEST_CASE("places: what is no generation is refused") {
         with(good, "[10,20]", "7"), with(good, "[10,20]", "[10]"),  // Fewer than before.
         with(good, "[5,20]", "[5,21]"),                             // Beyond what follows it.
         with(good, "\"previous_run\":3", "\"previous_run\":4"),
-        with(good, "batch-4.view", "../batch-4.view"), with(good, "\"events\":30", "\"event\":30")}) {
+        with(good, "batch-4.view", "../batch-4.view"),
+        with(good, "\"events\":30", "\"event\":30")}) {
     CAPTURE(bad);
     CHECK_FALSE(generation_of(bad));
   }
