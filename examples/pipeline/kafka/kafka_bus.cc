@@ -61,6 +61,16 @@ Result<Offset> KafkaBus::append(const std::string& topic, PartitionNumber partit
   return (*producer)->append(topic, partition, records);
 }
 
+Result<> KafkaBus::append_parts(const std::string& topic, std::span<const Part> parts) {
+  for (const Part& part : parts) {
+    if (Result<> good = check_records(part.records); !good) return good;
+    if (Result<> there = state_->topics->check(topic, part.partition); !there) return there;
+  }
+  const Result<std::shared_ptr<KafkaProducer>> producer = state_->producer();
+  if (!producer) return producer.error();
+  return (*producer)->append_parts(topic, parts);
+}
+
 Result<Marks> KafkaBus::marks(const std::string& topic, PartitionNumber partition) {
   return state_->topics->marks(topic, partition);
 }

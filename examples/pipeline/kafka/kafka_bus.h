@@ -43,6 +43,7 @@ class KafkaBus : public Bus {
   Result<PartitionNumber> partitions(const std::string& topic) override;
   Result<Offset> append(const std::string& topic, PartitionNumber partition,
                         std::span<const Record> records) override;
+  Result<> append_parts(const std::string& topic, std::span<const Part> parts) override;
   Result<Marks> marks(const std::string& topic, PartitionNumber partition) override;
   Result<> trim(const std::string& topic, PartitionNumber partition, Offset before) override;
   Result<std::unique_ptr<Reader>> open_reader(const std::string& topic,

@@ -1,5 +1,7 @@
 #include "examples/pipeline/kafka/kafka_producer.h"
 
+#include <vector>
+
 namespace pipeline {
 
 namespace {
@@ -57,54 +59,68 @@ void KafkaProducer::on_delivered(rd_kafka_t*, const rd_kafka_message_t* message,
   if (--waiting.left == 0) producer.delivered_.notify_all();
 }
 
-std::size_t KafkaProducer::enqueue(const std::string& topic, PartitionNumber partition,
-                                   std::span<const Record> records, Waiting& waiting,
-                                   rd_kafka_resp_err_t& error) {
+void KafkaProducer::enqueue(const std::string& topic, PartitionNumber partition,
+                            std::span<const Record> records, Waiting& waiting) {
+  waiting.producer = this;
+  waiting.left = records.size();  // Nobody else knows of it yet.
   const std::lock_guard order(enqueuing_);
   KafkaTopic& handle = topics_[topic];
   if (!handle) handle = client_->topic(topic);
-  std::size_t count = 0;
-  for (const Record& record : records) {
+  for (std::size_t i = 0; i < records.size(); ++i) {
     // Values are not copied: they stay where they are until the caller has all deliveries.
+    const Record& record = records[i];
     const int refused =
         rd_kafka_produce(handle.get(), static_cast<std::int32_t>(partition), RD_KAFKA_MSG_F_BLOCK,
                          const_cast<char*>(record.value.data()), record.value.size(),
                          record.key.data(), record.key.size(), &waiting);
-    if (refused != 0) {
-      error = rd_kafka_last_error();
-      break;
-    }
-    ++count;
+    if (refused == 0) continue;
+    const rd_kafka_resp_err_t error = rd_kafka_last_error();
+    const std::lock_guard lock(mutex_);
+    waiting.error = error;
+    waiting.left -= records.size() - i;
+    return;
   }
-  return count;
+}
+
+Result<Offset> KafkaProducer::wait(const std::string& topic, PartitionNumber partition,
+                                   Waiting& waiting) {
+  {
+    // message.timeout.ms sees to it that every record's fate comes to be known.
+    std::unique_lock lock(mutex_);
+    delivered_.wait(lock, [&waiting] { return waiting.left == 0; });
+  }
+  const std::string what = "append to topic " + topic + ", partition " + std::to_string(partition);
+  char reason[512];
+  const auto fatal = rd_kafka_fatal_error(client_->get(), reason, sizeof reason);
+  if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) broken_ = true;
+  if (waiting.error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return fatal != RD_KAFKA_RESP_ERR_NO_ERROR ? client_->fault(fatal, what, reason)
+                                               : client_->fault(waiting.error, what);
+  }
+  if (waiting.first >= 0) return static_cast<Offset>(waiting.first);
+  // A repetition that the broker knew, but not any more where it had put it.
+  return client_->fault(RD_KAFKA_RESP_ERR__PARTIAL, what, "stored, but Kafka does not say where");
 }
 
 Result<Offset> KafkaProducer::append(const std::string& topic, PartitionNumber partition,
                                      std::span<const Record> records) {
   Waiting waiting;
-  waiting.producer = this;
-  waiting.left = records.size();
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-  const std::size_t enqueued = enqueue(topic, partition, records, waiting, error);
-  {
-    // message.timeout.ms sees to it that every record's fate comes to be known.
-    std::unique_lock lock(mutex_);
-    waiting.left -= records.size() - enqueued;
-    delivered_.wait(lock, [&waiting] { return waiting.left == 0; });
+  enqueue(topic, partition, records, waiting);
+  return wait(topic, partition, waiting);
+}
+
+Result<> KafkaProducer::append_parts(const std::string& topic, std::span<const Part> parts) {
+  std::vector<Waiting> all(parts.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    enqueue(topic, parts[i].partition, parts[i].records, all[i]);
   }
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = waiting.error;
-  const std::string what = "append to topic " + topic + ", partition " + std::to_string(partition);
-  char reason[512];
-  const auto fatal = rd_kafka_fatal_error(client_->get(), reason, sizeof reason);
-  if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    broken_ = true;
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return client_->fault(fatal, what, reason);
+  // All are waited for, whatever becomes of the first: their records lie with the caller.
+  Result<> result;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const Result<Offset> done = wait(topic, parts[i].partition, all[i]);
+    if (!done && result) result = done.error();
   }
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return client_->fault(error, what);
-  // A repetition that the broker knew, but not any more where it had put it.
-  if (waiting.first < 0)
-    return client_->fault(RD_KAFKA_RESP_ERR__PARTIAL, what, "stored, but not said where");
-  return static_cast<Offset>(waiting.first);
+  return result;
 }
 
 }  // namespace pipeline

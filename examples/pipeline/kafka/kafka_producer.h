@@ -26,6 +26,7 @@ class KafkaProducer {
   /// The topic and partition must be there: producers make what is not. Faults as Bus::append().
   Result<Offset> append(const std::string& topic, PartitionNumber partition,
                         std::span<const Record> records);
+  Result<> append_parts(const std::string& topic, std::span<const Part> parts);
 
   /// librdkafka has given up its promise of no duplicates and sends nothing more: make another.
   bool broken() const { return broken_; }
@@ -36,16 +37,15 @@ class KafkaProducer {
     KafkaProducer* producer = nullptr;
     std::size_t left = 0;  ///< Records whose fate is not known yet.
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-    std::int64_t first = -1;
+    std::int64_t first = -1;  ///< Offset of the first record.
   };
 
   KafkaProducer() = default;
   static void on_delivered(rd_kafka_t* handle, const rd_kafka_message_t* message, void* opaque);
   void serve();
-  /// How many are on their way; `error` says why not all.
-  std::size_t enqueue(const std::string& topic, PartitionNumber partition,
-                      std::span<const Record> records, Waiting& waiting,
-                      rd_kafka_resp_err_t& error);
+  void enqueue(const std::string& topic, PartitionNumber partition, std::span<const Record> records,
+               Waiting& waiting);
+  Result<Offset> wait(const std::string& topic, PartitionNumber partition, Waiting& waiting);
 
   std::unique_ptr<KafkaClient> client_;
   KafkaQueue events_;

@@ -30,7 +30,8 @@ std::unique_ptr<Bus> opened(const std::string& text) {
 /// `rules` of an embedded bus, of one behind a broker, or of the one that is named.
 void every_bus(const std::function<void(Bus&)>& rules) {
   if (const char* named = std::getenv("QUORATE_TEST_BUS")) {
-    rules(*opened(named));
+    static const std::unique_ptr<Bus> bus = opened(named);
+    rules(*bus);
     return;
   }
   {
