@@ -70,6 +70,7 @@ class Child:
         self.ready_line = ""
         self.ends = collections.deque(maxlen=STORM_COUNT)
         self.storm = 0
+        self.ending_s = ENDING_S
 
     @property
     def pid(self):
@@ -204,9 +205,10 @@ class Children:
         if child.running:
             send(child.process, number)
 
-    async def stop(self, name, patience_s=ENDING_S):
+    async def stop(self, name):
         """SIGTERM, at last SIGKILL; it is not started again. Its exit code."""
         child = self.all[name]
+        patience_s = child.ending_s
         child.state = "stopping" if child.running else "stopped"
         if not child.running:
             return None

@@ -12,6 +12,8 @@ from .application import Place
 from .children import Child, Children, Died, single_threaded_waiting
 from .quorate import Quorum
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KAFKA_STARTING_S, KAFKA_ENDING_S = 300, 40
 ENDING_ORDER = ("collect-", "serve-", "speed-", "batch-", "archive-", "worker-", "kappa-", "journal", "ledger", "broker", "kafka")
 
 
@@ -66,6 +68,17 @@ class Stage:
         if wanted == "kafka":
             return await self._start_kafka()
         return wanted
+
+
+    async def _start_kafka(self):
+        """As many brokers as servers of Quorate, which is their ZooKeeper."""
+        self.tell("starting Kafka: half a minute, and some more the first time ...")
+        words = [ROOT / "scripts" / "kafka", "--zookeeper", self.quorum.connect, "--brokers", self.options.servers,
+                 "--dir", self.folder / "kafka", "--restart"]
+        child = Child("kafka", words, self.folder / "kafka.log", restart=False, ready="listening")
+        child.ending_s = KAFKA_ENDING_S
+        await self.children.start(child, KAFKA_STARTING_S)
+        return child.ready_line.split()[1]
 
 
 def empty_folder(wanted, name):
