@@ -10,8 +10,5 @@ int archive(pipeline_program::Arguments& arguments) {
 int batch(pipeline_program::Arguments& arguments) {
   return fail(arguments.command() + " is not built into this program");
 }
-int serve(pipeline_program::Arguments& arguments) {
-  return fail(arguments.command() + " is not built into this program");
-}
 
 }  // namespace lambda_app
