@@ -60,6 +60,17 @@ function spanText(ms) {
   return `${Math.floor(seconds / 3600)} h ${Math.floor(seconds % 3600 / 60)} min`;
 }
 
+// Some notes are counters in JSON: those that count something, as words.
+function noteText(note) {
+  if (!note.startsWith("{")) return note;
+  try {
+    return Object.entries(JSON.parse(note)).filter(([, value]) => typeof value === "number" && value)
+      .map(([name, value]) => `${number.format(value)} ${name.replaceAll("_", " ")}`).join(", ");
+  } catch {
+    return note;
+  }
+}
+
 const clock = (ms) => new Date(ms).toISOString().slice(11, 19);
 const day = (ms) => new Date(ms).toISOString().slice(0, 10);
 
@@ -204,7 +215,7 @@ function actionButton(worker, what, label, className) {
 function workerRow(worker) {
   const row = make("tr", {"data-worker": worker.name});
   const name = make("td", {}, make("b", {text: worker.name}), make("span", {className: "tag leads", text: "leads"}), make("span", {className: "tag paused", text: "paused"}));
-  row.append(name, make("td", {className: "num"}), make("td"), make("td"), make("td"),
+  row.append(name, make("td", {className: "num"}), make("td"), make("td"), make("td", {className: "note-cell"}),
     make("td", {className: "actions"}, actionButton(worker, "pause", "Pause", ""), actionButton(worker, "kill", "Kill", "danger")));
   return row;
 }
@@ -225,7 +236,7 @@ function showWorkers(status) {
     process.textContent = worker.pid;
     since.textContent = spanText(status.now_ms - worker.started_ms);
     shards.textContent = worker.shards.length ? worker.shards.join(" ") : "–";
-    note.textContent = worker.note;
+    note.textContent = noteText(worker.note);
     const self = worker.role === "serve" && worker.id === status.id;
     for (const button of actions.children) button.disabled = !status.demo || self || (worker.paused && button.dataset.action === "pause");
   });
