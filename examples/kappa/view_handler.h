@@ -34,8 +34,14 @@ struct HandlerSetting {
   std::uint64_t quiet_lag = 20'000;
   /// From the first record of a delta until it is sent: the price of fewer, larger ones.
   std::chrono::milliseconds delta_interval{50};
+  /// At least this from one commit of a partition to the next.
+  std::chrono::milliseconds commit_interval{200};
+  /// A commit writes the whole view, which grows with the log: so all partitions' commits together
+  /// get this share of a worker's time, however large the views are.
+  double commit_share = 0.05;
   std::chrono::milliseconds pause{0};  ///< After each batch; makes a replay slow, for tests.
   HandlerCounts counts;
+  std::atomic<unsigned> partitions{0};  ///< That the worker has now.
 };
 
 class ViewHandler : public pipeline::PartitionHandler {
@@ -46,10 +52,14 @@ class ViewHandler : public pipeline::PartitionHandler {
   static std::unique_ptr<ViewHandler> make(HandlerSetting& setting, PartitionNumber partition,
                                            std::int64_t token, const pipeline::Checkpoint& last);
 
+  ~ViewHandler() override { --setting_.partitions; }
+
   void handle(const pipeline::Batch& batch) override;
   std::string state() override;
-  std::optional<Clock::time_point> next_tick() const override { return send_at_; }
-  void tick() override { send(); }
+  void committed(Offset offset) override;
+  bool wants_commit() const override { return to_ > committed_ && commit_at_ <= Clock::now(); }
+  std::optional<Clock::time_point> next_tick() const override;
+  void tick() override;
 
  private:
   ViewHandler(HandlerSetting& setting, PartitionNumber partition, std::int64_t token);
@@ -64,8 +74,12 @@ class ViewHandler : public pipeline::PartitionHandler {
   pipeline::Summary total_;    ///< [0, from_).
   Offset from_ = 0;
   Offset to_ = 0;
-  std::int64_t newest_append_ms_ = 0;
+  Offset committed_ = 0;
+  std::int64_t oldest_append_ms_ = 0;         ///< Of what the next delta tells.
   std::optional<Clock::time_point> send_at_;  ///< Of the next delta, if there is something to tell.
+  bool caught_up_ = false;                    ///< Was once, since it was taken.
+  Clock::time_point commit_at_;               ///< Not before.
+  Clock::time_point commit_began_;
 };
 
 }  // namespace kappa_app
