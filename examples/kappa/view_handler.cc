@@ -44,10 +44,13 @@ void ViewHandler::add(const StoredRecord& record) {
 
 void ViewHandler::handle(const Batch& batch) {
   if (batch.records.empty()) return;
+  const bool live = batch.high_water <= batch.next + setting_.quiet_lag;
+  // What was replayed is told by a checkpoint: the first delta begins here.
+  if (live && !send_at_ && from_ < to_) take_part();
   for (const StoredRecord& record : batch.records) add(record);
   to_ = batch.next;
   const auto now = Clock::now();
-  if (batch.high_water > batch.next + setting_.quiet_lag) {
+  if (!live) {
     send_at_.reset();
   } else if (!send_at_) {
     send_at_ = now + setting_.delta_interval;
@@ -55,7 +58,7 @@ void ViewHandler::handle(const Batch& batch) {
   }
   if (!caught_up_ && batch.high_water == batch.next) {
     // Deltas cut elsewhere than the owner's before: those who follow need this checkpoint to go on.
-    caught_up_ = true;
+    caught_up_ = urgent_ = true;
     commit_at_ = now;
   }
   if (setting_.pause.count() > 0) std::this_thread::sleep_for(setting_.pause);
@@ -94,15 +97,21 @@ std::string ViewHandler::state() {
 
 void ViewHandler::committed(Offset offset) {
   committed_ = offset;
+  urgent_ = false;
   const auto now = Clock::now();
-  const auto fair = std::chrono::duration_cast<Clock::duration>(
-      (now - commit_began_) * static_cast<double>(setting_.partitions) / setting_.commit_share);
-  commit_at_ = now + std::max<Clock::duration>(setting_.commit_interval, fair);
+  const auto took = now - commit_began_;
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  if (ms > setting_.counts.slowest_commit_ms) setting_.counts.slowest_commit_ms = ms;
+  const auto turn = std::chrono::duration_cast<Clock::duration>(took / setting_.commit_share);
+  setting_.turn_at = now + turn;
+  // Behind the others, or a busy partition would take every turn.
+  commit_at_ =
+      now + std::max<Clock::duration>(setting_.commit_interval, turn * setting_.partitions.load());
 }
 
 std::optional<ViewHandler::Clock::time_point> ViewHandler::next_tick() const {
   std::optional<Clock::time_point> next = send_at_;
-  if (to_ > committed_ && (!next || commit_at_ < *next)) next = commit_at_;
+  if (to_ > committed_ && (!next || commit_due() < *next)) next = commit_due();
   return next;
 }
 

@@ -1,6 +1,7 @@
 // A worker's side of one partition: events in, checkpoints and deltas out.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -21,6 +22,7 @@ struct HandlerCounts {
   std::atomic<std::uint64_t> unreadable{0};  ///< Records that are neither event nor mark.
   std::atomic<std::uint64_t> deltas{0};      ///< Sent.
   std::atomic<std::uint64_t> unsent{0};      ///< Too large for a record, or the bus refused.
+  std::atomic<std::int64_t> slowest_commit_ms{0};  ///< From encoding to Quorate's answer.
 };
 
 /// What all handlers of one worker share. Outlives them.
@@ -38,10 +40,13 @@ struct HandlerSetting {
   std::chrono::milliseconds commit_interval{200};
   /// A commit writes the whole view, which grows with the log: so all partitions' commits together
   /// get this share of a worker's time, however large the views are.
-  double commit_share = 0.05;
+  double commit_share = 0.2;
   std::chrono::milliseconds pause{0};  ///< After each batch; makes a replay slow, for tests.
   HandlerCounts counts;
   std::atomic<unsigned> partitions{0};  ///< That the worker has now.
+  /// When the next commit's turn is: one after the other, so that none waits for all. Handlers'
+  /// thread.
+  std::chrono::steady_clock::time_point turn_at;
 };
 
 class ViewHandler : public pipeline::PartitionHandler {
@@ -57,7 +62,7 @@ class ViewHandler : public pipeline::PartitionHandler {
   void handle(const pipeline::Batch& batch) override;
   std::string state() override;
   void committed(Offset offset) override;
-  bool wants_commit() const override { return to_ > committed_ && commit_at_ <= Clock::now(); }
+  bool wants_commit() const override { return to_ > committed_ && commit_due() <= Clock::now(); }
   std::optional<Clock::time_point> next_tick() const override;
   void tick() override;
 
@@ -66,6 +71,9 @@ class ViewHandler : public pipeline::PartitionHandler {
   void add(const pipeline::StoredRecord& record);
   void send();
   pipeline::Summary take_part();
+  Clock::time_point commit_due() const {
+    return urgent_ ? commit_at_ : std::max(commit_at_, setting_.turn_at);
+  }
 
   HandlerSetting& setting_;
   const PartitionNumber partition_;
@@ -78,6 +86,7 @@ class ViewHandler : public pipeline::PartitionHandler {
   std::int64_t oldest_append_ms_ = 0;         ///< Of what the next delta tells.
   std::optional<Clock::time_point> send_at_;  ///< Of the next delta, if there is something to tell.
   bool caught_up_ = false;                    ///< Was once, since it was taken.
+  bool urgent_ = false;                       ///< Commits out of turn.
   Clock::time_point commit_at_;               ///< Not before.
   Clock::time_point commit_began_;
 };

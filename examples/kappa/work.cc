@@ -30,6 +30,7 @@ std::string told(const WorkDone& done, const HandlerCounts& counts) {
                        {"unreadable", counts.unreadable.load()},
                        {"deltas", counts.deltas.load()},
                        {"unsent", counts.unsent.load()},
+                       {"slowest_commit_ms", counts.slowest_commit_ms.load()},
                        {"retired", done.retired}};
   return object.dump();
 }

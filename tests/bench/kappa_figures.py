@@ -62,6 +62,13 @@ class Run:
             self.start(name, KAPPA, "work", *self.common, "--generation", generation, "--id", name, ready="ready")
         return [self.processes[f"g{generation}w{index}"] for index in range(WORKERS)]
 
+    def end(self, name):
+        """What a worker tells in the end."""
+        process = self.processes.pop(name)
+        process.terminate()
+        process.wait(60)
+        return json.loads((self.folder / f"{name}.log").read_text().splitlines()[-1])
+
     def close(self):
         for process in self.processes.values():
             process.kill()
@@ -125,6 +132,7 @@ def main():
                     subprocess.run([TOOL, "generate", "--lines", str(rate * SECONDS), "--seed", str(10 + index)], stdout=out,
                                    check=True, timeout=600)
                 figures["live"].append(live(run, base, file, rate))
+            figures["workers"] = [run.end(f"g2w{index}") for index in range(WORKERS)]
             figures["serve_rss_mb"] = round(rss_mb(run.processes["serve"]))
         finally:
             run.close()

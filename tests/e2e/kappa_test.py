@@ -123,6 +123,36 @@ def asked(base, path, **parameters):
         return json.load(reply)
 
 
+class Flow(threading.Thread):
+    """Sends a log piece by piece, until told to end: so it flows as long as the test needs it to."""
+
+    def __init__(self, application, lines, piece=100, pause_s=0.05):
+        super().__init__(daemon=True)
+        self.application, self.pause_s, self.told = application, pause_s, threading.Event()
+        self.pieces = [lines[at:at + piece] for at in range(0, len(lines), piece)]
+        self.sent, self.fault = [], None
+
+    def run(self):
+        file = self.application.folder / "piece"
+        for piece in self.pieces:
+            file.write_text("".join(piece))
+            done = subprocess.run([str(word) for word in self.application.produce(file)], capture_output=True, timeout=60)
+            if done.returncode != 0:
+                self.fault = done.stderr
+                return
+            self.sent += piece
+            if self.told.wait(self.pause_s):
+                return
+
+    def end(self):
+        """What was sent."""
+        assert self.is_alive(), f"hits were to flow until here: {self.fault or 'all are sent'}"
+        self.told.set()
+        self.join(60)
+        assert not self.fault, self.fault
+        return "".join(self.sent)
+
+
 class Reader(threading.Thread):
     """Asks all the time. Of the older hits, which are all there: each answer must be that of one gap as a whole.
 
@@ -171,7 +201,7 @@ def replay_with_another_gap_while_hits_flow_then_switch_roll_back_retire():
         application = Application(folder, ensemble)
         try:
             old = generated(folder / "old", HITS)
-            live = generated(folder / "live", HITS, later_ms=400 * DAY_MS, seed=6)
+            live = generated(folder / "live", 4 * HITS, later_ms=400 * DAY_MS, seed=6)
             times = [json.loads(line)["time_ms"] for line in live.splitlines() if line.startswith('{"') and "time_ms" in line
                      and line.endswith("}")]
             until_ms = min(times) - min(times) % DAY_MS
@@ -188,7 +218,8 @@ def replay_with_another_gap_while_hits_flow_then_switch_roll_back_retire():
             reader.start()
             reader.sees(1)
 
-            application.start("producer", *application.produce(folder / "live", "--batch", 50, "--rate", HITS // 6))
+            flow = Flow(application, live.splitlines(keepends=True))
+            flow.start()
             application.run("start", "--generation", 2, "--gap-ms", NEW_GAP)
             assert "behind" in application.run("switch", "--to", 2, "--max-lag", 100, code=1)
             slow = ("--read-records", 50, "--pause-ms-per-batch", 10)
@@ -203,14 +234,12 @@ def replay_with_another_gap_while_hits_flow_then_switch_roll_back_retire():
             leader.start()
             application.run("switch", "--to", 2, "--wait")
             reader.sees(2)
-            assert application.running["producer"].poll() is None, "hits were to flow until here"
             application.run("rollback", "--wait")
             reader.sees(1)
             application.run("switch", "--to", 2, "--wait")
             reader.sees(2)
 
-            assert application.running.pop("producer").wait(60) == 0, application.log("producer")
-            all_hits = old + live
+            all_hits = old + flow.end()
             expected = {number: recompute(all_hits, gap)["answers"] for number, gap in ((1, OLD_GAP), (2, NEW_GAP))}
             for number in (1, 2):
                 check_equal(application.view(number), expected[number])
@@ -233,7 +262,7 @@ def replay_with_another_gap_while_hits_flow_then_switch_roll_back_retire():
             assert "previous" in application.run("rollback", code=1)
             check_equal(application.view(2), expected[2])
             counts = [application.end(worker) for worker in second]
-            print(f"       {reader.asked} answers while switching; event to view p50 {status['latency_ms']['p50']} ms, p99 "
+            print(f"       {reader.asked} answers while {len(flow.sent)} lines flowed; event to view p50 {status['latency_ms']['p50']} ms, p99 "
                   f"{status['latency_ms']['p99']} ms; the new gap's last two workers handled "
                   f"{sum(one['records'] for one in counts)} records")
         finally:
