@@ -4,18 +4,6 @@
 
 namespace lambda_app {
 
-int collect(pipeline_program::Arguments& arguments) {
-  return fail(arguments.command() + " is not built into this program");
-}
-int speed(pipeline_program::Arguments& arguments) {
-  return fail(arguments.command() + " is not built into this program");
-}
-int archive(pipeline_program::Arguments& arguments) {
-  return fail(arguments.command() + " is not built into this program");
-}
-int batch(pipeline_program::Arguments& arguments) {
-  return fail(arguments.command() + " is not built into this program");
-}
 int serve(pipeline_program::Arguments& arguments) {
   return fail(arguments.command() + " is not built into this program");
 }

@@ -14,16 +14,18 @@ constexpr const char* kUsage =
     "usage: lambda collect COMMON (FILE... | --log FILE | --generate | --listen HOST:PORT)\n"
     "              [--lines N] [--rate LINES/S] [--seed N] [--event-rate EVENTS/S] [--pages N]\n"
     "              [--visitors N] [--bots X] [--bad-lines X] [--duplicates X] [--late X] [--json]\n"
+    "              [--start-now]\n"
     "              [--partitions N] [--when-behind block|buffer|drop] [--backlog N] [--bad FILE]\n"
     "              [--batch N] [--by-position]\n"
     "       lambda archive COMMON\n"
     "       lambda batch COMMON [--every-s N] [--parts N] | --request [--wait]\n"
     "       lambda speed COMMON [--bug drop-errors|count-twice] [--commit-ms N] [--delta-ms N]\n"
-    "              [--horizon-s N] [--alert-percent X] [--print]\n"
+    "              [--horizon-s N] [--gap-ms N] [--alert-percent X] [--partitions N] [--print]\n"
     "       lambda serve COMMON --listen HOST:PORT [--demo]\n"
     "COMMON: --bus BUS --folder FOLDER [--connect HOSTS] [--root PATH] [--topic NAME] [--id NAME]\n"
     "        [--session-timeout-ms N]\n"
-    "FILE - is standard input. BUS: unix:PATH or HOST:PORT of a broker, or a folder.\n"
+    "FILE - is standard input. BUS: unix:PATH or tcp:HOST:PORT of a broker, embedded:FOLDER, or\n"
+    "kafka:HOST:PORT,HOST:PORT,...\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 no server.\n";
 
 /// Part of a path or of a topic's name.

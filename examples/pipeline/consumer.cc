@@ -317,6 +317,7 @@ Result<> Consumer::State::commit_if_wanted(PartitionNumber partition, Owned& own
 /// Drops the partition when a later owner is there. Whether this one still holds the shard's lock
 /// is not asked: only the checkpoint can tell for certain.
 Result<> Consumer::State::commit(PartitionNumber partition, Owned& owned) {
+  if (Result<> kept = owned.handler->persist(); !kept) return kept;
   const Result<> done = owned.checkpoint->commit({owned.next, owned.handler->state()});
   if (!done && done.error().kind == FaultKind::Fenced) {
     note_refused(partition, done.error());

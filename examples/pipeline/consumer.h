@@ -32,6 +32,9 @@ class PartitionHandler {
  public:
   virtual ~PartitionHandler() = default;
   virtual void handle(const Batch& batch) = 0;
+  /// Called before state(): the moment to bring to the disk what the view only names. A fault ends
+  /// run(), with nothing committed.
+  virtual Result<> persist() { return {}; }
   /// The view so far, to be committed with the offset behind the last batch handled.
   virtual std::string state() = 0;
   /// `offset` is committed: the moment to publish what depends on that.

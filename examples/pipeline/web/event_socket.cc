@@ -38,6 +38,7 @@ class EventSocket : public WebConnection, public std::enable_shared_from_this<Ev
  private:
   void write();
   void read();
+  void drop();
 
   WebServer::State& state_;
   websocket::stream<beast::tcp_stream> socket_;
@@ -79,11 +80,11 @@ void EventSocket::deliver() {
   if (!open_ || closed_) return;
   // Too far behind: it comes back, and asks for what it has missed.
   const std::uint64_t last = state_.log.last();
-  if (last - place_ > state_.options.socket_queue_max) return close();
+  if (last - place_ > state_.options.socket_queue_max) return drop();
   if (sending_) return;
   sending_ = state_.log.after(place_);
   if (!sending_) {
-    if (last > place_) close();
+    if (last > place_) drop();
     return;
   }
   ++place_;
@@ -103,6 +104,13 @@ void EventSocket::finish() {
   open_ = false;
   socket_.async_close(websocket::close_code::going_away,
                       [self = shared_from_this()](beast::error_code) { self->close(); });
+}
+
+/// Without waiting until what is on its way has been read: it is not being read.
+void EventSocket::drop() {
+  beast::error_code ignored;
+  beast::get_lowest_layer(socket_).socket().set_option(asio::socket_base::linger(true, 0), ignored);
+  close();
 }
 
 void EventSocket::close() {

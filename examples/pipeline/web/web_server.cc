@@ -119,6 +119,8 @@ void WebServer::State::accept() {
         if (!ended && !stopping) accept();
       });
     }
+    // An event is small, and somebody waits for it.
+    socket.set_option(tcp::no_delay(true), error);
     if (connections_.size() < options.connections_max + kRefusedMax) {
       serve_http(*this, std::move(socket),
                  /*refuse=*/connections_.size() >= options.connections_max);
