@@ -13,17 +13,33 @@ namespace kappa_app {
 using namespace pipeline;
 using nlohmann::json;
 using pipeline_program::compact;
+using pipeline_program::Parameters;
 using pipeline_program::query_of;
 using pipeline_program::step_of;
 
 namespace {
 
 constexpr std::uint64_t kLagMax = 1'000;  ///< As SwitchOrder's.
+constexpr std::size_t kSeriesMax = 20'000;
 
 WebResponse json_response(const json& value) {
   WebResponse response;
   response.body = compact(value) + "\n";
   return response;
+}
+
+/// What is wrong with the question, or "".
+std::string add_series(const Summary& summary, const Query& query, Granularity step, json& to) {
+  if (length_ms(step) < length_ms(summary.options().granularity)) {
+    return "step: this generation keeps longer buckets";
+  }
+  const auto series = summary.series(query, step);
+  if (series.size() > kSeriesMax) {
+    return std::to_string(series.size()) + " buckets are more than " + std::to_string(kSeriesMax) +
+           ": narrow from and to, or take a longer step";
+  }
+  to["series"] = pipeline_program::to_json(series);
+  return "";
 }
 
 }  // namespace
@@ -40,8 +56,9 @@ WebResponse Api::answer(const WebRequest& request) {
   if (request.method != "GET" && request.method != "HEAD") {
     return web_error(405, "only GET is understood here");
   }
-  if (request.path == "/api/answer") return view(request, /*series=*/false);
-  if (request.path == "/api/series") return view(request, /*series=*/true);
+  if (request.path == "/api/answer") return ask(request, What::Answer);
+  if (request.path == "/api/series") return ask(request, What::Series);
+  if (request.path == "/api/prefixes") return ask(request, What::Prefixes);
   if (request.path == "/api/status") return status();
   if (request.path == "/") {
     WebResponse page;
@@ -53,34 +70,33 @@ WebResponse Api::answer(const WebRequest& request) {
   return web_error(404, "no such page: " + request.path);
 }
 
-WebResponse Api::view(const WebRequest& request, bool series) {
-  const auto query = query_of(request.query);
+WebResponse Api::ask(const WebRequest& request, What what) {
+  Parameters parameters = request.query;
+  // Lists in every bucket are long: they are there when they are asked for.
+  if (what == What::Series) parameters.try_emplace("top", "0");
+  const auto query = query_of(parameters);
   if (!query) return web_error(400, query.error().message);
-  const auto step = step_of(request.query);
+  const auto step = step_of(parameters);
   if (!step) return web_error(400, step.error().message);
   // Whatever is switched meanwhile: this question is answered from this one.
   const std::shared_ptr<const GenerationView> view = serving_.current();
   if (!view) return web_error(503, "no generation is active yet: kappa switch --to N");
-  const Generation& generation = view->generation();
   return view->ask([&](const Summary& summary, const std::vector<Offset>& ends) {
-    if (!summary.can_answer(*query)) {
-      return web_error(400, "prefix=" + query->prefix + ": expected directories, at most " +
-                                std::to_string(generation.options.prefix_depth) +
-                                " deep, as /blog/");
-    }
-    if (series && length_ms(*step) < length_ms(generation.options.granularity)) {
-      return web_error(400, "step: this generation keeps longer buckets");
-    }
-    json object = {{"generation", generation.number},
-                   {"session_gap_ms", generation.options.session_gap_ms},
-                   {"events", summary.events()},
+    json object = {{"generation", view->generation().number},
+                   {"session_gap_ms", view->generation().options.session_gap_ms},
                    {"ends", ends}};
-    if (series) {
-      object["series"] = pipeline_program::to_json(summary.series(*query, *step));
+    std::string fault;
+    if (what == What::Prefixes) {
+      object["prefixes"] = summary.prefixes();
+    } else if (!summary.can_answer(*query)) {
+      fault = "prefix=" + query->prefix + ": expected directories, at most " +
+              std::to_string(summary.options().prefix_depth) + " deep, as /blog/";
+    } else if (what == What::Answer) {
+      object.update(pipeline_program::to_json(summary.answer(*query)));
     } else {
-      object["answer"] = pipeline_program::to_json(summary.answer(*query));
+      fault = add_series(summary, *query, *step, object);
     }
-    return json_response(object);
+    return fault.empty() ? json_response(object) : web_error(400, fault);
   });
 }
 

@@ -14,11 +14,13 @@ namespace kappa_app {
 
 /// GET /api/answer   ?from, to, prefix, top (program/query_text.h)
 /// GET /api/series   the same and step
+/// GET /api/prefixes
 /// GET /api/status   what is served, how fresh it is, all generations
 /// GET /             the status as a page
 ///
-/// What was answered from which generation, and how far that was, is in every answer: two questions
-/// with equal `generation` and `ends` have seen the same. Any thread.
+/// Answers look as those of the lambda application: its clients can ask here, too. From which
+/// generation one comes, and how far that was, is in every answer: two questions with equal
+/// `generation` and `ends` have seen the same. Any thread.
 class Api {
  public:
   /// All must outlive this object.
@@ -29,7 +31,8 @@ class Api {
   void use(std::shared_ptr<qc::SyncClient> store);
 
  private:
-  pipeline::WebResponse view(const pipeline::WebRequest& request, bool series);
+  enum class What { Answer, Series, Prefixes };
+  pipeline::WebResponse ask(const pipeline::WebRequest& request, What what);
   pipeline::WebResponse status();
 
   Serving& serving_;

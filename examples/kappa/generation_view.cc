@@ -72,7 +72,7 @@ void GenerationView::take(PartitionNumber partition, const ViewDelta& delta, std
   if (!part.summary.merge(delta.summary)) return;
   part.end = delta.to;
   const std::lock_guard lock(mutex_);
-  if (now_ms > 0) latencies_.add(std::max<std::int64_t>(0, now_ms - delta.newest_append_ms));
+  if (now_ms > 0) latencies_.add(std::max<std::int64_t>(0, now_ms - delta.oldest_append_ms));
   if (stale_) return;  // settle() makes the union anew.
   if (merged_.merge(delta.summary)) ends_[partition] = delta.to;
 }

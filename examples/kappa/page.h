@@ -33,13 +33,12 @@ async function show() {
   if (asking) { again = true; return; }
   asking = true;
   try {
-    const [status, reply] = await Promise.all(
+    const [status, answer] = await Promise.all(
       ["/api/status", "/api/answer?top=1"].map(async path => (await fetch(path)).json()));
-    const answer = reply.answer;
-    at("line").textContent = answer
-      ? `generation ${reply.generation} answers: ${answer.hits} hits, ${answer.visitors} visitors, ` +
+    at("line").textContent = answer.generation
+      ? `generation ${answer.generation} answers: ${answer.hits} hits, ${answer.visitors} visitors, ` +
         `${answer.sessions} sessions; event to view ${status.latency_ms.p50} ms (p99 ${status.latency_ms.p99} ms)`
-      : reply.error;
+      : answer.error;
     at("fault").textContent = status.fault;
     at("rows").replaceChildren(...(status.generations || []).map(one => {
       const row = document.createElement("tr");

@@ -10,7 +10,7 @@ constexpr const char* kUsage =
     "usage: kappa start --generation N [--gap-ms N] [--depth N] [--granularity minute|hour|day]\n"
     "             [--code v1|v2]: declares it\n"
     "       kappa work --generation N --id NAME [as start: declares it if it is not there]\n"
-    "             [--session-timeout-ms N] [--commit-ms N] [--commit-records N] [--delta-ms N]\n"
+    "             [--session-timeout-ms N] [--commit-ms N] [--delta-ms N]\n"
     "             [--read-records N] [--pause-ms-per-batch N]\n"
     "       kappa generations [--json] [--max-lag N]\n"
     "       kappa switch --to N [--wait | --wait-s N] [--max-lag N]\n"

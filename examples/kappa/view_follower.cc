@@ -169,7 +169,7 @@ void ViewFollower::State::take(const Batch& batch) {
       continue;
     }
     // What was there before this one looked says nothing of how fast views are.
-    const std::int64_t now = delta->newest_append_ms >= began_ms_ ? now_ms() : 0;
+    const std::int64_t now = delta->oldest_append_ms >= began_ms_ ? now_ms() : 0;
     if (view_.apply(batch.partition, std::move(*delta), now) == GenerationView::Took::Foreign) {
       note({FaultKind::Damaged, place_.views_topic + ": a delta of another generation"});
     }

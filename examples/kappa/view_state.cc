@@ -49,7 +49,7 @@ void encode(const ViewDelta& delta, std::string& to) {
   out.varint(delta.from);
   out.varint(delta.to);
   out.signed_varint(delta.token);
-  out.signed_varint(delta.newest_append_ms);
+  out.signed_varint(delta.oldest_append_ms);
   std::string part;
   delta.summary.encode(part);
   out.string(part);
@@ -62,7 +62,7 @@ std::optional<ViewDelta> decode_delta(std::string_view bytes) {
   delta.from = in.varint();
   delta.to = in.varint();
   delta.token = in.signed_varint();
-  delta.newest_append_ms = in.signed_varint();
+  delta.oldest_append_ms = in.signed_varint();
   auto summary = Summary::decode(in.string());
   if (!in.finished() || !summary || delta.from >= delta.to) return std::nullopt;
   delta.summary = std::move(*summary);

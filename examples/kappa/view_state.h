@@ -35,7 +35,7 @@ struct ViewDelta {
   Offset from = 0;
   Offset to = 0;
   std::int64_t token = 0;             ///< Of the sender's ownership; for people.
-  std::int64_t newest_append_ms = 0;  ///< Bus time of its newest record.
+  std::int64_t oldest_append_ms = 0;  ///< Bus time of its oldest record.
   pipeline::Summary summary;
 };
 void encode(const ViewDelta& delta, std::string& to);

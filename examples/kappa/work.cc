@@ -30,6 +30,7 @@ std::string told(const WorkDone& done, const HandlerCounts& counts) {
                        {"unreadable", counts.unreadable.load()},
                        {"deltas", counts.deltas.load()},
                        {"unsent", counts.unsent.load()},
+                       {"slowest_commit_ms", counts.slowest_commit_ms.load()},
                        {"retired", done.retired}};
   return object.dump();
 }
@@ -39,8 +40,6 @@ WorkerSettings settings_of(Arguments& arguments) {
   settings.places = places_of(arguments);
   settings.id = arguments.text("--id");
   settings.session_timeout = milliseconds(arguments.number("--session-timeout-ms", 4'000));
-  settings.commit_interval = milliseconds(arguments.number("--commit-ms", 1'000));
-  settings.commit_records = arguments.number("--commit-records", settings.commit_records);
   settings.limits.records_max = arguments.number("--read-records", settings.limits.records_max);
   return settings;
 }
@@ -67,6 +66,7 @@ int work(Arguments& arguments) {
   HandlerSetting setting;
   setting.pause = milliseconds(arguments.number("--pause-ms-per-batch", 0));
   setting.delta_interval = milliseconds(arguments.number("--delta-ms", 50));
+  setting.commit_interval = milliseconds(arguments.number("--commit-ms", 200));
   if (!arguments.fault().empty()) return refuse(arguments.fault());
   if (!said) return refuse(said.error().message);
   if (settings.id.empty() || settings.places.bus.empty()) {

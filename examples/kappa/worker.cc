@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <limits>
 
 #include "examples/kappa/view_follower.h"
 #include "examples/pipeline/program/connect.h"
@@ -36,8 +37,9 @@ class Working {
     options_.place = settings.places.group(setting.generation.number);
     options_.member = settings.id;
     options_.limits = settings.limits;
-    options_.commit_interval = settings.commit_interval;
-    options_.commit_records = settings.commit_records;
+    // When to commit is the handlers' business (wants_commit).
+    options_.commit_interval = std::chrono::hours(1);
+    options_.commit_records = std::numeric_limits<std::uint64_t>::max();
   }
 
   Result<WorkDone> run();

@@ -18,9 +18,6 @@ struct WorkerSettings {
   Places places;
   std::string id;
   std::chrono::milliseconds session_timeout{4'000};
-  std::chrono::milliseconds pause{0};
-  std::chrono::milliseconds commit_interval{1'000};
-  std::uint64_t commit_records = 100'000;
   pipeline::ReadLimits limits;
 };
 

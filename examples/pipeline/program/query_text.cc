@@ -1,8 +1,9 @@
 #include "examples/pipeline/program/query_text.h"
 
+#include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <ctime>
+#include <iterator>
 
 #include "examples/pipeline/program/answers_json.h"
 
@@ -14,6 +15,7 @@ using namespace pipeline;
 namespace {
 
 constexpr std::size_t kTopMax = 1'000;
+constexpr std::string_view kNames[] = {"from", "to", "prefix", "top", "step"};
 
 template <class Number>
 bool read_number(std::string_view text, Number& number) {
@@ -45,6 +47,12 @@ std::optional<std::int64_t> time_ms_of(std::string_view text) {
 
 Result<Query> query_of(const Parameters& parameters) {
   Query query;
+  for (const auto& [name, value] : parameters) {
+    const auto is = [&name = name](std::string_view known) { return name == known; };
+    if (std::none_of(std::begin(kNames), std::end(kNames), is)) {
+      return Fault{FaultKind::BadArgument, name + " is no parameter of this question"};
+    }
+  }
   for (const auto& [name, bound] : {std::pair("from", &query.from_ms), {"to", &query.to_ms}}) {
     const auto at = parameters.find(name);
     if (at == parameters.end()) continue;

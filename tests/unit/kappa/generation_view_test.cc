@@ -28,7 +28,7 @@ Summary summary_of(Offset from, Offset to, const SummaryOptions& options = {}) {
 }
 
 ViewDelta delta(Offset from, Offset to) {
-  return {from, to, /*token=*/1, /*newest_append_ms=*/1'000, summary_of(from, to)};
+  return {from, to, /*token=*/1, /*oldest_append_ms=*/1'000, summary_of(from, to)};
 }
 
 std::string bytes_of(const Summary& summary) {

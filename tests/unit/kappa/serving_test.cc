@@ -29,7 +29,7 @@ class RunningWorker {
     setting_.generation = generation;
     setting_.code = find_code(generation.code);
     setting_.delta_interval = std::chrono::milliseconds(1);
-    settings_.commit_interval = std::chrono::milliseconds(20);
+    setting_.commit_interval = std::chrono::milliseconds(20);
     thread_ = std::thread([this, &application] {
       done_ = std::make_unique<pipeline::Result<WorkDone>>(
           work(settings_, *application.bus, setting_, order_));

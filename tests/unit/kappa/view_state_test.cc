@@ -46,7 +46,7 @@ TEST_CASE("a delta comes back; its end is read without the rest") {
   CHECK(back->from == 10);
   CHECK(back->to == 60);
   CHECK(back->token == 0x500000003);
-  CHECK(back->newest_append_ms == 1'700'000'000'123);
+  CHECK(back->oldest_append_ms == 1'700'000'000'123);
   CHECK(bytes_of(back->summary) == bytes_of(counted().summary()));
   CHECK(end_of_delta(bytes) == 60);
 }
