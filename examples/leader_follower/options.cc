@@ -18,7 +18,8 @@ constexpr const char* kUsage =
     "                       [--delay-ms-per-job N] [--delay-ms-per-plan N]\n"
     "       leader_follower --connect HOSTS [--pool NAME] --submit LOG [--lines-per-job N] "
     "[--wait]\n"
-    "       leader_follower --connect HOSTS [--pool NAME] --wait | --print | --results | --forget\n"
+    "       leader_follower --connect HOSTS [--pool NAME] --wait | --results | --forget\n"
+    "       leader_follower --connect HOSTS [--pool NAME] --print [--ledger HOST:PORT]\n"
     "       leader_follower --connect HOSTS [--pool NAME] --status [--json] [--ledger HOST:PORT]\n"
     "       leader_follower --serve-ledger FILE [--port N]\n"
     "       leader_follower --generate LINES [--seed N] FILE\n";

@@ -184,6 +184,7 @@ class Pool:
                     totals[page] += int(hits)
         assert applied.keys() == results.keys()
         assert totals == expected
+        assert read_counts(self.ask("--print", "--ledger", self.ledger)) == dict(expected)
         assert all(applied[job] <= token for job, (_, token, *_) in results.items())
         return sum(1 for count in begun.values() if count > 1), refused
 
