@@ -106,6 +106,7 @@ bool parse(int argc, char** argv, Options& options) {
     }
   }
   if (options.wait && options.task == Task::Work) options.task = Task::Wait;
+  if (options.task != Task::Work) options.id = "leader_follower";
   std::string host;
   std::uint16_t port = 0;
   if (!options.ledger.empty() && !take_address(options.ledger, host, port)) return false;

@@ -7,9 +7,11 @@ import pathlib
 import random as chance
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ensemble import BIN, SHARED, Ensemble, free_ports, run_tests, wait_for  # noqa: E402
@@ -263,9 +265,10 @@ def every_job_once_while_leaders_are_killed():
         worker = ["--delay-ms-per-job", "15"]
         for _ in range(4):
             pool.add(*worker)
-        term, logs, submissions, servers = 0, [], [], 0
+        term, logs, submissions, servers, gaps, killed = 0, [], [], 0, [], None
         for kill in range(KILLS):
             term, name = wait_for("a new leader", lambda: pool.leader(after=term))  # noqa: B023
+            gaps += [time.monotonic() - killed] if killed else []
             before = len(pool.everybody_said("assigns: [1-9]"))
             log, submission = submit_some(pool, folder, kill)
             logs.append(log)
@@ -283,6 +286,7 @@ def every_job_once_while_leaders_are_killed():
             # Whoever leads by now: a server's end may have made another one leader.
             term, name = wait_for("a leader", lambda: pool.leader(after=term - 1))  # noqa: B023
             pool.signal(name, signal.SIGKILL)
+            killed = time.monotonic()
             pool.add(*worker)
         for submission in submissions:
             assert submission.wait(60) == 0
@@ -294,6 +298,8 @@ def every_job_once_while_leaders_are_killed():
         assert status["terms"] > KILLS and status["done"] == len(results), status
         taken_back = sum(map(int, pool.everybody_said(r"assigns: .* takes back (\d+)")))
         assert taken_back > 0, "no kill met a job in work"
+        print(f"       from a kill to the next leader's first word {statistics.median(gaps or [0]):.2f} s, sessions of "
+              f"{SESSION_MS / 1000:.2f} s")
         print(f"       {KILLS} leaders killed, {servers} servers; {len(results)} jobs, {sum(expected.values())} hits, each "
               f"once; {taken_back} taken back from the dead, {again} begun again; refused: ledger {refused}, leaders "
               f"{status['refused_leaders']}, workers {status['refused_workers']}")
