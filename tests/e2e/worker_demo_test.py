@@ -257,15 +257,28 @@ def submit_some(pool, folder, number):
     return log, subprocess.Popen(pool.command("--submit", str(log), "--lines-per-job", "25"), stdout=subprocess.DEVNULL)
 
 
+def pause_and_wake(pool, leader, kill, paused):
+    """Every fourth kill comes with the pause of another worker, of two hand-overs: longer than its session."""
+    for name in [name for name, until in paused.items() if until == kill]:
+        pool.signal(name, signal.SIGCONT)
+        del paused[name]
+    live = [name for name, process in pool.processes.items()
+            if process.poll() is None and name != leader and name not in paused]
+    if kill % 4 == 1 and kill + 2 < KILLS:
+        name = random.choice(live)
+        pool.signal(name, signal.SIGSTOP)
+        paused[name] = kill + 2
+
+
 def every_job_once_while_leaders_are_killed():
-    """Now and then a server or the ledger, too. Each kill meets a queue that has just been filled."""
+    """Now and then a server or the ledger, too, and workers are paused. Each kill meets a queue that has just been filled."""
     with Ensemble(["quorate"] * 3, SETTINGS) as ensemble, tempfile.TemporaryDirectory() as folder, \
             Pool(ensemble.connect, folder, "killed", ledger=True) as pool:
         ensemble.start()
         worker = ["--delay-ms-per-job", "15"]
         for _ in range(4):
             pool.add(*worker)
-        term, logs, submissions, servers, gaps, killed = 0, [], [], 0, [], None
+        term, logs, submissions, servers, gaps, killed, paused = 0, [], [], 0, [], None, {}
         for kill in range(KILLS):
             term, name = wait_for("a new leader", lambda: pool.leader(after=term))  # noqa: B023
             gaps += [time.monotonic() - killed] if killed else []
@@ -285,6 +298,7 @@ def every_job_once_while_leaders_are_killed():
                 pool.start_ledger()
             # Whoever leads by now: a server's end may have made another one leader.
             term, name = wait_for("a leader", lambda: pool.leader(after=term - 1))  # noqa: B023
+            pause_and_wake(pool, name, kill, paused)
             pool.signal(name, signal.SIGKILL)
             killed = time.monotonic()
             pool.add(*worker)
