@@ -3,7 +3,6 @@ import contextlib
 import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ ROWS = {
     "pipelines-speed": [("events_per_s", "abs", ">=", 200_000)],
     "pipelines-end-to-end": [("events_per_s", "abs", ">=", None)],
     "pipelines-latency": [("p50_ms", "abs", "<=", None), ("p99_ms", "abs", "<=", 250)],
-    "pipelines-batch": [("mb_per_s", "echo", ">=", 5), ("with_parsing", "echo", ">=", None)],
+    "pipelines-batch": [("mb_per_s", "echo", ">=", 5), ("run_mb_per_s", "echo", ">=", None)],
     "pipelines-rebalance": [("p50_ms", "abs", "<=", None), ("max_ms", "abs", "<=", 500)],
     "pipelines-memory": [(f"{role}_mb", "abs", "<=", None) for role in ("server", "broker", "collect", "archive", "batch",
                                                                         "speed", "serve")],
@@ -100,10 +99,9 @@ def generated(folder, lines):
 
 
 def counted(file):
-    """Events without repetitions, and the CPU seconds that parsing and counting them takes one thread."""
-    done = subprocess.run([str(BIN / "pipeline-tool"), "aggregate", str(file), "--stats", "--top", "1"], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout)["events"], float(re.search(r"in ([0-9.]+) s", done.stderr)[1])
+    """Events without repetitions."""
+    done = subprocess.run([str(BIN / "pipeline-tool"), "aggregate", str(file), "--top", "1"], stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)["events"]
 
 
 def start_workers(processes, roles, batches=1, speeds=2):
@@ -122,7 +120,7 @@ def throughput(rows, sizes, tools):
     quorate, shell = {}, []
     with application(tools) as (ensemble, folder, processes):
         file = generated(folder, sizes.pipeline_events)
-        events, parsing = counted(file)
+        events = counted(file)
         if "pipelines-speed" in rows:
             processes.collect(file)
             processes.start_serve()
@@ -131,7 +129,7 @@ def throughput(rows, sizes, tools):
             start_workers(processes, ["speed"])
             quorate["pipelines-speed"] = {"events_per_s": events / seconds_until(serving, events, begin)}
         if "pipelines-batch" in rows:
-            shell = batch(file, folder, processes, quorate, parsing, collected="pipelines-speed" in rows)
+            shell = batch(file, folder, processes, quorate, events, collected="pipelines-speed" in rows)
     with application(tools) as (ensemble, folder, processes):
         file = generated(folder, sizes.pipeline_events)
         processes.start_serve()
@@ -166,9 +164,11 @@ def peak_mb(pid):
     return None
 
 
-def batch(file, folder, processes, quorate, parsing, collected):
-    """A run over the facts of `file`, beside the shell over the file itself. Megabytes are those of the file. The facts
-    were parsed when they were collected: `with_parsing` adds what that takes one thread."""
+def batch(file, folder, processes, quorate, events, collected):
+    """From the log file to the batch view, parsing included, by map, shuffle and reduce in one process of two threads;
+    beside it the shell, from the same file. `run_mb_per_s`: a run by two worker processes over the facts that the archive
+    keeps, from the request to the served generation, Quorate's part and none of the parsing in it. Megabytes are always
+    those of the file."""
     size = file.stat().st_size / 1e6
     if not collected:
         processes.collect(file)
@@ -176,14 +176,22 @@ def batch(file, folder, processes, quorate, parsing, collected):
     processes.request_batch()  # What was archived until then; the run that is timed has nothing to wait for.
     begin = time.monotonic()
     processes.request_batch()
-    took = time.monotonic() - begin
+    served = time.monotonic() - begin
+    for name in reversed(list(processes.running)):  # They have their share of the two cores otherwise.
+        processes.stop(name)
+    begin = time.monotonic()
+    done = subprocess.run([str(BIN / "lambda"), "batch", "--local", str(folder / "local"), str(file), "--slots", "2"],
+                          stdout=subprocess.PIPE, check=True)
+    local = time.monotonic() - begin
+    assert json.loads(done.stdout)["events"] == events, done.stdout
     out = folder / "shell"
     out.mkdir()
     begin = time.monotonic()
     subprocess.run(["bash", "-c", SHELL, "shell", str(file), str(out)], check=True, env={**os.environ, "TMPDIR": str(out)})
     shell = time.monotonic() - begin
-    quorate["pipelines-batch"] = {"mb_per_s": size / took, "with_parsing": size / (took + parsing), "run_s": took}
-    return [("echo", {"pipelines-batch": {"mb_per_s": size / shell, "with_parsing": size / shell, "shell_s": shell}})]
+    assert sum(1 for _ in open(out / "hits", "rb")) == events, "the shell has counted something else"
+    quorate["pipelines-batch"] = {"mb_per_s": size / local, "run_mb_per_s": size / served}
+    return [("echo", {"pipelines-batch": {"mb_per_s": size / shell, "run_mb_per_s": size / shell}})]
 
 
 def latency(sizes, tools):

@@ -111,14 +111,14 @@ def any_mix_of_layers_answers_the_same(lines):
                 send(part)
                 reference = Reference(folder, lines[:end])
                 reference.check(answers_when_all_is_seen(serving, reference), exact=False)
-                processes.request_batch()
+                serving.batch()
                 reference.check(serving.all_answers(reference.exact), exact=True)
             again = lines + random.sample(lines, len(lines) // 3)
             random.shuffle(again)
             send(again)
             serving.wait_no_lag()
             reference.check(serving.all_answers(reference.exact), exact=True)  # Nothing was added to the batch view.
-            processes.request_batch()
+            serving.batch()
             reference.check(serving.all_answers(reference.exact), exact=True)
             print(f"       {len(lines)} lines, {reference.events} events, {len(reference.exact)} prefixes, "
                   f"{len(reference.sketched)} answers a time; largest error of a visitor estimate "
@@ -210,7 +210,7 @@ def anybody_is_killed_every_two_seconds_and_the_answers_stay_exact():
             expected = aggregate(file)
             events = expected["events"]
             wait_for(f"{events} events are seen", lambda: serving.hits() >= events, timeout=120)
-            processes.request_batch()
+            serving.batch()
             serving.wait_no_lag()
             found = differences(serving.all_answers(expected["answers"]), expected["answers"])
             assert not found, "\n".join(found)
