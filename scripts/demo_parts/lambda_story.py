@@ -153,6 +153,10 @@ class LambdaStory:
         since = [loop.time()]
         await self.story.until("the partitions are shared out evenly", condition)
 
+    def checkpoints_of(self, shards):
+        """The paths of their checkpoints, as a pattern."""
+        return rf"^{self.place.root}/speed/{self.place.topic}/offsets/({'|'.join(map(str, sorted(shards)))})$"
+
     async def taken_over(self, shards, before):
         def condition():
             return all(self.tokens().get(n, 0) > before.get(n, 0) for n in shards)
@@ -171,7 +175,8 @@ class LambdaStory:
         shards = self.owner_of(victim)
         story.tell(f"it held the partitions {sorted(shards)}")
         await self.taken_over(shards, before)
-        story.znodes(mark, rf"^{self.place.root}/(workers/{victim}|speed/.*/offsets/)")
+        story.znodes(mark, rf"^{self.place.root}/workers/{victim}$")
+        story.znodes(mark, self.checkpoints_of(shards))
         after = self.tokens()
         story.check(f"tokens of its partitions have grown: { {n: (before.get(n), after.get(n)) for n in sorted(shards)} }",
                     bool(shards) and all(after.get(n, 0) > before.get(n, 0) for n in shards))
@@ -203,7 +208,8 @@ class LambdaStory:
         async def late():
             return await self.refused(victim) > refused
         await story.until(f"a late effect of {victim} is refused", late)
-        story.znodes(mark, rf"^{self.place.root}/(refused/|speed/.*/offsets/)")
+        story.znodes(mark, rf"^{self.place.root}/refused/.")
+        story.znodes(mark, self.checkpoints_of(shards))
         now = await self.refused(victim)
         story.check(f"its late effects were refused and counted: {refused} -> {now}", now > refused)
         story.check("no token has become smaller", all(self.tokens().get(n, 0) >= token for n, token in middle.items()))
