@@ -23,7 +23,7 @@ TOOL = str(BIN / "pipeline-tool")
 EVENTS = int(os.environ.get("QUORATE_LAMBDA_EVENTS", "200000"))
 RATE = int(os.environ.get("QUORATE_LAMBDA_RATE", "12000"))
 SESSION_MS = 1500
-HLL_ERROR = 0.025  # Three standard errors of a HyperLogLog of precision 14.
+HLL_ERROR = 5 * 0.008125  # Five standard errors of a HyperLogLog of precision 14: there are a thousand estimates.
 random = chance.Random(int(os.environ.get("QUORATE_SEED", "1")))
 
 
@@ -74,7 +74,7 @@ class Reference:
         """All numbers but the visitors' are exact, always. Visitors are exact where the batch layer alone answers
         (`exact`). With the speed layer in it each is the estimate of one HyperLogLog over all of these visitors,
         whichever layer has seen them: the very number, for sketches merge without loss; and that estimate is within
-        2.5 % of the truth, or one visitor."""
+        five standard errors (4.1 %) of the truth, or within three visitors, where these are more."""
         check_equal(without_visitors(got), without_visitors(self.exact))
         truth, visitors = visitors_of(self.exact), visitors_of(got)
         if exact:
@@ -82,7 +82,7 @@ class Reference:
             return
         assert visitors == self.sketched, differences(visitors, self.sketched)
         for where, count in visitors.items():
-            assert abs(count - truth[where]) <= max(1, HLL_ERROR * truth[where]), (where, count, truth[where])
+            assert abs(count - truth[where]) <= max(3, HLL_ERROR * truth[where]), (where, count, truth[where])
 
 
 def answers_when_all_is_seen(serving, reference):
