@@ -4,12 +4,6 @@
 
 namespace lambda_app {
 
-int collect(pipeline_program::Arguments& arguments) {
-  return fail(arguments.command() + " is not built into this program");
-}
-int speed(pipeline_program::Arguments& arguments) {
-  return fail(arguments.command() + " is not built into this program");
-}
 int serve(pipeline_program::Arguments& arguments) {
   return fail(arguments.command() + " is not built into this program");
 }
