@@ -166,9 +166,11 @@ Result<> Leader::step() {
 Result<> Leader::step_run() {
   std::optional<TaskResult> merged;
   std::string failure;
+  std::uint64_t damaged = 0;
   board_.read([&](const RunBoard& board) {
     const auto at = board.runs().find(active_->run);
     if (at == board.runs().end()) return;
+    for (const auto& [task, result] : at->second.results) damaged += result.damaged;
     const auto result = at->second.results.find({TaskKind::Merge, 0});
     if (result != at->second.results.end()) merged = result->second;
     if (at->second.progress.failures_most() >= options_.rules.failures_max) {
@@ -179,6 +181,7 @@ Result<> Leader::step_run() {
   const RunRecord run = *active_;
   Result<> done = merged ? serve(run, *merged) : give_up(run, failure);
   if (!done) return done;
+  if (damaged > 0) say(std::to_string(damaged) + " records of the bus were no events");
   active_.reset();
   clean();
   // What made it fail may last; requests that it did not answer start the next one, but not at
