@@ -370,10 +370,10 @@ def screenshot(file):
         for run in (1, 2):
             app.ask("/api/batch/run", "POST")
             wait_for(f"generation {run}", lambda: (app.status()["generation"] or {"run": 0})["run"] >= run)
-            time.sleep(3)  # A picture with something in it.
+            wait_for("a picture with something in it", lambda: page.number("hits-speed") > 1000 * run)
         page.resize(1240, 1180)
         page.run("scrollTo(0, 0)")
-        time.sleep(2)
+        wait_for("bars of both layers", lambda: page.run("return ['batch', 'speed'].every(name => document.querySelectorAll(`#chart rect.${name}`).length > 10)"))
         page.driver.save_screenshot(file)
     print(f"{file}: {os.path.getsize(file)} bytes")
 
