@@ -45,7 +45,7 @@ std::string add_series(const Summary& summary, const Query& query, Granularity s
 }  // namespace
 
 Api::Api(Serving& serving, Bus& bus, Places places)
-    : serving_(serving), bus_(bus), places_(std::move(places)) {}
+    : serving_(serving), bus_(bus), places_(std::move(places)), table_(json::array()) {}
 
 void Api::use(std::shared_ptr<qc::SyncClient> store) {
   const std::lock_guard lock(mutex_);
@@ -100,6 +100,22 @@ WebResponse Api::ask(const WebRequest& request, What what) {
   });
 }
 
+/// The generations; as they were, where Quorate does not say or somebody asks already.
+json Api::table() {
+  const std::unique_lock asking(asking_, std::try_to_lock);
+  std::shared_ptr<qc::SyncClient> store;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!asking || !store_) return table_;
+    store = store_;
+  }
+  Generations generations(*store, places_);
+  const auto now = table_of(generations, bus_, kLagMax);
+  const std::lock_guard lock(mutex_);
+  if (now) table_ = now->at("generations");
+  return table_;
+}
+
 WebResponse Api::status() {
   json object = {{"active", serving_.wanted()}, {"fault", serving_.fault()}, {"serving", 0}};
   if (const auto view = serving_.current()) {
@@ -114,20 +130,7 @@ WebResponse Api::status() {
       object["ends"] = ends;
     });
   }
-  std::shared_ptr<qc::SyncClient> store;
-  {
-    const std::lock_guard lock(mutex_);
-    store = store_;
-  }
-  if (store) {
-    Generations generations(*store, places_);
-    const auto table = table_of(generations, bus_, kLagMax);
-    if (table) {
-      object["generations"] = table->at("generations");
-    } else {
-      object["fault"] = table.error().message;
-    }
-  }
+  object["generations"] = table();
   return json_response(object);
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
 
 #include "examples/kappa/places.h"
 #include "examples/kappa/serving.h"
@@ -34,12 +35,15 @@ class Api {
   enum class What { Answer, Series, Prefixes };
   pipeline::WebResponse ask(const pipeline::WebRequest& request, What what);
   pipeline::WebResponse status();
+  nlohmann::json table();
 
   Serving& serving_;
   pipeline::Bus& bus_;
   const Places places_;
-  std::mutex mutex_;  ///< Keeps store_, which the main thread renews.
+  std::mutex asking_;  ///< One at a time asks Quorate: if that is slow, no answer waits for it.
+  std::mutex mutex_;   ///< Keeps what is below; the main thread renews store_.
   std::shared_ptr<qc::SyncClient> store_;
+  nlohmann::json table_;  ///< As it was last.
 };
 
 }  // namespace kappa_app

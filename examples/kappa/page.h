@@ -4,7 +4,8 @@
 namespace kappa_app {
 
 inline constexpr const char* kPagePolicy =
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'";
 
 inline constexpr const char* kPage = R"page(<!doctype html>
 <html lang="en">
