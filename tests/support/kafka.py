@@ -48,7 +48,7 @@ def is_there(folder):
     return all(any(folder.glob(jar)) for jar in (f"kafka_{SCALA}-*.jar", "slf4j-reload4j-*.jar"))
 
 
-def jars(patience_s=300):
+def jars(patience_s=120):
     """The folder of Kafka's jars, fetched when it is not there yet; NoKafka."""
     if shutil.which("java") is None:
         raise NoKafka("java is missing (package default-jre-headless)")
@@ -67,7 +67,7 @@ def jars(patience_s=300):
         pom.write_text(POM.format(scala=SCALA, version=VERSION))
         fetched = pathlib.Path(scratch) / "jars"
         try:
-            done = subprocess.run(["mvn", "-B", "-q", "-f", pom, COPY, f"-DoutputDirectory={fetched}", "-DincludeScope=runtime"],
+            done = subprocess.run(["mvn", "-B", "-q", "-Dstyle.color=never", "-f", pom, COPY, f"-DoutputDirectory={fetched}", "-DincludeScope=runtime"],
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience_s)
         except subprocess.TimeoutExpired:
             raise NoKafka(f"Maven has not fetched it within {patience_s} s") from None
