@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -67,12 +68,14 @@ def jars(patience_s=120):
         pom.write_text(POM.format(scala=SCALA, version=VERSION))
         fetched = pathlib.Path(scratch) / "jars"
         try:
-            done = subprocess.run(["mvn", "-B", "-q", "-Dstyle.color=never", "-f", pom, COPY, f"-DoutputDirectory={fetched}", "-DincludeScope=runtime"],
-                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience_s)
+            done = subprocess.run(
+                ["mvn", "-B", "-q", "-f", pom, COPY, f"-DoutputDirectory={fetched}", "-DincludeScope=runtime"],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience_s)
         except subprocess.TimeoutExpired:
             raise NoKafka(f"Maven has not fetched it within {patience_s} s") from None
         if done.returncode != 0 or not is_there(fetched):
-            errors = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
+            told = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)  # It colours even what goes into a pipe.
+            errors = [line for line in told.splitlines() if "ERROR" in line]
             raise NoKafka("Maven does not get it: " + (errors[0] if errors else f"exit code {done.returncode}")[:300])
         try:
             fetched.rename(folder)
