@@ -1,17 +1,19 @@
 """The rows of scripts/bench about the pipelines: the lambda application on one server of Quorate and an embedded bus."""
 import contextlib
+import http.client
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 from ensemble import BIN, Ensemble, wait_for  # noqa: E402
-from lambda_processes import LambdaProcesses  # noqa: E402
+from lambda_processes import ADDRESS, LambdaProcesses  # noqa: E402
 from serving import Serving  # noqa: E402
 from znode_watch import ZnodeWatch  # noqa: E402
 
@@ -195,15 +197,59 @@ def batch(file, folder, processes, quorate, events, collected):
 
 
 def latency(sizes, tools):
-    """From the append to the bus to the view that queries see, at half of the target's rate."""
+    """Hits of our own among many others at half of the target's rate: from the begin of their POST to a collector until an
+    answer of the serving layer counts them. Asked every 5 ms, so that much may be added."""
     with application(tools) as (_, folder, processes):
         file = generated(folder, sizes.pipeline_rate * sizes.pipeline_seconds)
         processes.start_serve()
         serving = Serving(processes)
         start_workers(processes, ["archive", "speed"])
+        processes.start("collect-2", processes.lambda_.collect("2", listen="127.0.0.1:0"), wait=False)
+        collector = ADDRESS.search(processes.wait_ready("collect-2"))[0]
         processes.collect(file, wait=False, rate=sizes.pipeline_rate)
+        took = probe(serving, collector, lambda: processes.running["collect-1"].poll() is not None)
         processes.wait_collected()
-        return serving.latency_ms()
+        view = serving.latency_ms()
+    took.sort()
+    assert len(took) >= 20, f"only {len(took)} hits were followed"
+    return {"p50_ms": took[len(took) // 2] * 1000, "p99_ms": took[len(took) * 99 // 100] * 1000, "bus_to_view_p50_ms": view["p50_ms"],
+            "bus_to_view_p99_ms": view["p99_ms"]}
+
+
+PROBE_VISITORS = 8  # So that most partitions have one.
+
+
+def probe(serving, collector, ended):
+    """Seconds that each of our hits took until it was seen."""
+    sent = {visitor: [] for visitor in range(PROBE_VISITORS)}
+    seen = dict.fromkeys(sent, 0)
+    took = []
+
+    def send():
+        connection = http.client.HTTPConnection(collector, timeout=30)
+        number = 0
+        while not ended():
+            visitor = number % PROBE_VISITORS
+            line = (f'10.9.8.{visitor} - - [17/May/2015:10:00:00 +0000] "GET /probe/v{visitor}?n={number} HTTP/1.1" 200 1 "-" "-"\n')
+            sent[visitor].append(time.monotonic())
+            connection.request("POST", "/hits", line)
+            connection.getresponse().read()
+            number += 1
+            time.sleep(0.025)
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        while not ended():
+            answer = serving.ask(f"/api/answer?prefix=/probe/&top={PROBE_VISITORS}")
+            now = time.monotonic()
+            for page, count in answer["pages"] if answer else []:
+                visitor = int(page.rsplit("v", 1)[1])
+                took += [now - at for at in sent[visitor][seen[visitor]:count]]  # Those of one visitor come in their order.
+                seen[visitor] = count
+            time.sleep(0.005)
+    finally:
+        sender.join()
+    return took
 
 
 def rebalance(sizes, tools):
