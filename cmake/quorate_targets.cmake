@@ -1,9 +1,9 @@
 # One CMake library per box of the include diagram (docs/architecture.md): its sources are the .cc
 # files of its folder, so a new file needs no edit here.
 
-# quorate_library(NAME [DIRS dir...] DEPS dep... [PRIVATE_DEPS dep...] [PCH header...])
+# quorate_library(NAME [DIRS dir...] [EXCEPT file...] DEPS dep... [PRIVATE_DEPS dep...] [PCH header...])
 function(quorate_library name)
-  cmake_parse_arguments(arg "" "" "DIRS;DEPS;PRIVATE_DEPS;PCH" ${ARGN})
+  cmake_parse_arguments(arg "" "" "DIRS;EXCEPT;DEPS;PRIVATE_DEPS;PCH" ${ARGN})
   if(NOT arg_DIRS)
     set(arg_DIRS .)
   endif()
@@ -13,6 +13,9 @@ function(quorate_library name)
     list(APPEND sources ${found})
   endforeach()
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  foreach(file IN LISTS arg_EXCEPT)
+    list(REMOVE_ITEM sources "${CMAKE_CURRENT_SOURCE_DIR}/./${file}")
+  endforeach()
   if(sources)
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}")

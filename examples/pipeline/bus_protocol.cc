@@ -62,14 +62,15 @@ Result<BusAddress> parse_bus_address(const std::string& address) {
     }
     return parsed;
   }
+  constexpr std::size_t kPrefix = 4;  // Of "tcp:".
   const std::size_t colon = address.rfind(':');
-  if (colon != std::string::npos && colon > 0) {
-    parsed.host = address.substr(0, colon);
+  if (address.starts_with("tcp:") && colon > kPrefix) {
+    parsed.host = address.substr(kPrefix, colon - kPrefix);
     const char* end = address.data() + address.size();
     const auto [stop, fault] = std::from_chars(address.data() + colon + 1, end, parsed.port);
     if (fault == std::errc() && stop == end) return parsed;
   }
-  return Fault{FaultKind::BadArgument, address + ": neither unix:PATH nor HOST:PORT"};
+  return Fault{FaultKind::BadArgument, address + ": neither unix:PATH nor tcp:HOST:PORT"};
 }
 
 }  // namespace pipeline

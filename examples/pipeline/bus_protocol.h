@@ -39,7 +39,7 @@ void write_batches(const std::vector<Batch>& batches, ByteWriter& out);
 bool read_batches(ByteReader& in, const std::shared_ptr<const void>& memory,
                   std::vector<Batch>& batches);
 
-/// "unix:/path" or "host:port".
+/// "unix:/path" or "tcp:host:port".
 struct BusAddress {
   std::string path;  ///< "" for TCP.
   std::string host;

@@ -323,7 +323,7 @@ class BusServer::State {
     if (!fault) acceptor.bind(endpoint, fault);
     if (!fault) acceptor.listen(asio::socket_base::max_listen_connections, fault);
     if (fault) return;
-    address_ = address.host + ":" + std::to_string(acceptor.local_endpoint(fault).port());
+    address_ = "tcp:" + address.host + ":" + std::to_string(acceptor.local_endpoint(fault).port());
     accept(acceptor);
   }
 

@@ -13,7 +13,7 @@ namespace pipeline {
 class BusServer {
  public:
   /// `address`: "unix:/path/of/socket" (what a killed broker left there is replaced) or
-  /// "127.0.0.1:port", port 0 for a free one. There is no authentication: do not listen where
+  /// "tcp:127.0.0.1:port", port 0 for a free one. There is no authentication: do not listen where
   /// others can connect.
   static Result<std::unique_ptr<BusServer>> start(EmbeddedBus& bus, const std::string& address);
   ~BusServer();  ///< Closes all connections and waits for its thread.

@@ -43,10 +43,20 @@ struct Change {
 struct Owned {
   std::unique_ptr<OwnedCheckpoint> checkpoint;
   std::unique_ptr<PartitionHandler> handler;
-  Offset next = 0;                ///< Behind what was handled.
-  std::uint64_t uncommitted = 0;  ///< Records handled since the last commit.
-  Clock::time_point due;          ///< Of the next commit, if there are any.
+  Offset next = 0;                 ///< Behind what was handled.
+  std::uint64_t uncommitted = 0;   ///< Records handled since the last commit.
+  Clock::time_point due;           ///< Of the next commit, if there are any.
+  Clock::time_point not_before{};  ///< Views that take long to write are written more rarely.
+
+  bool is_due(const ConsumerOptions& options, Clock::time_point now) const {
+    if (uncommitted == 0 || now < not_before) return false;
+    return due <= now || uncommitted >= options.commit_records;
+  }
 };
+
+/// Of a consumer's time, a part in so many goes into making the views to commit; as much again, or
+/// so, into writing them.
+constexpr int kStatesShare = 20;
 
 }  // namespace
 
@@ -82,8 +92,14 @@ class Consumer::State {
   void assign();
   Result<> handle(const Batch& batch);
   Result<> commit(PartitionNumber partition, Owned& owned);
+  Result<> commit_if_wanted(PartitionNumber partition, Owned& owned);
   Result<> commit_due(bool all);
+  Result<> tick_due();
+  void note_refused(PartitionNumber partition, const Fault& fault);
   Result<> skip_what_is_gone();
+  Clock::time_point next_due(const Owned& owned) const {
+    return std::max(Clock::now() + options_.commit_interval, owned.not_before);
+  }
   std::chrono::milliseconds until_due() const;
   template <class Count>
   void count(Count&& count) {
@@ -98,6 +114,9 @@ class Consumer::State {
   const HandlerFactory make_handler_;
   std::unique_ptr<Reader> reader_;          ///< Set before anybody can wake it.
   std::map<PartitionNumber, Owned> owned_;  ///< Consumer's thread.
+  /// The reader's positions are not those of owned_. It is told when all that was read is handled:
+  /// earlier, it would read again what waits to be.
+  bool reassign_ = false;
 
   /// Keeps what other threads tell and ask: changes, stop, counts.
   mutable std::mutex mutex_;
@@ -190,7 +209,9 @@ Result<> Consumer::State::loop() {
     for (const Batch& batch : *batches) {
       if (Result<> handled = handle(batch); !handled) return handled;
     }
+    if (Result<> ticked = tick_due(); !ticked) return ticked;
     if (Result<> committed = commit_due(/*all=*/false); !committed) return committed;
+    if (reassign_) assign();
   }
   return commit_due(/*all=*/true);
 }
@@ -216,7 +237,9 @@ Result<> Consumer::State::apply(Change& change) {
       const auto at = owned_.find(change.partition);
       if (at != owned_.end()) {
         // What was handled is committed first: the next owner begins behind it.
-        if (Result<> done = commit(change.partition, at->second); !done) return done;
+        if (at->second.uncommitted > 0) {
+          if (Result<> done = commit(change.partition, at->second); !done) return done;
+        }
         drop(change.partition, /*lost=*/false);
       }
       change.done();
@@ -236,7 +259,7 @@ Result<> Consumer::State::acquire(PartitionNumber partition, std::int64_t token)
   if (!opened) return opened.error();
   Result<Checkpoint> last = (*opened)->claim(token);
   if (!last && last.error().kind == FaultKind::Fenced) {
-    count([](ConsumerCounts& counts) { ++counts.fenced; });
+    note_refused(partition, last.error());
     return {};
   }
   if (!last) return last.error();
@@ -256,10 +279,17 @@ Result<> Consumer::State::acquire(PartitionNumber partition, std::int64_t token)
 
 void Consumer::State::drop(PartitionNumber partition, bool lost) {
   if (owned_.erase(partition) == 0) return;
+  reassign_ = true;
   count([lost](ConsumerCounts& counts) { ++(lost ? counts.lost : counts.given); });
 }
 
+void Consumer::State::note_refused(PartitionNumber partition, const Fault& fault) {
+  count([](ConsumerCounts& counts) { ++counts.fenced; });
+  if (options_.refused) options_.refused(partition, fault.message);
+}
+
 void Consumer::State::assign() {
+  reassign_ = false;
   std::vector<Position> positions;
   std::vector<PartitionNumber> numbers;
   for (const auto& [partition, owned] : owned_) {
@@ -275,64 +305,88 @@ Result<> Consumer::State::handle(const Batch& batch) {
   const auto at = owned_.find(batch.partition);
   if (at == owned_.end()) return {};  // Fenced a moment ago.
   Owned& owned = at->second;
-  if (owned.uncommitted == 0) owned.due = Clock::now() + options_.commit_interval;
+  if (owned.uncommitted == 0) owned.due = next_due(owned);
   owned.uncommitted += batch.records.size();
   owned.next = batch.next;
   if (options_.delivery == Delivery::AtMostOnce) {
     if (Result<> done = commit(batch.partition, owned); !done) return done;
-    if (owned_.find(batch.partition) == owned_.end()) {
-      assign();
-      return {};
-    }
+    if (owned_.find(batch.partition) == owned_.end()) return {};
   }
   owned.handler->handle(batch);
   if (options_.delivery == Delivery::AtMostOnce) {
     // The position is committed, the view that now holds the batch is not.
     owned.uncommitted = batch.records.size();
-    owned.due = Clock::now() + options_.commit_interval;
+    owned.due = next_due(owned);
   }
   count([&batch](ConsumerCounts& counts) { counts.records += batch.records.size(); });
-  return {};
+  return commit_if_wanted(batch.partition, owned);
+}
+
+/// `owned` may be gone behind this.
+Result<> Consumer::State::commit_if_wanted(PartitionNumber partition, Owned& owned) {
+  return owned.handler->wants_commit() ? commit(partition, owned) : Result<>();
 }
 
 /// Drops the partition when a later owner is there. Whether this one still holds the shard's lock
 /// is not asked: only the checkpoint can tell for certain.
 Result<> Consumer::State::commit(PartitionNumber partition, Owned& owned) {
-  if (owned.uncommitted == 0) return {};
-  const Result<> done = owned.checkpoint->commit({owned.next, owned.handler->state()});
+  if (Result<> kept = owned.handler->persist(); !kept) return kept;
+  const auto begin = Clock::now();
+  Checkpoint checkpoint{owned.next, owned.handler->state()};
+  const auto took = (Clock::now() - begin) * static_cast<int>(owned_.size()) * kStatesShare;
+  const Result<> done = owned.checkpoint->commit(checkpoint);
   if (!done && done.error().kind == FaultKind::Fenced) {
-    count([](ConsumerCounts& counts) { ++counts.fenced; });
+    note_refused(partition, done.error());
     drop(partition, /*lost=*/true);
     return {};
   }
   if (!done) return done;
   owned.uncommitted = 0;
+  owned.not_before = Clock::now() + std::min<Clock::duration>(took, 10 * options_.commit_interval);
   count([](ConsumerCounts& counts) { ++counts.commits; });
   owned.handler->committed(owned.next);
   return {};
 }
 
+/// All of them at the end; else the one that has waited longest: records are read between two
+/// commits, so that large views do not hold up everything.
 Result<> Consumer::State::commit_due(bool all) {
   const auto now = Clock::now();
-  bool dropped = false;
+  auto first = owned_.end();
   for (auto at = owned_.begin(); at != owned_.end();) {
     const auto [partition, following] = std::pair(at->first, std::next(at));
-    Owned& owned = at->second;
-    if (owned.uncommitted > 0 &&
-        (all || owned.uncommitted >= options_.commit_records || owned.due <= now)) {
-      if (Result<> done = commit(partition, owned); !done) return done;
-      dropped = dropped || owned_.find(partition) == owned_.end();
+    if (all && at->second.uncommitted > 0) {
+      if (Result<> done = commit(partition, at->second); !done) return done;
+    } else if (at->second.is_due(options_, now) &&
+               (first == owned_.end() || at->second.due < first->second.due)) {
+      first = at;
     }
     at = following;
   }
-  if (dropped) assign();
+  return first == owned_.end() ? Result<>() : commit(first->first, first->second);
+}
+
+Result<> Consumer::State::tick_due() {
+  const auto now = Clock::now();
+  for (auto at = owned_.begin(); at != owned_.end();) {
+    const auto [partition, following] = std::pair(at->first, std::next(at));
+    Owned& owned = at->second;
+    if (const auto due = owned.handler->next_tick(); due && *due <= now) {
+      owned.handler->tick();
+      if (Result<> done = commit_if_wanted(partition, owned); !done) return done;
+    }
+    at = following;
+  }
   return {};
 }
 
 std::chrono::milliseconds Consumer::State::until_due() const {
-  auto due = Clock::now() + std::chrono::hours(1);
+  const auto now = Clock::now();
+  auto due = now + std::chrono::hours(1);
   for (const auto& [partition, owned] : owned_) {
+    if (owned.is_due(options_, now)) return std::chrono::milliseconds(0);
     if (owned.uncommitted > 0) due = std::min(due, owned.due);
+    if (const auto tick = owned.handler->next_tick()) due = std::min(due, *tick);
   }
   return std::max(std::chrono::milliseconds(0),
                   std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now()));

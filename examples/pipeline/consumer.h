@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,10 +32,22 @@ class PartitionHandler {
  public:
   virtual ~PartitionHandler() = default;
   virtual void handle(const Batch& batch) = 0;
+  /// Called before state(): the moment to bring to the disk what the view only names. A fault ends
+  /// run(), with nothing committed.
+  virtual Result<> persist() { return {}; }
   /// The view so far, to be committed with the offset behind the last batch handled.
   virtual std::string state() = 0;
   /// `offset` is committed: the moment to publish what depends on that.
   virtual void committed(Offset /*offset*/) {}
+
+  /// Asked after every handle() and tick(): true commits at once, whatever number and interval say.
+  virtual bool wants_commit() const { return false; }
+  /// When tick() is due; asked before every wait for records, which then lasts no longer. A moment
+  /// that has passed: at once. Nothing: no tick.
+  virtual std::optional<std::chrono::steady_clock::time_point> next_tick() const {
+    return std::nullopt;
+  }
+  virtual void tick() {}
 };
 
 /// Makes the handler of a partition that has become this member's, from its last checkpoint. None
@@ -47,9 +60,14 @@ struct ConsumerOptions {
   std::string member;  ///< Unique in the group.
   Delivery delivery = Delivery::AtLeastOnce;
   ReadLimits limits;
-  /// A partition is committed when so much was handled, or so long ago was the first of it.
+  /// A partition is committed when so much was handled, or so long ago was the first of it; later
+  /// where making the views would take more than a twentieth of the time, but ten intervals after
+  /// the commit before at the latest.
   std::uint64_t commit_records = 100'000;
   std::chrono::milliseconds commit_interval{1'000};
+  /// Told, by the thread of run(), of every claim and commit that was refused because a later owner
+  /// is there; the partition is gone then. For who shows them: ConsumerCounts::fenced counts them.
+  std::function<void(PartitionNumber partition, const std::string& why)> refused{};
 };
 
 /// What a member has done. Counters only grow.
@@ -64,7 +82,7 @@ struct ConsumerCounts {
 };
 
 /// Runs until stopped or its session is over. Nothing in it polls: appends, the partitioner's
-/// events and the next commit's due time wake it.
+/// events and the due time of the next commit or tick wake it.
 class Consumer {
  public:
   /// `members` carries the membership: its session's end is the loss of all partitions. Commits go

@@ -262,20 +262,4 @@ Result<std::unique_ptr<Reader>> RemoteBus::open_reader(const std::string& topic,
   return std::unique_ptr<Reader>(std::make_unique<RemoteReader>(options_, topic, limits));
 }
 
-Result<std::unique_ptr<Bus>> open_bus(const std::string& where) {
-  if (where.starts_with("unix:") ||
-      (where.find('/') == std::string::npos && parse_bus_address(where))) {
-    const Result<BusAddress> address = parse_bus_address(where);
-    if (!address) return address.error();
-    RemoteBusOptions options;
-    options.address = where;
-    return std::unique_ptr<Bus>(std::make_unique<RemoteBus>(options));
-  }
-  EmbeddedBusOptions options;
-  options.folder = where;
-  Result<std::unique_ptr<EmbeddedBus>> opened = EmbeddedBus::open(options);
-  if (!opened) return opened.error();
-  return std::unique_ptr<Bus>(std::move(*opened));
-}
-
 }  // namespace pipeline

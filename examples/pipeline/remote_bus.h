@@ -42,8 +42,4 @@ class RemoteBus : public Bus {
   std::map<std::string, PartitionNumber> known_;
 };
 
-/// "unix:..." or "host:port" to the embedded bus of a running broker, or a folder to an embedded
-/// bus opened here.
-Result<std::unique_ptr<Bus>> open_bus(const std::string& where);
-
 }  // namespace pipeline

@@ -11,9 +11,9 @@
 #include "examples/pipeline/bus_server.h"
 #include "examples/pipeline/checkpoints.h"
 #include "examples/pipeline/log_parser.h"
+#include "examples/pipeline/open_bus.h"
 #include "examples/pipeline/program/read_lines.h"
 #include "examples/pipeline/program/stop_signal.h"
-#include "examples/pipeline/remote_bus.h"
 #include "examples/pipeline/tool/commands.h"
 #include "examples/pipeline/tool/group.h"
 
@@ -125,7 +125,7 @@ int broker(Arguments& arguments) {
   EmbeddedBusOptions options;
   options.folder = arguments.text("--data");
   options.sync = arguments.flag("--sync");
-  const std::string address = arguments.text("--listen", "127.0.0.1:0");
+  const std::string address = arguments.text("--listen", "tcp:127.0.0.1:0");
   if (!arguments.fault().empty()) return refuse(arguments.fault());
   if (options.folder.empty()) return refuse("broker needs --data FOLDER");
   StopSignal signal;

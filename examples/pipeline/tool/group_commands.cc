@@ -11,9 +11,9 @@
 
 #include "examples/pipeline/aggregate.h"
 #include "examples/pipeline/consumer.h"
+#include "examples/pipeline/open_bus.h"
 #include "examples/pipeline/program/answers_json.h"
 #include "examples/pipeline/program/stop_signal.h"
-#include "examples/pipeline/remote_bus.h"
 #include "examples/pipeline/tool/commands.h"
 #include "examples/pipeline/tool/group.h"
 

@@ -12,7 +12,7 @@ constexpr const char* kUsage =
     "       pipeline-tool parse FILE... [--bad FILE] [--by-position]\n"
     "       pipeline-tool aggregate FILE... [--bad FILE] [--by-position] [--sketch] [--parts N]\n"
     "                     [--gap-ms N] [--depth N] [--top N] [--stats]\n"
-    "       pipeline-tool broker --data FOLDER --listen unix:PATH|127.0.0.1:PORT [--sync]\n"
+    "       pipeline-tool broker --data FOLDER --listen unix:PATH|tcp:127.0.0.1:PORT [--sync]\n"
     "       pipeline-tool produce FILE... --bus BUS --topic NAME [--partitions N] [--batch N]\n"
     "                     [--rate EVENTS/S] [--retention-bytes N]\n"
     "                     [--connect HOSTS --group NAME --when-behind block|buffer|drop\n"
@@ -23,7 +23,8 @@ constexpr const char* kUsage =
     "                     [--pause-ms-per-batch N] [--partitions N: makes the topic]\n"
     "       pipeline-tool view --connect HOSTS --bus BUS --topic NAME --group NAME\n"
     "                     --folder FOLDER [--wait-s N] [--gap-ms N] [--top N]\n"
-    "FILE - is standard input. BUS: unix:PATH or HOST:PORT of a broker, or a folder.\n"
+    "FILE - is standard input. BUS: unix:PATH or tcp:HOST:PORT of a broker, embedded:FOLDER, or\n"
+    "kafka:HOST:PORT,HOST:PORT,...\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 no server.\n";
 
 }  // namespace

@@ -28,7 +28,7 @@ struct Broker {
     REQUIRE(opened);
     bus = std::move(*opened);
     auto started = BusServer::start(*bus, !address.empty() ? address
-                                          : tcp            ? "127.0.0.1:0"
+                                          : tcp            ? "tcp:127.0.0.1:0"
                                                            : "unix:" + folder.path() + "/s");
     REQUIRE(started);
     server = std::move(*started);
@@ -184,13 +184,12 @@ TEST_CASE("broker: garbage closes that connection only") {
 
 TEST_CASE("addresses") {
   CHECK(parse_bus_address("unix:/a/b")->path == "/a/b");
-  CHECK(parse_bus_address("[::1]:80")->port == 80);
-  for (const std::string& bad : {std::string("unix:"), std::string(""), std::string("host"),
-                                 std::string("host:"), std::string(":80"), std::string("host:x"),
-                                 std::string("host:70000"), "unix:" + std::string(200, 'x')}) {
+  CHECK(parse_bus_address("tcp:[::1]:80")->port == 80);
+  for (const std::string& bad :
+       {std::string("unix:"), std::string(""), std::string("tcp:host"), std::string("tcp:host:"),
+        std::string("tcp::80"), std::string("tcp:host:x"), std::string("tcp:host:70000"),
+        std::string("host:80"), "unix:" + std::string(200, 'x')}) {
     CAPTURE(bad);
     CHECK(parse_bus_address(bad).error().kind == FaultKind::BadArgument);
   }
-  const quorate::test::TemporaryFolder folder;
-  CHECK(open_bus(folder.path() + "/bus"));  // A folder: a bus of this process.
 }

@@ -1,0 +1,24 @@
+// lambda: the processes of a lambda architecture; see README.md.
+#include <string>
+
+#include "examples/lambda/commands.h"
+#include "examples/lambda/options.h"
+
+int main(int argc, char** argv) {
+  using namespace lambda_app;
+  pipeline_program::Arguments arguments(
+      argc, argv,
+      {"--generate", "--json", "--by-position", "--request", "--wait", "--answers", "--demo",
+       "--print", "--start-now"});
+  const std::string& command = arguments.command();
+  if (command == "collect") return collect(arguments);
+  if (command == "archive") return archive(arguments);
+  if (command == "batch") return batch(arguments);
+  if (command == "speed") return speed(arguments);
+  if (command == "serve") return serve(arguments);
+  if (command == "help" || command == "--help") {
+    print_usage();
+    return 0;
+  }
+  return refuse(command.empty() ? "which command?" : "no command " + command);
+}
