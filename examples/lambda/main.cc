@@ -6,9 +6,10 @@
 
 int main(int argc, char** argv) {
   using namespace lambda_app;
-  pipeline_program::Arguments arguments(argc, argv,
-                                        {"--generate", "--json", "--by-position", "--request",
-                                         "--wait", "--answers", "--demo", "--print", "--start-now"});
+  pipeline_program::Arguments arguments(
+      argc, argv,
+      {"--generate", "--json", "--by-position", "--request", "--wait", "--answers", "--demo",
+       "--print", "--start-now"});
   const std::string& command = arguments.command();
   if (command == "collect") return collect(arguments);
   if (command == "archive") return archive(arguments);

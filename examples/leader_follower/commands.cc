@@ -11,6 +11,7 @@
 
 #include "examples/leader_follower/board.h"
 #include "examples/leader_follower/job.h"
+#include "examples/leader_follower/ledger_client.h"
 #include "examples/leader_follower/say.h"
 #include "examples/leader_follower/session.h"
 #include "examples/leader_follower/status.h"
@@ -88,6 +89,19 @@ int for_results(const Options& options, Board& board,
   return 0;
 }
 
+/// The ledger's own totals, of all pools that use it.
+int print_totals(const Options& options) {
+  LedgerClient ledger(options.ledger, options.pool, [] { return true; });
+  // "status" is never empty: an empty answer to it is none.
+  if (ledger.ask("status").empty()) {
+    complain(options, "no ledger at " + options.ledger);
+    return 1;
+  }
+  const std::string text = ledger.ask("totals");
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return 0;
+}
+
 int print_counts(const Options& options, Board& board) {
   Counts total;
   std::uint64_t failures = 0;
@@ -144,7 +158,7 @@ int run_command(const Options& options) {
   } else if (options.task == Task::Wait) {
     code = wait_for_jobs(options, board, bell, "");
   } else if (options.task == Task::Print) {
-    code = print_counts(options, board);
+    code = options.ledger.empty() ? print_counts(options, board) : print_totals(options);
   } else if (options.task == Task::Results) {
     code = print_results(options, board);
   } else if (options.task == Task::Forget) {

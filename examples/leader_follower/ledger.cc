@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
@@ -87,14 +89,16 @@ void Ledger::replay(std::string_view line) {
 
 void Ledger::write(const std::string& line, bool sync) {
   std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(file_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    // An effect that cannot be recorded must not be told of: nothing is right after this.
-    if (written < 0) std::abort();
-    rest.remove_prefix(static_cast<std::size_t>(written));
+  bool written = true;
+  while (written && !rest.empty()) {
+    const ssize_t count = ::write(file_, rest.data(), rest.size());
+    if (count >= 0) rest.remove_prefix(static_cast<std::size_t>(count));
+    written = count >= 0 || errno == EINTR;
   }
-  if (sync && ::fdatasync(file_) != 0) std::abort();
+  if (written && (!sync || ::fdatasync(file_) == 0)) return;
+  // An effect that cannot be recorded must not be told of: nothing is right after this.
+  std::perror("ledger: cannot write its file");
+  std::abort();
 }
 
 bool Ledger::decode(std::string_view text, Request& request) {

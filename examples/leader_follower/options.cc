@@ -18,7 +18,8 @@ constexpr const char* kUsage =
     "                       [--delay-ms-per-job N] [--delay-ms-per-plan N]\n"
     "       leader_follower --connect HOSTS [--pool NAME] --submit LOG [--lines-per-job N] "
     "[--wait]\n"
-    "       leader_follower --connect HOSTS [--pool NAME] --wait | --print | --results | --forget\n"
+    "       leader_follower --connect HOSTS [--pool NAME] --wait | --results | --forget\n"
+    "       leader_follower --connect HOSTS [--pool NAME] --print [--ledger HOST:PORT]\n"
     "       leader_follower --connect HOSTS [--pool NAME] --status [--json] [--ledger HOST:PORT]\n"
     "       leader_follower --serve-ledger FILE [--port N]\n"
     "       leader_follower --generate LINES [--seed N] FILE\n";
@@ -105,6 +106,7 @@ bool parse(int argc, char** argv, Options& options) {
     }
   }
   if (options.wait && options.task == Task::Work) options.task = Task::Wait;
+  if (options.task != Task::Work) options.id = "leader_follower";
   std::string host;
   std::uint16_t port = 0;
   if (!options.ledger.empty() && !take_address(options.ledger, host, port)) return false;

@@ -74,8 +74,8 @@ Code read_status(const Options& options, Board& board, Status& status) {
 std::string to_table(const Status& status, const std::string& pool) {
   std::string text = "pool      " + pool + "\n";
   text += "leader    " + (status.leader.empty() ? "none now" : status.leader) + ", term " +
-          std::to_string(status.term.token) + ", the " + std::to_string(status.term.version) +
-          ". to take office\n";
+          std::to_string(status.term.token) + ", " + std::to_string(status.term.version) +
+          " so far\n";
   text += "queue     " + std::to_string(status.queued) + " jobs, " +
           std::to_string(status.assigned) + " of them assigned\n";
   text += "done      " + std::to_string(status.done) + "\n";

@@ -43,10 +43,20 @@ struct Change {
 struct Owned {
   std::unique_ptr<OwnedCheckpoint> checkpoint;
   std::unique_ptr<PartitionHandler> handler;
-  Offset next = 0;                ///< Behind what was handled.
-  std::uint64_t uncommitted = 0;  ///< Records handled since the last commit.
-  Clock::time_point due;          ///< Of the next commit, if there are any.
+  Offset next = 0;                 ///< Behind what was handled.
+  std::uint64_t uncommitted = 0;   ///< Records handled since the last commit.
+  Clock::time_point due;           ///< Of the next commit, if there are any.
+  Clock::time_point not_before{};  ///< Views that take long to write are written more rarely.
+
+  bool is_due(const ConsumerOptions& options, Clock::time_point now) const {
+    if (uncommitted == 0 || now < not_before) return false;
+    return due <= now || uncommitted >= options.commit_records;
+  }
 };
+
+/// Of a consumer's time, a part in so many goes into making the views to commit; as much again, or
+/// so, into writing them.
+constexpr int kStatesShare = 20;
 
 }  // namespace
 
@@ -87,6 +97,9 @@ class Consumer::State {
   Result<> tick_due();
   void note_refused(PartitionNumber partition, const Fault& fault);
   Result<> skip_what_is_gone();
+  Clock::time_point next_due(const Owned& owned) const {
+    return std::max(Clock::now() + options_.commit_interval, owned.not_before);
+  }
   std::chrono::milliseconds until_due() const;
   template <class Count>
   void count(Count&& count) {
@@ -292,7 +305,7 @@ Result<> Consumer::State::handle(const Batch& batch) {
   const auto at = owned_.find(batch.partition);
   if (at == owned_.end()) return {};  // Fenced a moment ago.
   Owned& owned = at->second;
-  if (owned.uncommitted == 0) owned.due = Clock::now() + options_.commit_interval;
+  if (owned.uncommitted == 0) owned.due = next_due(owned);
   owned.uncommitted += batch.records.size();
   owned.next = batch.next;
   if (options_.delivery == Delivery::AtMostOnce) {
@@ -303,7 +316,7 @@ Result<> Consumer::State::handle(const Batch& batch) {
   if (options_.delivery == Delivery::AtMostOnce) {
     // The position is committed, the view that now holds the batch is not.
     owned.uncommitted = batch.records.size();
-    owned.due = Clock::now() + options_.commit_interval;
+    owned.due = next_due(owned);
   }
   count([&batch](ConsumerCounts& counts) { counts.records += batch.records.size(); });
   return commit_if_wanted(batch.partition, owned);
@@ -318,7 +331,10 @@ Result<> Consumer::State::commit_if_wanted(PartitionNumber partition, Owned& own
 /// is not asked: only the checkpoint can tell for certain.
 Result<> Consumer::State::commit(PartitionNumber partition, Owned& owned) {
   if (Result<> kept = owned.handler->persist(); !kept) return kept;
-  const Result<> done = owned.checkpoint->commit({owned.next, owned.handler->state()});
+  const auto begin = Clock::now();
+  Checkpoint checkpoint{owned.next, owned.handler->state()};
+  const auto took = (Clock::now() - begin) * static_cast<int>(owned_.size()) * kStatesShare;
+  const Result<> done = owned.checkpoint->commit(checkpoint);
   if (!done && done.error().kind == FaultKind::Fenced) {
     note_refused(partition, done.error());
     drop(partition, /*lost=*/true);
@@ -326,23 +342,28 @@ Result<> Consumer::State::commit(PartitionNumber partition, Owned& owned) {
   }
   if (!done) return done;
   owned.uncommitted = 0;
+  owned.not_before = Clock::now() + std::min<Clock::duration>(took, 10 * options_.commit_interval);
   count([](ConsumerCounts& counts) { ++counts.commits; });
   owned.handler->committed(owned.next);
   return {};
 }
 
+/// All of them at the end; else the one that has waited longest: records are read between two
+/// commits, so that large views do not hold up everything.
 Result<> Consumer::State::commit_due(bool all) {
   const auto now = Clock::now();
+  auto first = owned_.end();
   for (auto at = owned_.begin(); at != owned_.end();) {
     const auto [partition, following] = std::pair(at->first, std::next(at));
-    Owned& owned = at->second;
-    if (owned.uncommitted > 0 &&
-        (all || owned.uncommitted >= options_.commit_records || owned.due <= now)) {
-      if (Result<> done = commit(partition, owned); !done) return done;
+    if (all && at->second.uncommitted > 0) {
+      if (Result<> done = commit(partition, at->second); !done) return done;
+    } else if (at->second.is_due(options_, now) &&
+               (first == owned_.end() || at->second.due < first->second.due)) {
+      first = at;
     }
     at = following;
   }
-  return {};
+  return first == owned_.end() ? Result<>() : commit(first->first, first->second);
 }
 
 Result<> Consumer::State::tick_due() {
@@ -360,8 +381,10 @@ Result<> Consumer::State::tick_due() {
 }
 
 std::chrono::milliseconds Consumer::State::until_due() const {
-  auto due = Clock::now() + std::chrono::hours(1);
+  const auto now = Clock::now();
+  auto due = now + std::chrono::hours(1);
   for (const auto& [partition, owned] : owned_) {
+    if (owned.is_due(options_, now)) return std::chrono::milliseconds(0);
     if (owned.uncommitted > 0) due = std::min(due, owned.due);
     if (const auto tick = owned.handler->next_tick()) due = std::min(due, *tick);
   }

@@ -60,7 +60,9 @@ struct ConsumerOptions {
   std::string member;  ///< Unique in the group.
   Delivery delivery = Delivery::AtLeastOnce;
   ReadLimits limits;
-  /// A partition is committed when so much was handled, or so long ago was the first of it.
+  /// A partition is committed when so much was handled, or so long ago was the first of it; later
+  /// where making the views would take more than a twentieth of the time, but ten intervals after
+  /// the commit before at the latest.
   std::uint64_t commit_records = 100'000;
   std::chrono::milliseconds commit_interval{1'000};
   /// Told, by the thread of run(), of every claim and commit that was refused because a later owner

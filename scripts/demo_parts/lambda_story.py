@@ -39,7 +39,12 @@ class LambdaStory:
     async def batch_run(self):
         """A run over all facts there are now; it is served when this returns."""
         await self.demo.request_batch()
-        await self.demo.view.refresh()
+        run = json.loads(self.journal.now.get(f"{self.place.root}/serving/current", "{}")).get("run", 0)
+
+        async def served():
+            await self.demo.view.refresh()
+            return self.demo.view.run >= run
+        await self.story.until(f"run {run} is served", served)
 
     async def drift(self):
         await self.demo.view.refresh()
@@ -135,18 +140,43 @@ class LambdaStory:
             return max((child.name for child in self.stage.children.named("speed-")), key=lambda n: len(self.owner_of(n)))
         return await condition()
 
+    async def settled(self):
+        """Every worker has two partitions at least, all owners known, and it has been so for a second."""
+        async def condition():
+            before = [self.owner_of(child.name) for child in self.stage.children.named("speed-")]
+            await self.demo.view.refresh()
+            now = [self.owner_of(child.name) for child in self.stage.children.named("speed-")]
+            if now != before or sum(map(len, now)) != PARTITIONS or min(map(len, now)) < 2:
+                since[0] = loop.time()
+            return loop.time() - since[0] > 1
+        loop = asyncio.get_running_loop()
+        since = [loop.time()]
+        await self.story.until("the partitions are shared out evenly", condition)
+
+    def checkpoints_of(self, shards):
+        """The paths of their checkpoints, as a pattern."""
+        return rf"^{self.place.root}/speed/{self.place.topic}/offsets/({'|'.join(map(str, sorted(shards)))})$"
+
+    async def taken_over(self, shards, before):
+        def condition():
+            return all(self.tokens().get(n, 0) > before.get(n, 0) for n in shards)
+        return await self.story.until(f"the partitions {sorted(shards)} have new owners", condition)
+
     async def kill(self):
         story = self.story
+        await self.settled()
         victim = await self.busiest()
-        shards = self.owner_of(victim)
-        before = self.tokens()
         mark = await story.step(
-            f"{victim} is killed", f"It held the partitions {sorted(shards)}. Its session ends with it, its znode goes, and the "
-            "others take over where its last commit ended, each with a greater fencing token.")
+            f"{victim} is killed", "Its session ends with it, its znode goes, and the others take over where its last commit "
+            "ended, each with a greater fencing token.")
         self.demo.kill(victim)
-        await story.until(f"the partitions {sorted(shards)} have new owners",
-                          lambda: all(self.tokens().get(n, 0) > before.get(n, 0) for n in shards))
-        story.znodes(mark, rf"^{self.place.root}/(workers/{victim}|speed/.*/offsets/)")
+        before = self.tokens()
+        await self.demo.view.refresh()  # Its locks stay until its session is over.
+        shards = self.owner_of(victim)
+        story.tell(f"it held the partitions {sorted(shards)}")
+        await self.taken_over(shards, before)
+        story.znodes(mark, rf"^{self.place.root}/workers/{victim}$")
+        story.znodes(mark, self.checkpoints_of(shards))
         after = self.tokens()
         story.check(f"tokens of its partitions have grown: { {n: (before.get(n), after.get(n)) for n in sorted(shards)} }",
                     bool(shards) and all(after.get(n, 0) > before.get(n, 0) for n in shards))
@@ -158,16 +188,19 @@ class LambdaStory:
 
     async def pause(self):
         story = self.story
-        await story.until("every speed worker has partitions", self._all_busy, patience_s=20)
+        await self.settled()
         victim = await self.busiest()
-        shards, before, refused = self.owner_of(victim), self.tokens(), await self.refused(victim)
+        refused = await self.refused(victim)
         mark = await story.step(
-            f"{victim} is paused past its session", f"It holds {sorted(shards)} and knows nothing of its pause: no process "
-            "does. The others take its partitions over meanwhile. When it goes on it tries to commit what it has in "
-            "hand: with a token that is no longer the greatest.")
+            f"{victim} is paused past its session", "It knows nothing of its pause: no process does. The others take its "
+            "partitions over meanwhile. When it goes on it tries to commit what it has in hand: with a token that is no "
+            "longer the greatest.")
         self.stage.children.signal(victim, signal.SIGSTOP)
-        await story.until(f"the partitions {sorted(shards)} have new owners",
-                          lambda: all(self.tokens().get(n, 0) > before.get(n, 0) for n in shards))
+        before = self.tokens()
+        await self.demo.view.refresh()
+        shards = self.owner_of(victim)
+        story.tell(f"it holds the partitions {sorted(shards)}")
+        await self.taken_over(shards, before)
         middle = self.tokens()
         story.tell("it goes on, and believes that nothing has happened")
         self.stage.children.signal(victim, signal.SIGCONT)
@@ -175,14 +208,11 @@ class LambdaStory:
         async def late():
             return await self.refused(victim) > refused
         await story.until(f"a late effect of {victim} is refused", late)
-        story.znodes(mark, rf"^{self.place.root}/(refused/|speed/.*/offsets/)")
+        story.znodes(mark, rf"^{self.place.root}/refused/.")
+        story.znodes(mark, self.checkpoints_of(shards))
         now = await self.refused(victim)
         story.check(f"its late effects were refused and counted: {refused} -> {now}", now > refused)
         story.check("no token has become smaller", all(self.tokens().get(n, 0) >= token for n, token in middle.items()))
-
-    async def _all_busy(self):
-        await self.demo.view.refresh()
-        return all(self.owner_of(child.name) for child in self.stage.children.named("speed-"))
 
     async def reckoning(self):
         story = self.story

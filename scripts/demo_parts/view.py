@@ -32,19 +32,15 @@ class LambdaView:
         return await self.web.get("/api/answer")
 
     async def follow(self, changed):
-        """Takes each state of the stream, until cancelled. After a lost connection it goes on behind the last it got."""
-        after = None
+        """Takes each state of the stream, until cancelled. A state is whole: after a lost connection the next one does."""
         while True:
             try:
-                if after is None:
-                    await self.refresh()
-                    changed.set()
-                async for after, event in self.web.events(after=after):
-                    if event is None:  # Some were missed: the whole state, then.
-                        await self.refresh()
-                    elif event.get("type") == "state":
+                await self.refresh()
+                changed.set()
+                async for _, event in self.web.events():
+                    if event and event.get("type") == "state":
                         self.status, self.answer = event["status"], event["answer"] or {}
-                    changed.set()
+                        changed.set()
             except NoAnswer:
                 pass
             await asyncio.sleep(AGAIN_S)

@@ -47,9 +47,8 @@ class Web:
         finally:
             writer.close()
 
-    async def events(self, path="/api/events", after=None):
+    async def events(self, where="/api/events"):
         """Numbers and events as they come: (n, event), or (n, None) where some were missed. Ends with the connection."""
-        where = path if after is None else f"{path}?after={after}"
         try:
             reader, writer = await asyncio.wait_for(self._upgrade(where), ANSWER_S)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
@@ -57,7 +56,7 @@ class Web:
         try:
             while (text := await message(reader, writer)) is not None:
                 said = json.loads(text)
-                yield said["n"], said.get("event")
+                yield said.get("n"), said.get("event")
         except (OSError, asyncio.IncompleteReadError):
             return
         finally:

@@ -35,14 +35,31 @@ def processes_of(folder):
     return found
 
 
-def demo_under_way(folder, *words, **more):
-    """A demo that has started all its processes; and how many these are."""
-    process = subprocess.Popen([*DEMO, "lambda", "--dir", str(folder), *words], env=ENVIRONMENT, **more)
-    return process
+class Demo:
+    """A demo that has started all its processes, with its output in a file."""
 
+    def __init__(self, folder):
+        self.folder, self.out = pathlib.Path(folder) / "demo", pathlib.Path(folder) / "out"
+        with open(self.out, "wb") as out:
+            self.process = subprocess.Popen([*DEMO, "lambda", "--dir", str(self.folder)], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+                                            stdout=out, stderr=out, start_new_session=True)
 
-def wait_started(folder):
-    wait_for("the demo runs", lambda: len(processes_of(folder)) >= 9)
+    def said(self):
+        return self.out.read_text(errors="replace")
+
+    def __enter__(self):
+        def runs():
+            assert self.process.poll() is None, self.said()
+            return "Ctrl-C ends all of it" in self.said()
+        wait_for("the demo runs", runs)
+        assert len(processes_of(self.folder)) >= 9, processes_of(self.folder)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if error is not None:
+            print(self.said()[-3000:])
+        self.process.kill()
+        self.process.wait()
 
 
 def nothing_is_left(folder, patience=20):
@@ -66,17 +83,10 @@ def the_story_of_kappa_is_true():
 
 
 def ended_by(number, expected):
-    with tempfile.TemporaryDirectory() as folder:
-        with open(f"{folder}.out", "wb") as out:
-            process = demo_under_way(folder, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True)
-        try:
-            wait_started(folder)
-            process.send_signal(number)
-            assert process.wait(30) == expected, pathlib.Path(f"{folder}.out").read_text()[-2000:]
-            nothing_is_left(folder, 5)
-        finally:
-            process.kill()
-            os.unlink(f"{folder}.out")
+    with tempfile.TemporaryDirectory() as folder, Demo(folder) as demo:
+        demo.process.send_signal(number)
+        assert demo.process.wait(30) == expected, demo.process.returncode
+        nothing_is_left(demo.folder, 5)
 
 
 def ctrl_c_leaves_nothing_behind():
@@ -124,13 +134,10 @@ def a_closed_terminal_leaves_nothing_behind_and_keys_work_before():
                 return look
             wait_for("the table", sees(r"chooses a worker"))
             wait_for("hits", sees(r"hits\s+\S*[1-9]"))
-            wait_started(folder)
-            victims = {p: w for p, w in processes_of(folder).items() if w[1:2] == ["archive"]}
             os.write(terminal, b"1k")
             wait_for("somebody is killed and started again", sees(r"kill -9 .*|has ended \(SIGKILL\)"))
             os.write(terminal, b"b")
             wait_for("a batch run", sees(r"its generation is served"))
-            assert victims
         finally:
             os.close(terminal)
         try:
@@ -149,25 +156,16 @@ def a_killed_worker_comes_back_and_a_storm_is_bounded():
     children, child = Children(pause_s=0.5), Child("x", ["true"], "/dev/null")
     pauses = [children._pause_before_next(child) for _ in range(20)]
     assert pauses[:4] == [0.5] * 4 and pauses == sorted(pauses) and pauses[-1] == PAUSE_MAX_S, pauses
-    with tempfile.TemporaryDirectory() as folder:
-        process = demo_under_way(folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
-        try:
-            wait_started(folder)
-
-            def archives():
-                return {pid for pid, words in processes_of(folder).items() if words[1:2] == ["archive"]}
-            before = archives()
-            assert before
-            os.kill(next(iter(before)), signal.SIGKILL)
-            wait_for("another process in its place", lambda: archives() and not archives() & before)
-            process.send_signal(signal.SIGTERM)
-            out, _ = process.communicate(timeout=30)
-            assert "archive-1 has ended (SIGKILL); it is started again in 1 s" in out, out
-            assert re.search(r"dashboard +http://127\.0\.0\.1:\d+/", out) and "Quorate " in out, out
-            nothing_is_left(folder, 5)
-        finally:
-            process.kill()
-            process.wait()
+    with tempfile.TemporaryDirectory() as folder, Demo(folder) as demo:
+        def archives():
+            return {pid for pid, words in processes_of(demo.folder).items() if words[1:2] == ["archive"]}
+        before = archives()
+        assert before
+        os.kill(next(iter(before)), signal.SIGKILL)
+        wait_for("another process in its place", lambda: archives() and not archives() & before)
+        assert "archive-1 has ended (SIGKILL); it is started again in 1 s" in demo.said(), demo.said()
+        assert re.search(r"dashboard +http://127\.0\.0\.1:\d+/", demo.said()) and "Quorate " in demo.said(), demo.said()
+        wait_for("plain lines with numbers", lambda: re.search(r"^hits: [1-9].*drift gauge", demo.said(), re.MULTILINE))
 
 
 def wrong_arguments_and_missing_programs_say_what_to_do():

@@ -97,6 +97,23 @@ def every_answer_through_kafka_is_that_of_aggregate():
             processes.close()
 
 
+def all_servers_killed_at_once_cost_no_broker_its_session():
+    """Registrations tell when they were made: they are the same ones afterwards."""
+    def registered():
+        return [kafka.node(path) for path in ("/controller", "/controller_epoch", *(f"/brokers/ids/{b.id}" for b in kafka.brokers))]
+    before = registered()
+    assert None not in before, before
+    for server in ensemble.servers:
+        server.kill()
+    for server in ensemble.servers:
+        server.start()
+    ensemble.wait_serving()
+    with tempfile.TemporaryDirectory() as name:
+        generated(pathlib.Path(name) / "log", lines=500)
+        run("produce", pathlib.Path(name) / "log", "--bus", kafka.bus, "--topic", "after", "--partitions", 2)
+    assert replicas("after") == [3, 3] and registered() == before, (before, registered())
+
+
 def brokers_the_controller_and_the_leading_server_killed_while_events_flow():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -189,7 +206,7 @@ def main():
     print(f"three brokers on three servers after {time.monotonic() - begin:.1f} s")
     run_tests([described(test) for test in (
         kafka_keeps_what_every_bus_promises, every_answer_through_kafka_is_that_of_aggregate,
-        brokers_the_controller_and_the_leading_server_killed_while_events_flow,
+        all_servers_killed_at_once_cost_no_broker_its_session, brokers_the_controller_and_the_leading_server_killed_while_events_flow,
         the_script_starts_brokers_and_leaves_none_behind)])
 
 

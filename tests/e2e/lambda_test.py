@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """examples/lambda: every answer of the serving layer recomputed here, whatever part of it comes from the batch layer and
 whatever from the speed layer; then everything is killed, again and again, while events flow."""
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -22,7 +23,7 @@ TOOL = str(BIN / "pipeline-tool")
 EVENTS = int(os.environ.get("QUORATE_LAMBDA_EVENTS", "200000"))
 RATE = int(os.environ.get("QUORATE_LAMBDA_RATE", "12000"))
 SESSION_MS = 1500
-HLL_ERROR = 0.025  # Three standard errors of a HyperLogLog of precision 14.
+HLL_ERROR = 5 * 0.008125  # Five standard errors of a HyperLogLog of precision 14: there are a thousand estimates.
 random = chance.Random(int(os.environ.get("QUORATE_SEED", "1")))
 
 
@@ -73,7 +74,7 @@ class Reference:
         """All numbers but the visitors' are exact, always. Visitors are exact where the batch layer alone answers
         (`exact`). With the speed layer in it each is the estimate of one HyperLogLog over all of these visitors,
         whichever layer has seen them: the very number, for sketches merge without loss; and that estimate is within
-        2.5 % of the truth, or one visitor."""
+        five standard errors (4.1 %) of the truth, or within three visitors, where these are more."""
         check_equal(without_visitors(got), without_visitors(self.exact))
         truth, visitors = visitors_of(self.exact), visitors_of(got)
         if exact:
@@ -81,7 +82,7 @@ class Reference:
             return
         assert visitors == self.sketched, differences(visitors, self.sketched)
         for where, count in visitors.items():
-            assert abs(count - truth[where]) <= max(1, HLL_ERROR * truth[where]), (where, count, truth[where])
+            assert abs(count - truth[where]) <= max(3, HLL_ERROR * truth[where]), (where, count, truth[where])
 
 
 def answers_when_all_is_seen(serving, reference):
@@ -111,14 +112,14 @@ def any_mix_of_layers_answers_the_same(lines):
                 send(part)
                 reference = Reference(folder, lines[:end])
                 reference.check(answers_when_all_is_seen(serving, reference), exact=False)
-                processes.request_batch()
+                serving.batch()
                 reference.check(serving.all_answers(reference.exact), exact=True)
             again = lines + random.sample(lines, len(lines) // 3)
             random.shuffle(again)
             send(again)
             serving.wait_no_lag()
             reference.check(serving.all_answers(reference.exact), exact=True)  # Nothing was added to the batch view.
-            processes.request_batch()
+            serving.batch()
             reference.check(serving.all_answers(reference.exact), exact=True)
             print(f"       {len(lines)} lines, {reference.events} events, {len(reference.exact)} prefixes, "
                   f"{len(reference.sketched)} answers a time; largest error of a visitor estimate "
@@ -153,10 +154,12 @@ class Killer:
     def __init__(self, ensemble, processes):
         self.ensemble, self.processes = ensemble, processes
         self.kills = {}
+        self.spared = set()  # Roles.
 
     def strike(self):
         victims = self.processes.names("archive", "batch", "speed", "serve", "collect", "broker")
-        victims = [name for name in victims if not name.startswith("collect") or "collect" not in self.kills]
+        spared = self.spared | ({"collect"} & self.kills.keys())  # It sends all from the beginning: once is enough.
+        victims = [name for name in victims if name.split("-")[0] not in spared]
         victim = random.choice([*victims, "server", "server"])
         role = victim.split("-")[0]
         self.kills[role] = self.kills.get(role, 0) + 1
@@ -202,15 +205,19 @@ def anybody_is_killed_every_two_seconds_and_the_answers_stay_exact():
             serving = Serving(processes)
             killer = Killer(ensemble, processes)
             processes.collect(file, wait=False, rate=RATE)
-            zombie, refused = a_zombie(processes, watch)
-            while "collect-1" in processes.running and processes.running["collect-1"].poll() is None:
-                time.sleep(random.uniform(1.5, 2.5))  # Chance moments: this is the fault, no wait.
-                killer.strike()
+            with concurrent.futures.ThreadPoolExecutor(1) as beside:
+                killer.spared.add("speed")  # Until the zombie is buried: it must be a pause that takes its partitions.
+                zombie = beside.submit(a_zombie, processes, watch)
+                zombie.add_done_callback(lambda _: killer.spared.discard("speed"))
+                while processes.running["collect-1"].poll() is None:
+                    time.sleep(random.uniform(1, 2))  # Chance moments: this is the fault, no wait.
+                    killer.strike()
+                zombie, refused = zombie.result()
             processes.wait_collected()
             expected = aggregate(file)
             events = expected["events"]
             wait_for(f"{events} events are seen", lambda: serving.hits() >= events, timeout=120)
-            processes.request_batch()
+            serving.batch()
             serving.wait_no_lag()
             found = differences(serving.all_answers(expected["answers"]), expected["answers"])
             assert not found, "\n".join(found)

@@ -7,9 +7,11 @@ import pathlib
 import random as chance
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ensemble import BIN, SHARED, Ensemble, free_ports, run_tests, wait_for  # noqa: E402
@@ -184,6 +186,7 @@ class Pool:
                     totals[page] += int(hits)
         assert applied.keys() == results.keys()
         assert totals == expected
+        assert read_counts(self.ask("--print", "--ledger", self.ledger)) == dict(expected)
         assert all(applied[job] <= token for job, (_, token, *_) in results.items())
         return sum(1 for count in begun.values() if count > 1), refused
 
@@ -254,17 +257,31 @@ def submit_some(pool, folder, number):
     return log, subprocess.Popen(pool.command("--submit", str(log), "--lines-per-job", "25"), stdout=subprocess.DEVNULL)
 
 
+def pause_and_wake(pool, leader, kill, paused):
+    """Every fourth kill comes with the pause of another worker, of two hand-overs: longer than its session."""
+    for name in [name for name, until in paused.items() if until == kill]:
+        pool.signal(name, signal.SIGCONT)
+        del paused[name]
+    live = [name for name, process in pool.processes.items()
+            if process.poll() is None and name != leader and name not in paused]
+    if kill % 4 == 1 and kill + 2 < KILLS:
+        name = random.choice(live)
+        pool.signal(name, signal.SIGSTOP)
+        paused[name] = kill + 2
+
+
 def every_job_once_while_leaders_are_killed():
-    """Now and then a server or the ledger, too. Each kill meets a queue that has just been filled."""
+    """Now and then a server or the ledger, too, and workers are paused. Each kill meets a queue that has just been filled."""
     with Ensemble(["quorate"] * 3, SETTINGS) as ensemble, tempfile.TemporaryDirectory() as folder, \
             Pool(ensemble.connect, folder, "killed", ledger=True) as pool:
         ensemble.start()
         worker = ["--delay-ms-per-job", "15"]
         for _ in range(4):
             pool.add(*worker)
-        term, logs, submissions, servers = 0, [], [], 0
+        term, logs, submissions, servers, gaps, killed, paused = 0, [], [], 0, [], None, {}
         for kill in range(KILLS):
             term, name = wait_for("a new leader", lambda: pool.leader(after=term))  # noqa: B023
+            gaps += [time.monotonic() - killed] if killed else []
             before = len(pool.everybody_said("assigns: [1-9]"))
             log, submission = submit_some(pool, folder, kill)
             logs.append(log)
@@ -281,7 +298,9 @@ def every_job_once_while_leaders_are_killed():
                 pool.start_ledger()
             # Whoever leads by now: a server's end may have made another one leader.
             term, name = wait_for("a leader", lambda: pool.leader(after=term - 1))  # noqa: B023
+            pause_and_wake(pool, name, kill, paused)
             pool.signal(name, signal.SIGKILL)
+            killed = time.monotonic()
             pool.add(*worker)
         for submission in submissions:
             assert submission.wait(60) == 0
@@ -293,6 +312,8 @@ def every_job_once_while_leaders_are_killed():
         assert status["terms"] > KILLS and status["done"] == len(results), status
         taken_back = sum(map(int, pool.everybody_said(r"assigns: .* takes back (\d+)")))
         assert taken_back > 0, "no kill met a job in work"
+        print(f"       from a kill to the next leader's first word {statistics.median(gaps or [0]):.2f} s, sessions of "
+              f"{SESSION_MS / 1000:.2f} s")
         print(f"       {KILLS} leaders killed, {servers} servers; {len(results)} jobs, {sum(expected.values())} hits, each "
               f"once; {taken_back} taken back from the dead, {again} begun again; refused: ledger {refused}, leaders "
               f"{status['refused_leaders']}, workers {status['refused_workers']}")

@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -48,7 +49,7 @@ def is_there(folder):
     return all(any(folder.glob(jar)) for jar in (f"kafka_{SCALA}-*.jar", "slf4j-reload4j-*.jar"))
 
 
-def jars(patience_s=300):
+def jars(patience_s=120):
     """The folder of Kafka's jars, fetched when it is not there yet; NoKafka."""
     if shutil.which("java") is None:
         raise NoKafka("java is missing (package default-jre-headless)")
@@ -67,12 +68,14 @@ def jars(patience_s=300):
         pom.write_text(POM.format(scala=SCALA, version=VERSION))
         fetched = pathlib.Path(scratch) / "jars"
         try:
-            done = subprocess.run(["mvn", "-B", "-q", "-f", pom, COPY, f"-DoutputDirectory={fetched}", "-DincludeScope=runtime"],
-                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience_s)
+            done = subprocess.run(
+                ["mvn", "-B", "-q", "-f", pom, COPY, f"-DoutputDirectory={fetched}", "-DincludeScope=runtime"],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience_s)
         except subprocess.TimeoutExpired:
             raise NoKafka(f"Maven has not fetched it within {patience_s} s") from None
         if done.returncode != 0 or not is_there(fetched):
-            errors = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
+            told = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)  # It colours even what goes into a pipe.
+            errors = [line for line in told.splitlines() if "ERROR" in line]
             raise NoKafka("Maven does not get it: " + (errors[0] if errors else f"exit code {done.returncode}")[:300])
         try:
             fetched.rename(folder)

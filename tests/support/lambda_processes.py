@@ -4,7 +4,6 @@ import pathlib
 import re
 import subprocess
 import sys
-import urllib.request
 
 from ensemble import BIN, PATIENCE_S, ROOT, wait_for
 
@@ -107,19 +106,18 @@ class LambdaProcesses:
         assert process.wait(300) == 0, f"the collector ended with {process.returncode}: {self.tail('collect-1')}"
 
     def request_batch(self):
-        """A run over all that there is now; returns when its generation is served."""
+        """A run over all that there is now; returns when Quorate says that its generation is to be served: its number."""
         done = subprocess.run(self.lambda_.request_batch(), capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, (done.returncode, done.stderr[-1500:])
-        return done.stdout
+        return json.loads(self.znode("serving/current"))["run"]
 
     def refused(self, name):
         """How many effects of a worker were refused for a stale token."""
-        done = subprocess.run([str(BIN / "quorate-shell"), "-server", self.place.connect, "get", f"{self.place.root}/refused/{name}"],
+        text = self.znode(f"refused/{name}")
+        return json.loads(text)["count"] if text else 0
+
+    def znode(self, tail):
+        """Its text; "" where it is not there."""
+        done = subprocess.run([str(BIN / "quorate-shell"), "-server", self.place.connect, "get", f"{self.place.root}/{tail}"],
                               capture_output=True, text=True, timeout=60)
-        return json.loads(done.stdout)["count"] if done.returncode == 0 and done.stdout.strip() else 0
-
-    # --- Answers ------------------------------------------------------------------------------
-
-    def ask(self, path):
-        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=30) as answer:
-            return json.loads(answer.read())
+        return done.stdout.strip() if done.returncode == 0 else ""

@@ -64,6 +64,11 @@ class Serving:
         """Partitions of the events that a worker holds."""
         return next((worker["shards"] for worker in self.status()["workers"] if worker["name"] == name), [])
 
+    def batch(self):
+        """A batch run over all that there is now, until answers come from it."""
+        run = self.processes.request_batch()
+        wait_for(f"run {run} is served", lambda: (self.status()["generation"] or {}).get("run", 0) >= run)
+
     def wait_no_lag(self):
         """Until the views have come to the end of the bus, and the archive, too."""
         def none():

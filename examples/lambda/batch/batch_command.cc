@@ -108,8 +108,13 @@ int request(const Common& common, bool wait) {
   if (const std::string fault = make_path(*client, place.requests()); !fault.empty()) {
     return fail(fault);
   }
-  const auto made = qc::SyncRetry(*client).create(place.requests() + "/r-", common.id,
-                                                  qc::CreateMode::PersistentSequential);
+  auto made =
+      client->create(place.requests() + "/r-", common.id, qc::CreateMode::PersistentSequential);
+  // Asked twice, if it was made nevertheless, is as good as asked once.
+  while (made.code == qc::Code::ConnectionLoss) {
+    made =
+        client->create(place.requests() + "/r-", common.id, qc::CreateMode::PersistentSequential);
+  }
   if (!made) return fail(made.message);
   say("requested " + made.value.path);
   if (!wait) {

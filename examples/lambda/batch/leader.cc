@@ -1,6 +1,7 @@
 #include "examples/lambda/batch/leader.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -27,7 +28,7 @@ namespace {
 constexpr std::chrono::seconds kPauseAfterFailure(10);
 
 qc::RetryPolicy patience() {
-  return qc::RetryPolicy(std::chrono::seconds(30));
+  return qc::RetryPolicy(std::chrono::seconds(10));
 }
 
 std::int64_t now_ms() {
@@ -40,12 +41,15 @@ Fault stopped() {
   return {FaultKind::Closed, "the leader ends"};
 }
 
-/// Deletes a node and all below it; what is gone already is fine.
-void remove_tree(qc::SyncClient& client, const std::string& path) {
+/// Deletes a node and all below it; what is gone already is fine. False: Quorate does not answer.
+bool remove_tree(qc::SyncClient& client, const std::string& path) {
   const auto children = qc::SyncRetry(client, patience()).get_children(path);
-  if (!children) return;
-  for (const std::string& child : children.value.children) remove_tree(client, path + "/" + child);
-  qc::SyncRetry(client, patience()).remove(path);
+  if (children.code == qc::Code::NoNode) return true;
+  if (!children) return false;
+  for (const std::string& child : children.value.children) {
+    if (!remove_tree(client, path + "/" + child)) return false;
+  }
+  return qc::SyncRetry(client, patience()).remove(path).ok();
 }
 
 }  // namespace
@@ -162,9 +166,11 @@ Result<> Leader::step() {
 Result<> Leader::step_run() {
   std::optional<TaskResult> merged;
   std::string failure;
+  std::uint64_t damaged = 0;
   board_.read([&](const RunBoard& board) {
     const auto at = board.runs().find(active_->run);
     if (at == board.runs().end()) return;
+    for (const auto& [task, result] : at->second.results) damaged += result.damaged;
     const auto result = at->second.results.find({TaskKind::Merge, 0});
     if (result != at->second.results.end()) merged = result->second;
     if (at->second.progress.failures_most() >= options_.rules.failures_max) {
@@ -175,6 +181,7 @@ Result<> Leader::step_run() {
   const RunRecord run = *active_;
   Result<> done = merged ? serve(run, *merged) : give_up(run, failure);
   if (!done) return done;
+  if (damaged > 0) say(std::to_string(damaged) + " records of the bus were no events");
   active_.reset();
   clean();
   // What made it fail may last; requests that it did not answer start the next one, but not at
@@ -353,32 +360,37 @@ Result<> Leader::give_up(const RunRecord& run, const std::string& why) {
   });
 }
 
+/// What does not succeed is tried again after the next run.
 void Leader::clean() {
-  const auto names = qc::SyncRetry(store_, patience()).get_children(place_.runs());
-  std::vector<std::uint64_t> runs;
-  if (names) {
-    for (const std::string& name : names.value.children) {
-      runs.push_back(std::strtoull(name.c_str(), nullptr, 10));
-    }
-  }
   const std::uint64_t active = active_ ? active_->run : 0;
-  if (served_.run > 0) {
-    const auto last = qc::SyncRetry(store_, patience()).get_data(place_.run(served_.run));
-    const auto record = last ? run_record_of(last.value.data.value_or("")) : std::nullopt;
-    if (record) {
-      answered_ = {record->requests.begin(), record->requests.end()};
-      for (const std::string& request : record->requests) {
-        qc::SyncRetry(store_, patience()).remove(place_.requests() + "/" + request);
-      }
-    }
+  if (!forget_answered() || !goes_on()) return;
+  const auto names = qc::SyncRetry(store_, patience()).get_children(place_.runs());
+  if (!names) return;
+  std::vector<std::uint64_t> runs;
+  for (const std::string& name : names.value.children) {
+    runs.push_back(std::strtoull(name.c_str(), nullptr, 10));
   }
   for (const std::uint64_t run : old_runs(runs, served_, active)) {
-    remove_tree(store_, place_.run(run));
+    if (!remove_tree(store_, place_.run(run)) || !goes_on()) return;
   }
   for (const std::string& name : garbage(files_in(place_.folder), served_, active)) {
     std::error_code ignored;
     std::filesystem::remove_all(place_.folder + "/" + name, ignored);
   }
+}
+
+/// Those who asked wait for their requests to go.
+bool Leader::forget_answered() {
+  if (served_.run == 0) return true;
+  const auto last = qc::SyncRetry(store_, patience()).get_data(place_.run(served_.run));
+  if (last.code == qc::Code::NoNode) return true;
+  const auto record = last ? run_record_of(last.value.data.value_or("")) : std::nullopt;
+  if (!record) return false;
+  answered_ = {record->requests.begin(), record->requests.end()};
+  for (const std::string& request : record->requests) {
+    if (!qc::SyncRetry(store_, patience()).remove(place_.requests() + "/" + request)) return false;
+  }
+  return true;
 }
 
 }  // namespace lambda_app

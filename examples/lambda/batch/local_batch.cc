@@ -36,7 +36,7 @@ struct LocalOptions {
   std::string folder;
   std::vector<std::string> files;
   unsigned slots = 2;
-  std::uint32_t parts = 8;
+  std::uint32_t parts = 2;  ///< As many as slots: each more is more to merge.
   std::uint64_t segment_bytes = 64u << 20;
   std::uint64_t split_bytes = 64u << 20;
   bool answers = false;
@@ -272,7 +272,7 @@ int batch_locally(Arguments& arguments, const std::string& folder) {
   options.folder = folder;
   options.files = arguments.files();
   options.slots = static_cast<unsigned>(arguments.number("--slots", options.slots));
-  options.parts = static_cast<std::uint32_t>(arguments.number("--parts", options.parts));
+  options.parts = static_cast<std::uint32_t>(arguments.number("--parts", options.slots));
   options.segment_bytes = arguments.number("--segment-mb", 64) << 20;
   options.split_bytes = arguments.number("--split-mb", 64) << 20;
   options.answers = arguments.flag("--answers");

@@ -12,7 +12,7 @@ using pipeline::Result;
 namespace {
 
 qc::RetryPolicy patience() {
-  return qc::RetryPolicy(std::chrono::seconds(30));
+  return qc::RetryPolicy(std::chrono::seconds(10));
 }
 
 }  // namespace

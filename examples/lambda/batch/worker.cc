@@ -141,7 +141,8 @@ void BatchWorker::finish(const Work& work, const Result<TaskResult>& result) {
   const std::string folder = merged ? place_.folder : place_.run_folder(work.run.run);
   std::uint64_t WorkerCounts::*counted = &WorkerCounts::done;
   if (!result) {
-    const bool failed = result.error().kind != FaultKind::Closed;
+    // Of a run that is over the files are cleaned away under it.
+    const bool failed = result.error().kind != FaultKind::Closed && !*work.cancel;
     if (failed) say(name_of(work.claim.name) + " failed: " + result.error().message);
     claims_.give_back(work.claim, failed ? result.error().message : "");
     if (!failed) return;

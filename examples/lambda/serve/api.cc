@@ -254,15 +254,39 @@ void StatePublisher::run() {
   }
 }
 
+void StatePublisher::tell(const Happening& happening) {
+  publish_(feed_.add(happening).dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+void StatePublisher::tell_of_views() {
+  const ViewsStatus views = api_.views();
+  const std::uint64_t run = views.generation ? views.generation->run : 0;
+  if (run != run_ && run != 0) {
+    tell({"generation", "generation " + std::to_string(run) + " is served"});
+  }
+  if (views.refused > refused_) {
+    tell({"refused",
+          std::to_string(views.refused - refused_) + " deltas of an owner that is not the latest"});
+  }
+  if (views.drift && views.drift->known && views.drift->run != drift_run_) {
+    drift_run_ = views.drift->run;
+    const std::string of_run = "the drift gauge of run " + std::to_string(drift_run_);
+    tell({views.drift->hits == 0 ? "generation" : "refused",
+          of_run + " reads " + std::to_string(views.drift->hits)});
+  }
+  run_ = run;
+  refused_ = views.refused;
+}
+
 void StatePublisher::tell_what_happened() {
   ClusterView now = api_.cluster();
-  if (!first_ || now.workers.empty()) {
-    for (const Happening& happening : what_happened(before_, now)) {
-      publish_(feed_.add(happening).dump(-1, ' ', false, json::error_handler_t::replace));
-    }
+  // What is there already when this process begins is no news.
+  if (!first_) {
+    for (const Happening& happening : what_happened(before_, now)) tell(happening);
   }
-  first_ = now.workers.empty();
+  first_ = first_ && now.workers.empty();
   before_ = std::move(now);
+  tell_of_views();
 }
 
 }  // namespace lambda_app

@@ -47,6 +47,7 @@ class Api {
   /// The session from now on; null: none.
   void set_session(std::shared_ptr<Session> session);
   ClusterView cluster() const;  ///< The last that was seen.
+  ViewsStatus views() const { return parts_.views.status(); }
 
   /// {"type": "state", "status": ..., "answer": ...}
   std::string state_json() const;
@@ -80,6 +81,8 @@ class StatePublisher {
  private:
   void run();
   void tell_what_happened();
+  void tell(const Happening& happening);
+  void tell_of_views();
 
   const Api& api_;
   Feed& feed_;
@@ -87,6 +90,9 @@ class StatePublisher {
   const std::function<bool()> watched_;
   ClusterView before_;
   bool first_ = true;
+  std::uint64_t run_ = 0;        ///< Served when it was looked at last.
+  std::uint64_t refused_ = 0;    ///< Likewise.
+  std::uint64_t drift_run_ = 0;  ///< Whose drift was told.
   std::mutex mutex_;
   std::condition_variable bell_;
   bool changed_ = true;

@@ -58,6 +58,11 @@ std::vector<RunProgress> runs_of(const ZnodeMirror& znodes, const std::string& r
   return all;
 }
 
+/// Counters, in JSON, are for the table of workers.
+bool says_nothing(const std::string& note) {
+  return note.empty() || note.starts_with('{');
+}
+
 }  // namespace
 
 std::string first_in_line(const std::vector<std::string>& children) {
@@ -110,11 +115,11 @@ std::vector<Happening> what_happened(const ClusterView& before, const ClusterVie
   for (const auto& [name, worker] : after.workers) {
     const auto was = before.workers.find(name);
     if (was == before.workers.end()) {
-      tell("worker", name + " has joined" + (worker.note.empty() ? "" : ": " + worker.note));
+      tell("worker", name + " has joined" + (says_nothing(worker.note) ? "" : ": " + worker.note));
     } else if (was->second.pid != worker.pid) {
       tell("worker", name + " was started again");
-    } else if (was->second.note != worker.note) {
-      tell("worker", name + (worker.note.empty() ? " is as it should be" : ": " + worker.note));
+    } else if (was->second.note != worker.note && !says_nothing(worker.note)) {
+      tell("worker", name + ": " + worker.note);
     }
   }
   for (const auto& [group, holders] : after.holders) {

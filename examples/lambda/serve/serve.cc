@@ -208,7 +208,7 @@ int serve(pipeline_program::Arguments& arguments) {
   }
   Serving serving(common, demo);
   if (const std::string fault = serving.open(web); !fault.empty()) return fail(fault);
-  pipeline_program::say("ready http://" + serving.address() + "/");
+  pipeline_program::say("ready serve " + common.id + " http://" + serving.address());
   serving.run(signal, std::move(client));
   return 0;
 }

@@ -100,8 +100,9 @@ void Sockets::accept_all() {
 }
 
 void Sockets::again(Connection* connection) {
-  connection->leave();
-  events_.arm(connection->socket(), connection);
+  const int socket = connection->socket();
+  connection->leave();  // From here on it may be another thread's.
+  events_.arm(socket, connection);
 }
 
 void Sockets::drop(Connection* connection) {

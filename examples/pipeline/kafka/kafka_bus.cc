@@ -1,6 +1,8 @@
 #include "examples/pipeline/kafka/kafka_bus.h"
 
+#include <fstream>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "examples/pipeline/bus_checks.h"
@@ -19,7 +21,7 @@ class KafkaBus::State {
   Result<std::shared_ptr<KafkaProducer>> producer() {
     const std::lock_guard lock(mutex_);
     if (producer_ && !producer_->broken()) return producer_;
-    auto opened = KafkaProducer::open(options.servers, options.patience);
+    auto opened = KafkaProducer::open(options);
     if (!opened) return opened.error();
     producer_ = std::move(*opened);
     return producer_;
@@ -33,8 +35,26 @@ class KafkaBus::State {
   std::shared_ptr<KafkaProducer> producer_;
 };
 
+Result<> read_kafka_settings(const std::string& file, KafkaBusOptions& options) {
+  std::ifstream in(file);
+  int number = 0;
+  for (std::string line; std::getline(in, line);) {
+    ++number;
+    if (line.empty() || line[0] == '#') continue;
+    const std::size_t equals = line.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return Fault{FaultKind::BadArgument,
+                   file + ", line " + std::to_string(number) + ": not NAME=VALUE"};
+    }
+    options.settings.emplace_back(line.substr(0, equals), line.substr(equals + 1));
+  }
+  // The end is no fault, but a file that was not there never got so far.
+  if (!in.eof()) return Fault{FaultKind::Storage, file + " cannot be read"};
+  return {};
+}
+
 Result<std::unique_ptr<KafkaBus>> KafkaBus::open(const KafkaBusOptions& options) {
-  auto topics = KafkaTopics::open(options.servers, options.patience);
+  auto topics = KafkaTopics::open(options);
   if (!topics) return topics.error();
   return std::unique_ptr<KafkaBus>(
       new KafkaBus(std::make_unique<State>(options, std::move(*topics))));
@@ -80,7 +100,7 @@ Result<> KafkaBus::trim(const std::string& topic, PartitionNumber partition, Off
 }
 
 Result<std::unique_ptr<Reader>> KafkaBus::open_reader(const std::string& topic, ReadLimits limits) {
-  return KafkaReader::open(state_->options.servers, state_->topics, topic, limits);
+  return KafkaReader::open(state_->options, state_->topics, topic, limits);
 }
 
 }  // namespace pipeline

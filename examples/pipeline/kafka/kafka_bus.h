@@ -4,6 +4,8 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "examples/pipeline/bus.h"
 
@@ -14,7 +16,14 @@ struct KafkaBusOptions {
   /// How long a call goes on trying while brokers die, come back and elect, before it answers
   /// Connection.
   std::chrono::milliseconds patience{30'000};
+  /// Settings by librdkafka's names, for clusters that ask for TLS or who one is. What this class
+  /// sets itself (see the .cc files) stays.
+  std::vector<std::pair<std::string, std::string>> settings;
 };
+
+/// `options.settings` from a file of NAME=VALUE lines; '#' begins a comment line. Faults: Storage,
+/// BadArgument.
+Result<> read_kafka_settings(const std::string& file, KafkaBusOptions& options);
 
 /// A topic is a Kafka topic, a record a Kafka record, an offset Kafka's offset. Offsets have no
 /// gaps as long as only this class writes: its producer is idempotent and knows no transactions, so

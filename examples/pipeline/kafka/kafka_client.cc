@@ -28,15 +28,16 @@ std::string set(rd_kafka_conf_t* conf, const char* name, const std::string& valu
 
 }  // namespace
 
-Result<std::unique_ptr<KafkaClient>> KafkaClient::open(const std::string& servers,
+Result<std::unique_ptr<KafkaClient>> KafkaClient::open(const KafkaBusOptions& options,
                                                        const KafkaSettings& settings,
                                                        KafkaDelivered delivered) {
-  std::unique_ptr<KafkaClient> client(new KafkaClient(servers));
+  std::unique_ptr<KafkaClient> client(new KafkaClient(options.servers));
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
-  std::string reason = set(conf, "bootstrap.servers", servers);
-  for (const KafkaSettings* some : {&kShared, &settings}) {
+  std::string reason = set(conf, "bootstrap.servers", options.servers);
+  // The user's first: what promises of bus.h rest on is set last.
+  for (const KafkaSettings* some : {&options.settings, &kShared, &settings}) {
     for (const auto& [name, value] : *some) {
-      if (reason.empty()) reason = set(conf, name, value);
+      if (reason.empty()) reason = set(conf, name.c_str(), value);
     }
   }
   rd_kafka_conf_set_opaque(conf, client.get());
@@ -50,7 +51,7 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::open(const std::string& server
     reason = text;
   }
   rd_kafka_conf_destroy(conf);
-  return Fault{FaultKind::BadArgument, "kafka:" + servers + ": " + reason};
+  return Fault{FaultKind::BadArgument, "kafka:" + options.servers + ": " + reason};
 }
 
 KafkaClient::~KafkaClient() {

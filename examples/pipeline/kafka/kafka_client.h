@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "examples/pipeline/kafka/kafka_bus.h"
 #include "examples/pipeline/result.h"
 
 namespace pipeline {
@@ -29,14 +30,14 @@ using KafkaMessage = std::unique_ptr<rd_kafka_message_t, KafkaDestroy<rd_kafka_m
 /// What goes out as one batch, with Kafka's overhead per record; topics allow it, too.
 inline constexpr int kKafkaBatchBytesMax = 16 << 20;
 
-using KafkaSettings = std::vector<std::pair<const char*, std::string>>;
+using KafkaSettings = std::vector<std::pair<std::string, std::string>>;
 using KafkaDelivered = void (*)(rd_kafka_t*, const rd_kafka_message_t*, void*);
 
 /// One librdkafka instance with its threads. Any thread.
 class KafkaClient {
  public:
   /// `delivered` makes it a producer; it is called by rd_kafka_poll().
-  static Result<std::unique_ptr<KafkaClient>> open(const std::string& servers,
+  static Result<std::unique_ptr<KafkaClient>> open(const KafkaBusOptions& options,
                                                    const KafkaSettings& settings,
                                                    KafkaDelivered delivered = nullptr);
   /// What was made from it must be gone.

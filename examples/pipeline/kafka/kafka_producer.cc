@@ -8,7 +8,9 @@ namespace {
 
 KafkaSettings settings_of(std::chrono::milliseconds patience) {
   return {
-      {"enable.idempotence", "true"},  // Which means acks=all, and at most 5 batches under way.
+      {"enable.idempotence", "true"},
+      {"acks", "all"},
+      {"max.in.flight.requests.per.connection", "5"},
       {"message.timeout.ms", std::to_string(patience.count())},
       {"compression.type", "lz4"},
       // One append is one batch, whatever its size; the linger is the time in which its records
@@ -25,10 +27,9 @@ KafkaSettings settings_of(std::chrono::milliseconds patience) {
 
 }  // namespace
 
-Result<std::unique_ptr<KafkaProducer>> KafkaProducer::open(const std::string& servers,
-                                                           std::chrono::milliseconds patience) {
+Result<std::unique_ptr<KafkaProducer>> KafkaProducer::open(const KafkaBusOptions& options) {
   std::unique_ptr<KafkaProducer> producer(new KafkaProducer);
-  auto client = KafkaClient::open(servers, settings_of(patience), on_delivered);
+  auto client = KafkaClient::open(options, settings_of(options.patience), on_delivered);
   if (!client) return client.error();
   producer->client_ = std::move(*client);
   producer->events_.reset(rd_kafka_queue_get_main(producer->client_->get()));

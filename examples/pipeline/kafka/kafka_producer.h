@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -19,8 +18,7 @@ namespace pipeline {
 /// An idempotent producer. Any thread; an append blocks its caller only.
 class KafkaProducer {
  public:
-  static Result<std::unique_ptr<KafkaProducer>> open(const std::string& servers,
-                                                     std::chrono::milliseconds patience);
+  static Result<std::unique_ptr<KafkaProducer>> open(const KafkaBusOptions& options);
   ~KafkaProducer();  ///< No append may be running.
 
   /// The topic and partition must be there: producers make what is not. Faults as Bus::append().

@@ -36,11 +36,11 @@ std::string_view text(const void* data, std::size_t size) {
 
 }  // namespace
 
-Result<std::unique_ptr<Reader>> KafkaReader::open(const std::string& servers,
+Result<std::unique_ptr<Reader>> KafkaReader::open(const KafkaBusOptions& options,
                                                   std::shared_ptr<KafkaTopics> topics,
                                                   const std::string& topic, ReadLimits limits) {
   if (const auto there = topics->partitions(topic); !there) return there.error();
-  auto client = KafkaClient::open(servers, kReading);
+  auto client = KafkaClient::open(options, kReading);
   if (!client) return client.error();
   std::unique_ptr<KafkaReader> reader(new KafkaReader(std::move(topics), topic, limits));
   reader->client_ = std::move(*client);

@@ -21,7 +21,7 @@ namespace pipeline {
 class KafkaReader : public Reader {
  public:
   /// The topic must be there.
-  static Result<std::unique_ptr<Reader>> open(const std::string& servers,
+  static Result<std::unique_ptr<Reader>> open(const KafkaBusOptions& options,
                                               std::shared_ptr<KafkaTopics> topics,
                                               const std::string& topic, ReadLimits limits);
   ~KafkaReader() override;

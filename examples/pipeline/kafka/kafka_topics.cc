@@ -61,12 +61,11 @@ ConfigResource resource_of(const std::string& topic) {
 
 }  // namespace
 
-Result<std::unique_ptr<KafkaTopics>> KafkaTopics::open(const std::string& servers,
-                                                       milliseconds patience) {
+Result<std::unique_ptr<KafkaTopics>> KafkaTopics::open(const KafkaBusOptions& options) {
   // A consumer, as those can be told not to make topics by asking for them.
-  auto client = KafkaClient::open(servers, {{"allow.auto.create.topics", "false"}});
+  auto client = KafkaClient::open(options, {{"allow.auto.create.topics", "false"}});
   if (!client) return client.error();
-  return std::unique_ptr<KafkaTopics>(new KafkaTopics(std::move(*client), patience));
+  return std::unique_ptr<KafkaTopics>(new KafkaTopics(std::move(*client), options.patience));
 }
 
 /// Asks again while the answer is Connection and patience lasts.

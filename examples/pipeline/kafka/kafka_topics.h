@@ -16,8 +16,7 @@ namespace pipeline {
 /// tells nobody when it is ready, so these calls, and no others, ask at intervals.
 class KafkaTopics {
  public:
-  static Result<std::unique_ptr<KafkaTopics>> open(const std::string& servers,
-                                                   std::chrono::milliseconds patience);
+  static Result<std::unique_ptr<KafkaTopics>> open(const KafkaBusOptions& options);
 
   Result<> create(const std::string& topic, const TopicOptions& options);
   Result<PartitionNumber> partitions(const std::string& topic);  ///< Asked once per topic.

@@ -6,11 +6,13 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "examples/pipeline/kafka/kafka_client.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/unit/pipeline/result_text.h"
 
 using namespace pipeline;
@@ -57,7 +59,8 @@ struct Cluster {
 };
 
 Result<Offset> append(Bus& bus, const std::string& value) {
-  const std::vector<Record> records{{"k", value}, {"k", value + "'"}};
+  const std::string second = value + "'";
+  const std::vector<Record> records{{"k", value}, {"k", second}};
   return bus.append("t", 0, records);
 }
 
@@ -122,6 +125,39 @@ TEST_CASE("kafka: servers that are no addresses are refused, or named") {
   const auto bus = KafkaBus::open(options);
   const Fault fault = bus ? (*bus)->partitions("t").error() : bus.error();
   CHECK(fault.message.find("no port:at all") != std::string::npos);
+}
+
+TEST_CASE(
+    "kafka: settings come from a file; what makes no sense is named, what is promised stays") {
+  const quorate::test::TemporaryFolder folder;
+  const std::string file = folder.path() + "/settings";
+  const auto open_with = [&file](const std::string& text) -> Result<> {
+    std::ofstream(file) << text;
+    KafkaBusOptions options;
+    options.servers = "127.0.0.1:1";
+    options.patience = 1ms;
+    if (Result<> read = read_kafka_settings(file, options); !read) return read;
+    const auto bus = KafkaBus::open(options);
+    if (!bus) return bus.error();
+    return {};
+  };
+  CHECK(open_with("# Of ours.\n\nclient.rack=a\nauto.offset.reset=latest\n"));
+  CHECK(open_with(""));
+  CHECK(open_with("a=b\nrack\n").error().message == file + ", line 2: not NAME=VALUE");
+  CHECK(open_with("client.rock=a\n").error().message.find("client.rock") != std::string::npos);
+  KafkaBusOptions options;
+  CHECK(read_kafka_settings(folder.path() + "/none", options).error().kind == FaultKind::Storage);
+
+  const Cluster cluster;
+  options.settings = {{"auto.offset.reset", "latest"}, {"acks", "0"}};
+  options.servers = rd_kafka_mock_cluster_bootstraps(cluster.cluster);
+  const auto bus = KafkaBus::open(options);
+  REQUIRE(bus);
+  CHECK(*append(**bus, "a") == 0);  // With acks=0 nobody would know where.
+  const auto reader = (*bus)->open_reader("t");
+  REQUIRE(reader);
+  (*reader)->assign({{0, 7}});
+  CHECK((*reader)->poll(1min).error().kind == FaultKind::OutOfRange);
 }
 
 TEST_CASE("kafka: writer and reader follow a partition to its new leader") {
