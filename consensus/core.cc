@@ -59,6 +59,11 @@ void Core::see_config(const LogRecord& record) {
     return tell(EventKind::ConfigUnreadable, options.self, record.zxid, config.error().what);
   }
   if (config->version() <= membership.current().version()) return;
+  // One reconfig at a time: whoever proposed this one had seen the one before it committed. A
+  // server that has both in its log must not decide with a quorum of the config before both.
+  if (membership.changing() && membership.last_seen().version() < config->version()) {
+    activate_config(Zxid{membership.last_seen().version()});
+  }
   membership.see(*std::move(config));
   ready.membership_changed = true;
   tell(EventKind::ConfigProposed, options.self, record.zxid);

@@ -173,10 +173,15 @@ void Election::count() {
   for (const auto& [sid, heard] : received_) {
     if (heard.vote == vote_) alike.push_back(sid);
   }
-  if (!core_->membership.is_quorum(alike)) {
+  // While a reconfig is under way the current config elects alone; discovery and sync, on which
+  // safety rests, need both. A server whose vote the next config needs may not know that it has one
+  // before it has followed; and a reconfig that only this server has may never come back.
+  const Membership& membership = core_->membership;
+  if (!membership.current().is_quorum(alike)) {
     settle_until_.reset();
     return;
   }
+  if (!membership.is_quorum(alike)) REACHED("elected by the current config alone");
   // Late votes may still be better; the wait is bounded (R36), safety does not rest on it.
   if (!settle_until_) settle_until_ = core_->now + core_->options.min_notification_ms;
   // Whose last choice came to nothing waits: a reconfig that it does not know may count others in.

@@ -1,9 +1,10 @@
 #include "examples/leader_follower/access_log.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <iterator>
+
+#include "examples/leader_follower/text.h"
 
 namespace leader_follower {
 
@@ -11,19 +12,6 @@ namespace {
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
-}
-
-/// Takes the text up to `stop` off the front of `rest`; the whole of it when there is no `stop`.
-std::string_view take_until(std::string_view& rest, char stop) {
-  const std::size_t end = std::min(rest.find(stop), rest.size());
-  const std::string_view head = rest.substr(0, end);
-  rest.remove_prefix(std::min(end + 1, rest.size()));
-  return head;
-}
-
-bool take_number(std::string_view text, std::uint64_t& value) {
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return fault == std::errc() && end == text.data() + text.size();
 }
 
 }  // namespace

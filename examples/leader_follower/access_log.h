@@ -23,7 +23,7 @@ struct Counts {
   std::map<std::string, std::uint64_t> pages;
 };
 
-/// A shard's result is never longer than its text, and a znode holds 1 MB: this keeps both far
+/// A shard's result is hardly longer than its text, and a znode holds 1 MB: this keeps both far
 /// apart.
 inline constexpr std::uint64_t kShardBytesMax = 384 * 1024;
 inline constexpr std::size_t kZnodeBytesMax = 512 * 1024;

@@ -1,135 +1,78 @@
 #include "examples/leader_follower/job.h"
 
-#include <cstdio>
-#include <sstream>
+#include <fstream>
 
-#include "examples/leader_follower/access_log.h"
+#include "examples/leader_follower/text.h"
 
 namespace leader_follower {
 
 namespace {
 
-bool lost(Code code) {
-  return code == Code::ConnectionLoss || code == Code::OperationTimeout;
-}
-
-/// Repeats `ask` until it has an answer. Ends with the session at the latest.
-template <class Ask>
-auto until_answered(Ask ask) {
-  while (true) {
-    auto reply = ask();
-    if (!lost(reply.code)) return reply;
-  }
+/// The part of the file, or nothing when it cannot be read whole.
+std::optional<std::string> read_part(const std::string& path, const Shard& part) {
+  std::ifstream in(path, std::ios::binary);
+  std::string text(part.end - part.begin, '\0');
+  in.seekg(static_cast<std::streamoff>(part.begin));
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!in) return std::nullopt;
+  return text;
 }
 
 }  // namespace
 
-void Bell::ring() {
-  {
-    const std::lock_guard lock(mutex_);
-    rung_ = true;
+std::string encode(const JobSpec& spec) {
+  return "count " + std::to_string(spec.part.begin) + " " + std::to_string(spec.part.end) + " " +
+         spec.digest + " " + spec.path;
+}
+
+std::optional<JobSpec> decode_spec(std::string_view text) {
+  JobSpec spec;
+  if (take_until(text, ' ') != "count") return std::nullopt;
+  if (!take_number(take_until(text, ' '), spec.part.begin)) return std::nullopt;
+  if (!take_number(take_until(text, ' '), spec.part.end)) return std::nullopt;
+  spec.digest = take_until(text, ' ');
+  spec.path = text;
+  const bool sound = spec.part.begin <= spec.part.end &&
+                     spec.part.end - spec.part.begin <= kShardBytesMax && !spec.path.empty();
+  if (!sound) return std::nullopt;
+  return spec;
+}
+
+std::string encode(const Result& result) {
+  std::string text = "by " + result.member + " token " + std::to_string(result.token) + " term " +
+                     std::to_string(result.term) + "\n" + result.spec + "\n";
+  return text + (result.failure.empty() ? encode(result.counts) : "failed " + result.failure);
+}
+
+std::optional<Result> decode_result(std::string_view text) {
+  Result result;
+  std::string_view head = take_until(text, '\n');
+  if (take_until(head, ' ') != "by") return std::nullopt;
+  result.member = take_until(head, ' ');
+  if (take_until(head, ' ') != "token" || !take_number(take_until(head, ' '), result.token)) {
+    return std::nullopt;
   }
-  wake_.notify_all();
-}
-
-void Bell::wait(std::chrono::milliseconds at_most) {
-  std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, at_most, [this] { return rung_; });
-  rung_ = false;
-}
-
-qc::WatchCallback Bell::watch(const std::string& name) {
-  const std::lock_guard lock(mutex_);
-  if (!armed_.insert(name).second) return {};
-  return [this, name](const qc::WatchEvent&) {
-    {
-      const std::lock_guard again(mutex_);
-      armed_.erase(name);
-    }
-    ring();
-  };
-}
-
-std::string number_name(std::uint64_t number) {
-  char text[24];
-  std::snprintf(text, sizeof text, "%06llu", static_cast<unsigned long long>(number));
-  return text;
-}
-
-Code Job::make_folders() {
-  for (const std::string& folder :
-       {std::string("/leader_follower"), root_, path("members"), path("shards"), path("assigned"),
-        path("results"), path("final")}) {
-    const auto reply = until_answered([&] { return client_.create(folder, ""); });
-    if (!reply && reply.code != Code::NodeExists) return reply.code;
+  if (take_until(head, ' ') != "term" || !take_number(head, result.term)) return std::nullopt;
+  result.spec = take_until(text, '\n');
+  if (text.starts_with("failed ")) {
+    result.failure = text.substr(7);
+    return result;
   }
-  return Code::Ok;
+  const std::optional<Counts> counts = decode(text);
+  if (!counts) return std::nullopt;
+  result.counts = *counts;
+  return result;
 }
 
-Code Job::create_once(const std::string& tail, const std::string& data, qc::CreateMode mode) {
-  const auto created = until_answered([&] { return client_.create(path(tail), data, mode); });
-  if (created.code != Code::NodeExists) return created.code;
-  const auto found = read(tail);
-  if (!found) return found.code;
-  return found.value == data ? Code::Ok : Code::NodeExists;
-}
-
-qc::Reply<std::string> Job::read(const std::string& tail) {
-  auto got = until_answered([&] { return client_.get_data(path(tail)); });
-  qc::Reply<std::string> reply{got.code, got.message, {}};
-  if (got) reply.value = got.value.data.value_or("");
-  return reply;
-}
-
-qc::Reply<std::vector<std::string>> Job::list(const std::string& tail, Bell* bell) {
-  const qc::WatchCallback watch = bell != nullptr ? bell->watch(tail) : qc::WatchCallback();
-  auto got = until_answered([&] { return client_.get_children(path(tail), watch); });
-  return {got.code, got.message, std::move(got.value.children)};
-}
-
-Code Job::watch(const std::string& tail, Bell& bell) {
-  const qc::WatchCallback callback = bell.watch(tail);
-  if (!callback) return Code::Ok;
-  const auto there = until_answered([&] { return client_.exists(path(tail), callback); });
-  return there.code == Code::NoNode ? Code::Ok : there.code;
-}
-
-Code Job::write(const std::string& tail, const std::string& data) {
-  const auto set = until_answered([&] { return client_.set_data(path(tail), data); });
-  if (set.code != Code::NoNode) return set.code;
-  return create_once(tail, data, qc::CreateMode::Persistent);
-}
-
-Code Job::remove(const std::string& tail) {
-  const auto status = until_answered([&] { return client_.remove(path(tail)); });
-  return status.code == Code::NoNode ? Code::Ok : status.code;
-}
-
-qc::Reply<Done> Job::done() {
-  const auto mark = read("done");
-  qc::Reply<Done> reply{mark.code, mark.message, {}};
-  if (!mark) return reply;
-  std::istringstream words(mark.value);
-  words >> reply.value.chunks >> reply.value.digest >> reply.value.lines >> reply.value.bad;
-  if (!words) {
-    reply.code = Code::DataInconsistency;
-    reply.message = path("done") + " is damaged";
-  }
-  return reply;
-}
-
-qc::Reply<std::string> Job::final_counts(const Done& mark) {
-  qc::Reply<std::string> reply;
-  for (std::uint64_t chunk = 0; chunk < mark.chunks; ++chunk) {
-    const auto part = read("final/" + number_name(chunk));
-    if (!part) return part;
-    reply.value += part.value;
-  }
-  if (digest(reply.value) != mark.digest) {
-    reply.code = Code::DataInconsistency;
-    reply.message = path("final") + " does not match the digest in " + path("done");
-  }
-  return reply;
+std::string run(std::string_view spec, Counts& counts) {
+  const std::optional<JobSpec> job = decode_spec(spec);
+  if (!job) return "the job cannot be understood";
+  const std::optional<std::string> text = read_part(job->path, job->part);
+  if (!text) return "cannot read its part of " + job->path;
+  if (digest(*text) != job->digest) return job->path + " has been changed since";
+  counts = count_hits(*text);
+  if (encode(counts).size() > kZnodeBytesMax) return "the result is too large for a znode";
+  return "";
 }
 
 }  // namespace leader_follower

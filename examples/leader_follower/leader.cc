@@ -1,129 +1,118 @@
 #include "examples/leader_follower/leader.h"
 
-#include <algorithm>
-#include <sstream>
+#include <cstdio>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "examples/leader_follower/say.h"
+#include "examples/leader_follower/text.h"
 
 namespace leader_follower {
 
-using namespace std::chrono_literals;
+namespace {
 
-std::string encode_numbers(const std::set<std::uint64_t>& numbers) {
-  std::string text;
-  for (const std::uint64_t number : numbers) text += std::to_string(number) + " ";
-  return text;
+Code note_refusal(Board& board, const Options& options, const Term& term) {
+  say(options, "refused: leader of term " + std::to_string(term.token) +
+                   " is late, another has taken office");
+  return board.count_refusal("leader");
 }
 
-std::set<std::uint64_t> decode_numbers(const std::string& text) {
-  std::istringstream in(text);
-  std::set<std::uint64_t> numbers;
-  for (std::uint64_t number = 0; in >> number;) numbers.insert(number);
-  return numbers;
+}  // namespace
+
+Code carry_out_late(Board& board, const Options& options, const LatePlan& late) {
+  const auto taken = board.carry_out(late.term, late.plan);
+  if (!taken) return taken.code;
+  return taken.value == Taken::Refused ? note_refusal(board, options, late.term) : Code::Ok;
 }
 
-Assignment assign(const std::set<std::uint64_t>& open, const std::vector<std::string>& members,
-                  const Assignment& before) {
-  Assignment now;
-  for (const std::string& member : members) now[member];
-  if (now.empty()) return now;
-  const std::size_t fair = std::min((open.size() + now.size() - 1) / now.size(), kAssignedMax);
-  std::set<std::uint64_t> free = open;
-  for (auto& [member, numbers] : now) {
-    const auto had = before.find(member);
-    if (had == before.end()) continue;
-    for (const std::uint64_t number : had->second) {
-      if (numbers.size() < fair && free.erase(number) > 0) numbers.insert(number);
+Code Leader::lead(qc::Hold& hold, std::optional<LatePlan>& late) {
+  const auto term = board_.take_office(hold.token(), member_);
+  if (!term) return term.code;
+  if (term.value.token > hold.token()) {
+    return note_refusal(board_, options_, {hold.token(), member_, 0});
+  }
+  say(options_, "leads: term " + std::to_string(hold.token()));
+  hold.on_invalid([bell = &bell_] { bell->ring(); });
+  while (hold.valid()) {
+    View view;
+    if (const Code code = look(view); code != Code::Ok) return code;
+    const Plan plan = make_plan(view);
+    if (plan.empty()) {
+      bell_.wait();
+      continue;
     }
-  }
-  for (auto& [member, numbers] : now) {
-    while (numbers.size() < fair && !free.empty()) numbers.insert(free.extract(free.begin()));
-  }
-  return now;
-}
-
-Code Leader::lead(const qc::Hold& hold) {
-  if (const Code code = make_plan(); code != Code::Ok) return code;
-  bool finished = false;
-  while (hold.valid() && !finished) {
-    if (const Code code = step(finished); code != Code::Ok) return code;
-    if (!finished) bell_.wait(500ms);
+    say(options_, "assigns: " + std::to_string(plan.give.size()) + " jobs, takes back " +
+                      std::to_string(plan.take_back.size()));
+    if (options_.delay_per_plan.count() > 0) std::this_thread::sleep_for(options_.delay_per_plan);
+    // The hold is not asked again: however close to the change it were asked, a pause between the
+    // two would make the answer worthless. The term decides.
+    const auto taken = board_.carry_out(term.value, plan);
+    if (!taken) {
+      late = LatePlan{term.value, plan};
+      return taken.code;
+    }
+    if (taken.value == Taken::Refused) return note_refusal(board_, options_, term.value);
   }
   return Code::Ok;
 }
 
-/// The same znodes whoever makes them, so a successor continues where the leader before it died.
-Code Leader::make_plan() {
-  const std::vector<Shard> shards = cut_into_shards(log_, lines_per_shard_);
-  shards_ = shards.size();
-  const std::string plan =
-      std::to_string(shards_) + " " + std::to_string(log_.size()) + " " + digest(log_);
-  if (const auto known = job_.read("plan"); known) {
-    return known.value == plan ? Code::Ok : Code::NodeExists;
-  } else if (known.code != Code::NoNode) {
-    return known.code;
+Code Leader::list(const std::string& place, std::vector<std::string>& names) {
+  auto known = lists_.find(place);
+  // A watch may be from an earlier term, whose list is gone.
+  if (known == lists_.end() || !bell_.armed(place)) {
+    auto read = board_.list(place, &bell_);
+    if (!read) {
+      lists_.erase(place);
+      return read.code;
+    }
+    known = lists_.insert_or_assign(place, std::move(read.value)).first;
   }
-  for (std::size_t i = 0; i < shards.size(); ++i) {
-    const std::string range = std::to_string(shards[i].begin) + " " + std::to_string(shards[i].end);
-    const Code code =
-        job_.create_once("shards/" + number_name(i), range, qc::CreateMode::Persistent);
-    if (code != Code::Ok) return code;
-  }
-  return job_.create_once("plan", plan, qc::CreateMode::Persistent);
-}
-
-Code Leader::step(bool& finished) {
-  const auto results = job_.list("results", &bell_);
-  if (!results) return results.code;
-  std::set<std::uint64_t> open;
-  for (std::uint64_t i = 0; i < shards_; ++i) open.insert(i);
-  for (const std::string& name : results.value) open.erase(std::stoull(name));
-  if (!open.empty()) return hand_out(open);
-  finished = true;
-  return publish();
-}
-
-Code Leader::hand_out(const std::set<std::uint64_t>& open) {
-  const auto members = job_.list("members", &bell_);
-  if (!members) return members.code;
-  const auto known = job_.list("assigned");
-  if (!known) return known.code;
-  Assignment before;
-  for (const std::string& member : known.value) {
-    const auto text = job_.read("assigned/" + member);
-    if (text) before[member] = decode_numbers(text.value);
-  }
-  const Assignment now = assign(open, members.value, before);
-  for (const auto& [member, numbers] : now) {
-    const auto had = before.find(member);
-    if (had != before.end() && had->second == numbers) continue;
-    const Code code = job_.write("assigned/" + member, encode_numbers(numbers));
-    if (code != Code::Ok && code != Code::NodeExists) return code;
-  }
-  for (const auto& [member, numbers] : before) {
-    if (now.count(member) != 0) continue;
-    if (const Code code = job_.remove("assigned/" + member); code != Code::Ok) return code;
-  }
+  names = known->second;
   return Code::Ok;
 }
 
-Code Leader::publish() {
-  Counts total;
-  for (std::uint64_t i = 0; i < shards_; ++i) {
-    const auto result = job_.read("results/" + number_name(i));
-    if (!result) return result.code;
-    const std::optional<Counts> counts = decode(result.value);
-    if (!counts) return Code::DataInconsistency;
-    merge(total, *counts);
-  }
-  const std::string text = final_text(total);
-  std::uint64_t chunks = 0;
-  for (std::size_t at = 0; at < text.size(); at += kZnodeBytesMax, ++chunks) {
-    const Code code = job_.create_once("final/" + number_name(chunks),
-                                       text.substr(at, kZnodeBytesMax), qc::CreateMode::Persistent);
+Code Leader::look(View& view) {
+  // In this order. A member joins together with its place, so one whose place was seen and who is
+  // not among the members, read later, is gone. And a job that is done leaves the queue together
+  // with its place, so one that was seen in nobody's hands, and is in the queue, read later, is
+  // free; the check in carry_out() holds even so.
+  std::vector<std::string> places, jobs, members, queue;
+  if (const Code code = list("assigned", places); code != Code::Ok) return code;
+  for (const std::string& member : places) {
+    const Code code = list("assigned/" + member, jobs);
+    if (code == Code::NoNode) continue;
     if (code != Code::Ok) return code;
+    view.assigned[member].insert(jobs.begin(), jobs.end());
   }
-  const std::string mark = std::to_string(chunks) + " " + digest(text) + " " +
-                           std::to_string(total.lines) + " " + std::to_string(total.bad);
-  return job_.create_once("done", mark, qc::CreateMode::Persistent);
+  std::erase_if(lists_, [&](const auto& entry) {
+    return entry.first.starts_with("assigned/") && view.assigned.count(entry.first.substr(9)) == 0;
+  });
+  if (const Code code = list("members", members); code != Code::Ok) return code;
+  for (const std::string& member : members) view.members[member] = 0;
+  if (const Code code = capacities(view); code != Code::Ok) return code;
+  if (const Code code = list("queue", queue); code != Code::Ok) return code;
+  view.queue.insert(queue.begin(), queue.end());
+  return Code::Ok;
+}
+
+Code Leader::capacities(View& view) {
+  std::erase_if(capacities_,
+                [&](const auto& entry) { return view.members.count(entry.first) == 0; });
+  for (auto& [member, capacity] : view.members) {
+    auto known = capacities_.find(member);
+    if (known == capacities_.end()) {
+      const auto text = board_.read("members/" + member);
+      // Gone meanwhile: no room. The watch on the members rings, and the next look sees it.
+      if (text.code != Code::Ok && text.code != Code::NoNode) return text.code;
+      if (!text) continue;
+      std::size_t number = 0;
+      take_number(std::string_view(text.value), number);
+      known = capacities_.emplace(member, number).first;
+    }
+    capacity = known->second;
+  }
+  return Code::Ok;
 }
 
 }  // namespace leader_follower

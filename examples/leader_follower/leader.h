@@ -1,54 +1,51 @@
-// What the elected worker does besides its own share of the counting.
+// What the elected worker does besides its own jobs.
 #pragma once
 
-#include <cstdint>
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "examples/leader_follower/access_log.h"
-#include "examples/leader_follower/job.h"
+#include "examples/leader_follower/board.h"
+#include "examples/leader_follower/options.h"
+#include "examples/leader_follower/plan.h"
 #include "quorate/recipes/hold.h"
 
 namespace leader_follower {
 
-using Assignment = std::map<std::string, std::set<std::uint64_t>>;  ///< Member to shard numbers.
+/// A decision that a session's end has left open.
+struct LatePlan {
+  Term term;
+  Plan plan;
+};
 
-/// Most shards named in one member's znode at a time; the rest waits for the next round.
-inline constexpr std::size_t kAssignedMax = 1'000;
-
-/// Who counts which open shard: as before where the member lives and is not overloaded, the rest to
-/// those with least. Pure, so that a table test can state its rules.
-Assignment assign(const std::set<std::uint64_t>& open, const std::vector<std::string>& members,
-                  const Assignment& before);
-
-std::string encode_numbers(const std::set<std::uint64_t>& numbers);
-std::set<std::uint64_t> decode_numbers(const std::string& text);
-
-/// A leader that was deposed without knowing it does no harm: shards, plan, results and the final
-/// text are created once and come out the same whoever writes them; a stale assignment only makes
-/// two members count one shard, and the one result counts.
+/// Looks at the board, decides, changes the assignments; sleeps until something it has seen
+/// changes. All of its changes depend on the term, so a leader that was deposed without knowing it
+/// (paused, cut off) changes nothing: it is told so, and that is counted.
 class Leader {
  public:
-  Leader(Job& job, Bell& bell, const std::string& log, std::uint64_t lines_per_shard)
-      : job_(job), bell_(bell), log_(log), lines_per_shard_(lines_per_shard) {}
+  Leader(Board& board, Bell& bell, const Options& options, const std::string& member)
+      : board_(board), bell_(bell), options_(options), member_(member) {}
 
-  /// Leads until the job is done (Ok), the hold ends (Ok) or the session does (its code).
-  /// NodeExists: another process of this job has another log or other shard sizes.
-  Code lead(const qc::Hold& hold);
+  /// Leads until the hold ends, another has taken office, or close() (Ok), or the session ends (its
+  /// code); then `late` is what it was about to do.
+  Code lead(qc::Hold& hold, std::optional<LatePlan>& late);
 
  private:
-  Code make_plan();
-  Code step(bool& finished);
-  Code hand_out(const std::set<std::uint64_t>& open);
-  Code publish();
+  /// The board now. What a watch has not rung for since the last look is not read again.
+  Code look(View& view);
+  Code list(const std::string& place, std::vector<std::string>& names);
+  Code capacities(View& view);
 
-  Job& job_;
+  Board& board_;
   Bell& bell_;
-  const std::string& log_;
-  std::uint64_t lines_per_shard_;
-  std::uint64_t shards_ = 0;
+  const Options& options_;
+  const std::string& member_;
+  std::map<std::string, std::vector<std::string>> lists_;  ///< By place; valid while its watch is.
+  std::map<std::string, std::size_t> capacities_;          ///< Of members; never changes.
 };
+
+/// Carries out what a session before this one left open, and counts the refusal.
+Code carry_out_late(Board& board, const Options& options, const LatePlan& late);
 
 }  // namespace leader_follower

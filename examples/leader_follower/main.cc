@@ -1,11 +1,15 @@
-// leader_follower: workers elect a leader that shares out an access log; see README.md.
+// leader_follower: workers elect a leader that gives out the jobs of a queue; see README.md.
 #include <cstdio>
+#include <exception>
 #include <fstream>
-#include <optional>
-#include <string>
 
 #include "examples/leader_follower/access_log.h"
+#include "examples/leader_follower/bell.h"
+#include "examples/leader_follower/commands.h"
+#include "examples/leader_follower/ledger.h"
 #include "examples/leader_follower/options.h"
+#include "examples/leader_follower/stop.h"
+#include "examples/leader_follower/thread_pool/server_pool.h"
 #include "examples/leader_follower/worker.h"
 
 namespace {
@@ -13,21 +17,46 @@ namespace {
 using namespace leader_follower;
 
 int generate(const Options& options) {
-  std::ofstream out(options.log, std::ios::binary | std::ios::trunc);
+  std::ofstream out(options.file, std::ios::binary | std::ios::trunc);
   out << generate_log(options.generate_lines, options.seed);
   if (out.flush()) return 0;
-  std::fprintf(stderr, "cannot write %s\n", options.log.c_str());
+  std::fprintf(stderr, "cannot write %s\n", options.file.c_str());
   return 1;
 }
 
-int exit_code(Outcome outcome) {
+int serve_ledger(const Options& options, Stop& stop) {
+  try {
+    Ledger ledger(options.file);
+    thread_pool::PoolOptions pool_options;
+    pool_options.port = static_cast<std::uint16_t>(options.port);
+    const auto pool = thread_pool::start_pool(
+        thread_pool::PoolKind::LeaderFollowers, pool_options,
+        [&ledger](std::string_view request) { return ledger.answer(request); });
+    std::printf("ledger: ready: 127.0.0.1:%u\n", pool->port());
+    std::fflush(stdout);
+    Bell bell;
+    stop.wake_by([&bell] { bell.ring(); });
+    bell.wait();
+    stop.wake_by({});
+    return 0;
+  } catch (const std::exception& fault) {
+    std::fprintf(stderr, "ledger: %s\n", fault.what());
+    return 1;
+  }
+}
+
+int work_on(const Options& options, Stop& stop) {
+  // An expired session costs this process its membership, not its life: it joins again.
+  Late late;
+  Outcome outcome = Outcome::SessionOver;
+  while (outcome == Outcome::SessionOver && !stop.asked()) outcome = work(options, stop, late);
   switch (outcome) {
-    case Outcome::Done:
-      return 0;
+    case Outcome::Failed:
+      return 1;
     case Outcome::NoConnection:
       return 3;
     default:
-      return 1;
+      return 0;
   }
 }
 
@@ -37,15 +66,8 @@ int main(int argc, char** argv) {
   Options options;
   if (!parse_options(argc, argv, options)) return 2;
   if (options.task == Task::Generate) return generate(options);
-  if (options.task == Task::Print) return exit_code(print_result(options));
-
-  const std::optional<std::string> log = read_file(options.log);
-  if (!log) {
-    std::fprintf(stderr, "cannot read %s\n", options.log.c_str());
-    return 1;
-  }
-  // An expired session costs this process its membership, not its life: it joins again.
-  Outcome outcome = Outcome::SessionOver;
-  while (outcome == Outcome::SessionOver) outcome = work(options, *log);
-  return exit_code(outcome);
+  if (options.task != Task::Work && options.task != Task::Ledger) return run_command(options);
+  static Stop stop;  // Its thread uses it until the process has ended.
+  stop.begin();
+  return options.task == Task::Ledger ? serve_ledger(options, stop) : work_on(options, stop);
 }

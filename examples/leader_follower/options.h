@@ -7,20 +7,27 @@
 
 namespace leader_follower {
 
-enum class Task { Work, Print, Generate };
+enum class Task { Work, Submit, Wait, Print, Results, Forget, Status, Ledger, Generate };
 
 struct Options {
   Task task = Task::Work;
   std::string connect = "127.0.0.1:2181";
-  std::string job = "default";  ///< Processes with one job name work together.
-  std::string log;              ///< Also the file to write with --generate.
+  std::string pool = "default";  ///< Processes with one pool name work together.
   std::string id = "worker";
-  std::string out;  ///< Where to write the final counts; "" nowhere.
-  std::uint64_t lines_per_shard = 500;
+  std::uint64_t capacity =
+      2;               ///< Jobs that a member may have at a time; it does one after another.
+  std::string ledger;  ///< "HOST:PORT", or "" for none.
+  std::string file;    ///< Of --submit, --serve-ledger and --generate.
+  std::uint64_t lines_per_job = 500;
+  bool wait = false;
+  bool json = false;
+  std::uint64_t port = 0;
   std::uint64_t generate_lines = 0;
   std::uint64_t seed = 1;
   std::chrono::milliseconds session_timeout{4'000};
-  std::chrono::milliseconds delay_per_shard{0};  ///< Makes work slow enough to be interrupted.
+  // Make work slow enough to be interrupted where it matters.
+  std::chrono::milliseconds delay_per_job{0};   ///< Between the work and its effect.
+  std::chrono::milliseconds delay_per_plan{0};  ///< Between a leader's decision and its effect.
 };
 
 /// False, with a line on stderr, when the arguments cannot be understood.

@@ -1,22 +1,22 @@
 #include "examples/leader_follower/worker.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <fstream>
 #include <random>
 #include <set>
-#include <sstream>
 #include <thread>
+#include <utility>
 
-#include "examples/leader_follower/access_log.h"
-#include "examples/leader_follower/leader.h"
+#include "examples/leader_follower/job.h"
+#include "examples/leader_follower/ledger_client.h"
+#include "examples/leader_follower/say.h"
+#include "examples/leader_follower/session.h"
 #include "quorate/recipes/sync_lock.h"
 
 namespace leader_follower {
 
 namespace {
-
-using namespace std::chrono_literals;
 
 std::string new_member_name(const std::string& id) {
   std::random_device device;
@@ -25,65 +25,32 @@ std::string new_member_name(const std::string& id) {
   return id + text;
 }
 
-void say(const Options& options, const std::string& text) {
-  std::fprintf(stderr, "%s: %s\n", options.id.c_str(), text.c_str());
-}
-
-bool session_over(Code code) {
-  return code == Code::SessionExpired || code == Code::SystemError || code == Code::ConnectionLoss;
-}
-
-/// Writes beside the file and renames: a reader never sees half of it.
-bool write_file(const std::string& path, const std::string& text) {
-  const std::string beside = path + ".new";
-  {
-    std::ofstream out(beside, std::ios::binary | std::ios::trunc);
-    out << text;
-    if (!out.flush()) return false;
-  }
-  return std::rename(beside.c_str(), path.c_str()) == 0;
-}
-
-/// Connects, or says which hosts failed and why.
-bool connect(const Options& options, qc::SyncClient& client) {
-  const auto connected = client.connect();
-  if (connected) return true;
-  say(options, connected.message);
-  for (const auto& [server, reason] : connected.value.failures) {
-    say(options, "tried " + server + ": " + reason);
-  }
-  return false;
-}
-
-qc::ConnectOptions connect_options(const Options& options) {
-  qc::ConnectOptions connect(options.connect);
-  connect.session_timeout = options.session_timeout;
-  connect.connect_timeout = 30s;
-  return connect;
-}
-
-/// One session's state, shared by its two threads: this one counts, the other stands for election.
+/// One session's state, shared by its two threads: this one does jobs, the other stands for
+/// election.
 class Worker {
  public:
-  Worker(const Options& options, const std::string& log)
+  Worker(const Options& options, Stop& stop, Late& late)
       : options_(options),
-        log_(log),
+        stop_(stop),
+        late_(late),
         member_(new_member_name(options.id)),
         client_(connect_options(options)),
-        job_(client_, options.job) {}
+        board_(client_, options.pool) {
+    if (!options.ledger.empty()) {
+      ledger_.emplace(options.ledger, options.pool,
+                      [this] { return stop_.asked() || qc::is_final(client_.state()); });
+    }
+  }
 
   Outcome run() {
     if (!connect(options_, client_)) return Outcome::NoConnection;
-    client_.add_session_listener([this](const qc::SessionEvent&) {
-      bell_.ring();
-      leader_bell_.ring();
-    });
-    if (const Code code = job_.make_folders(); code != Code::Ok) return end(code);
-    const Code joined =
-        job_.create_once("members/" + member_, options_.id, qc::CreateMode::Ephemeral);
-    if (joined != Code::Ok) return end(joined);
+    client_.add_session_listener([this](const qc::SessionEvent&) { ring_all(); });
+    if (const Code code = begin(); code != Code::Ok) return end(code);
+    say(options_, "ready: member " + member_);
+    stop_.wake_by([this] { ring_all(); });
     std::thread candidate([this] { stand_for_election(); });
-    const Outcome outcome = count_until_done();
+    const Outcome outcome = work_until_stopped();
+    stop_.wake_by({});
     // Ends the wait for election and, as leader, the leading: the hold turns invalid.
     client_.close();
     leader_bell_.ring();
@@ -92,139 +59,153 @@ class Worker {
   }
 
  private:
+  void ring_all() {
+    bell_.ring();
+    leader_bell_.ring();
+  }
+
   Outcome end(Code code) {
-    if (session_over(code)) return Outcome::SessionOver;
-    if (code == Code::NodeExists) {
-      say(options_, "job '" + options_.job + "' is about another log or another --lines-per-shard");
-    } else {
-      say(options_, "failed: " + std::string(quorate::keeper_name(code)));
+    if (session_over(code)) {
+      say(options_, "session over: member " + member_);
+      return Outcome::SessionOver;
     }
+    complain(options_, "failed: " + std::string(quorate::keeper_name(code)));
     return Outcome::Failed;
   }
 
-  void stand_for_election() {
-    qc::SyncElection election(client_, job_.path("election"), member_);
-    while (client_.state() != qc::SessionState::Expired &&
-           client_.state() != qc::SessionState::Closed) {
-      auto hold = election.lead();
-      if (!hold) {
-        if (!session_over(hold.code)) leader_failure_ = hold.code;
-        break;
-      }
-      say(options_, "leads with token " + std::to_string(hold.value.token()));
-      Leader leader(job_, leader_bell_, log_, options_.lines_per_shard);
-      const Code code = leader.lead(hold.value);
-      if (code != Code::Ok && !session_over(code)) {
-        leader_failure_ = code;
-        break;
-      }
-      if (finished_) break;
-    }
-    bell_.ring();
+  Code begin() {
+    if (const Code code = board_.make_folders(); code != Code::Ok) return code;
+    if (const Code code = ask_late(); code != Code::Ok) return code;
+    return board_.join(member_, options_.capacity);
   }
 
-  Outcome count_until_done() {
-    while (true) {
-      // The watch first, then the look: so no change falls between.
-      if (const Code code = job_.watch("done", bell_); code != Code::Ok) return end(code);
-      const auto mark = job_.done();
-      if (mark) {
-        finished_ = true;
-        return deliver(mark.value);
+  /// What a session before this one left open is asked for once more; mostly it is too late.
+  Code ask_late() {
+    if (late_.plan) {
+      if (const Code code = carry_out_late(board_, options_, *late_.plan); code != Code::Ok) {
+        return code;
       }
-      if (mark.code != Code::NoNode) return end(mark.code);
-      if (const Code code = leader_failure_; code != Code::Ok) return end(code);
-      bool counted = false;
-      if (const Code code = count_one(counted); code != Code::Ok) return end(code);
-      if (!counted) bell_.wait(1s);
+      late_.plan.reset();
     }
-  }
-
-  /// Counts the first shard assigned to this member that has no result yet.
-  Code count_one(bool& counted) {
-    const std::string place = "assigned/" + member_;
-    if (const Code code = job_.watch(place, bell_); code != Code::Ok) return code;
-    const auto assigned = job_.read(place);
-    if (assigned.code == Code::NoNode) return Code::Ok;
-    if (!assigned) return assigned.code;
-    for (const std::uint64_t number : decode_numbers(assigned.value)) {
-      if (counted_.count(number) != 0) continue;
-      counted = true;
-      return count_shard(number);
+    if (late_.commit) {
+      const LateCommit commit = *late_.commit;
+      if (const Code code = hand_in(commit.claim, commit.result); code != Code::Ok) return code;
     }
     return Code::Ok;
   }
 
-  Code count_shard(std::uint64_t number) {
-    const auto text = job_.read("shards/" + number_name(number));
-    if (!text) return text.code;
-    Shard shard;
-    std::istringstream words(text.value);
-    words >> shard.begin >> shard.end;
-    if (!words || shard.begin > shard.end || shard.end > log_.size()) return Code::NodeExists;
-    const std::string result =
-        encode(count_hits(std::string_view(log_).substr(shard.begin, shard.end - shard.begin)));
-    if (result.size() > kZnodeBytesMax) return Code::BadArguments;
-    if (options_.delay_per_shard > 0ms) std::this_thread::sleep_for(options_.delay_per_shard);
-    // The commit: the first to create the node has counted the shard, at once and for good. Whoever
-    // comes late (a member taken for dead, or one whose reply was lost) finds the same bytes.
-    const Code code =
-        job_.create_once("results/" + number_name(number), result, qc::CreateMode::Persistent);
-    if (code == Code::Ok) counted_.insert(number);
-    return code;
+  void stand_for_election() {
+    qc::SyncElection election(client_, board_.path("election"), member_);
+    while (!qc::is_final(client_.state())) {
+      auto hold = election.lead();
+      Code code = hold.code;
+      if (hold) {
+        Leader leader(board_, leader_bell_, options_, member_);
+        code = leader.lead(hold.value, late_.plan);
+      }
+      if (code == Code::Ok) continue;
+      // A member that cannot lead should not stay: it begins anew with a new session, or ends.
+      if (!qc::is_final(client_.state())) candidate_failure_ = code;
+      break;
+    }
+    bell_.ring();
   }
 
-  Outcome deliver(const Done& mark) {
-    say(options_,
-        "done: " + std::to_string(mark.lines) + " lines, " + std::to_string(mark.bad) + " bad");
-    if (options_.out.empty()) return Outcome::Done;
-    const auto text = job_.final_counts(mark);
-    if (!text) return end(text.code);
-    if (write_file(options_.out, text.value)) return Outcome::Done;
-    say(options_, "cannot write " + options_.out);
-    return Outcome::Failed;
+  Outcome work_until_stopped() {
+    while (!stop_.asked()) {
+      if (const Code code = candidate_failure_; code != Code::Ok) return end(code);
+      const auto jobs = board_.list("assigned/" + member_, &bell_);
+      // A leader has removed the place: it has seen this session's end, of which we shall hear.
+      if (jobs.code == Code::NoNode) return end(Code::SessionExpired);
+      if (!jobs) return end(jobs.code);
+      std::set<std::string> open(jobs.value.begin(), jobs.value.end());
+      std::erase_if(given_up_, [&](const std::string& job) { return open.count(job) == 0; });
+      for (const std::string& job : given_up_) open.erase(job);
+      if (open.empty()) {
+        bell_.wait();
+      } else if (const Code code = do_job(*open.begin()); code != Code::Ok) {
+        return end(code);
+      }
+    }
+    say(options_, "stopped: member " + member_);
+    return Outcome::Stopped;
+  }
+
+  Code do_job(const std::string& job) {
+    const auto claim = board_.claim(member_, job);
+    if (claim.code == Code::NoNode) return Code::Ok;  // Taken back; the list will say so.
+    if (!claim) return claim.code;
+    const auto spec = board_.read("queue/" + job);
+    if (spec.code == Code::NoNode) return Code::Ok;
+    if (!spec) return spec.code;
+    if (ledger_ && !entered(ledger_->begin(claim.value), claim.value)) return after_ledger();
+    Result result{member_, claim.value.token, claim.value.term, spec.value, "", {}};
+    result.failure = leader_follower::run(spec.value, result.counts);
+    say(options_, "works: job " + job + " token " + std::to_string(result.token));
+    if (options_.delay_per_job.count() > 0) std::this_thread::sleep_for(options_.delay_per_job);
+    // Whether the session still lives is not asked: a pause after the answer would make it
+    // worthless. Ledger and board decide, each by the token.
+    if (ledger_ && result.failure.empty() &&
+        !entered(ledger_->apply(claim.value, encode(result.counts)), claim.value)) {
+      return after_ledger();
+    }
+    return hand_in(claim.value, encode(result));
+  }
+
+  /// The ledger has the effect, or may get it from this claim.
+  bool entered(Entry entry, const Claim& claim) {
+    if (entry == Entry::Free || entry == Entry::Applied) return true;
+    if (entry == Entry::Stale) {
+      given_up_.insert(claim.job);
+      say(options_, "refused: ledger, job " + claim.job + " token " + std::to_string(claim.token) +
+                        " is late");
+    } else {
+      ledger_lost_ = true;
+    }
+    return false;
+  }
+
+  Code after_ledger() {
+    if (!ledger_lost_ || stop_.asked()) return Code::Ok;
+    if (qc::is_final(client_.state())) return Code::SessionExpired;
+    complain(options_, "no ledger at " + options_.ledger);
+    return Code::BadArguments;
+  }
+
+  Code hand_in(const Claim& claim, const std::string& result) {
+    late_.commit = LateCommit{claim, result};
+    const auto taken = board_.commit(claim, result);
+    if (!taken) return taken.code;
+    late_.commit.reset();
+    const std::string which = "job " + claim.job + " token " + std::to_string(claim.token);
+    if (taken.value == Taken::Done) {
+      say(options_, "done: " + which);
+      return Code::Ok;
+    }
+    given_up_.insert(claim.job);
+    say(options_, "refused: worker, " + which + " is late");
+    return board_.count_refusal("worker");
   }
 
   const Options& options_;
-  const std::string& log_;
+  Stop& stop_;
+  Late& late_;
   const std::string member_;  ///< New for each session: a predecessor's znode may still be there.
   Bell bell_;
   Bell leader_bell_;
   qc::SyncClient client_;  ///< Behind the bells, which its thread rings until it is gone.
-  Job job_;
-  std::set<std::uint64_t> counted_;
-  std::atomic<bool> finished_{false};
-  std::atomic<Code> leader_failure_{
-      Code::Ok};  ///< From the candidate's thread to the counting one.
+  Board board_;
+  std::optional<LedgerClient> ledger_;
+  bool ledger_lost_ = false;
+  std::set<std::string> given_up_;                 ///< Refused; not yet out of this member's list.
+  std::atomic<Code> candidate_failure_{Code::Ok};  ///< From the candidate's thread to this one.
 };
 
 }  // namespace
 
-Outcome work(const Options& options, const std::string& log) {
-  Worker worker(options, log);
+Outcome work(const Options& options, Stop& stop, Late& late) {
+  Worker worker(options, stop, late);
   return worker.run();
-}
-
-Outcome print_result(const Options& options) {
-  qc::SyncClient client(connect_options(options));
-  if (!connect(options, client)) return Outcome::NoConnection;
-  Job job(client, options.job);
-  const auto mark = job.done();
-  if (!mark) {
-    say(options,
-        mark.code == Code::NoNode ? "job '" + options.job + "' is not done" : mark.message);
-    return Outcome::Failed;
-  }
-  const auto text = job.final_counts(mark.value);
-  if (!text) {
-    say(options, text.message);
-    return Outcome::Failed;
-  }
-  client.close();
-  if (!options.out.empty())
-    return write_file(options.out, text.value) ? Outcome::Done : Outcome::Failed;
-  std::fwrite(text.value.data(), 1, text.value.size(), stdout);
-  return Outcome::Done;
 }
 
 }  // namespace leader_follower

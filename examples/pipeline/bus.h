@@ -24,6 +24,12 @@ struct Record {
   std::string_view value;
 };
 
+/// What goes to one partition.
+struct Part {
+  PartitionNumber partition = 0;
+  std::vector<Record> records;
+};
+
 /// What is read.
 struct StoredRecord {
   Offset offset = 0;
@@ -111,6 +117,10 @@ class Bus {
   /// All or nothing, in this order, at the offset that is returned.
   virtual Result<Offset> append(const std::string& topic, PartitionNumber partition,
                                 std::span<const Record> records) = 0;
+
+  /// append() of each part: all or nothing for each, not for all of them. Where an append is a
+  /// round trip, they make it together.
+  virtual Result<> append_parts(const std::string& topic, std::span<const Part> parts);
 
   virtual Result<Marks> marks(const std::string& topic, PartitionNumber partition) = 0;
   /// The records below `before` go; the others keep their offsets.

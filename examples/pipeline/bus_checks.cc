@@ -5,7 +5,7 @@
 
 namespace pipeline {
 
-Result<> check_topic(const std::string& topic, const TopicOptions& options) {
+Result<> check_topic_name(const std::string& topic) {
   const auto allowed = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
   };
@@ -13,6 +13,11 @@ Result<> check_topic(const std::string& topic, const TopicOptions& options) {
     return Fault{FaultKind::BadArgument,
                  "topic '" + topic + "': 1 to 100 letters, digits, '.', '_' or '-'"};
   }
+  return {};
+}
+
+Result<> check_topic(const std::string& topic, const TopicOptions& options) {
+  if (Result<> good = check_topic_name(topic); !good) return good;
   if (options.partitions == 0 || options.partitions > kPartitionsMax) {
     return Fault{FaultKind::BadArgument, "topic " + topic + ": 1 to " +
                                              std::to_string(kPartitionsMax) + " partitions, not " +

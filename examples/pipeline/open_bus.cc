@@ -1,8 +1,13 @@
 #include "examples/pipeline/open_bus.h"
 
+#include <cstdlib>
+
 #include "examples/pipeline/bus_protocol.h"
 #include "examples/pipeline/embedded_bus.h"
 #include "examples/pipeline/remote_bus.h"
+#ifdef QUORATE_WITH_KAFKA
+#include "examples/pipeline/kafka/kafka_bus.h"
+#endif
 
 namespace pipeline {
 
@@ -31,11 +36,24 @@ Result<std::unique_ptr<Bus>> open_embedded(const std::string& folder) {
   return std::unique_ptr<Bus>(std::move(*opened));
 }
 
+#ifdef QUORATE_WITH_KAFKA
+Result<std::unique_ptr<Bus>> open_kafka(const std::string& servers) {
+  KafkaBusOptions options;
+  options.servers = servers;
+  if (const char* file = std::getenv("QUORATE_KAFKA_SETTINGS")) {
+    if (Result<> read = read_kafka_settings(file, options); !read) return read.error();
+  }
+  Result<std::unique_ptr<KafkaBus>> opened = KafkaBus::open(options);
+  if (!opened) return opened.error();
+  return std::unique_ptr<Bus>(std::move(*opened));
+}
+#else
 Result<std::unique_ptr<Bus>> open_kafka(const std::string& servers) {
   return Fault{
       FaultKind::BadArgument,
       "kafka:" + servers + ": built without Kafka; install librdkafka-dev and build again"};
 }
+#endif
 
 }  // namespace
 

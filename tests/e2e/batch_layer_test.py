@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""lambda archive and lambda batch: runs over all facts while leader, workers, archive and server are killed."""
+"""lambda archive and lambda batch: runs over all facts while leader, workers, archive, broker and server are killed."""
 import filecmp
 import json
 import os
@@ -151,6 +151,10 @@ def everything_is_killed_and_the_view_is_exact():
             if kill % 4 == 1:
                 app.kill(archives.pop(0))
                 archives.append(app.start_member("archive", "--segment-age-ms", 300))
+            elif kill % 8 == 6:
+                app.kill("broker")
+                (app.folder / "broker.log").unlink()
+                app.start_broker()
             elif kill % 4 == 2:
                 app.ensemble[1].kill()
                 app.ensemble[1].start()

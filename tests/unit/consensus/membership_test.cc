@@ -212,7 +212,7 @@ TEST_CASE("who knows of a reconfig leads for those who do not, when both configs
   world.cuts.clear();
   REQUIRE(settled(world));
   CHECK(world.peer({1}).membership().current().voters() == std::vector<ServerId>{{3}, {4}});
-  CHECK(passed.missing({"leads for those who know no reconfig"}) == "");
+  CHECK(passed.missing({"elected by the current config alone"}) == "");
 }
 
 TEST_CASE("a reconfig that only the dead leader had is cut, and forgotten") {
@@ -230,6 +230,67 @@ TEST_CASE("a reconfig that only the dead leader had is cut, and forgotten") {
   REQUIRE(settled(world));
   CHECK_FALSE(world.peer({3}).membership().changing());
   CHECK(world.peer({3}).membership().text() == world.peer({1}).membership().text());
+}
+
+TEST_CASE("a reconfig behind another in the log shows that the other was committed") {
+  World world(of({1, 2, 3}), false, true, 1);
+  REQUIRE(settled(world));
+  REQUIRE(world.reconfig({3}, of({2, 3}, {1}).members()));
+  REQUIRE(settled(world));
+  // The next one lacks the sync of server 2, half of the quorum that it needs.
+  world.at({2}).hold_syncs = true;
+  REQUIRE(world.reconfig({3}, of({3}).members()));
+  world.run_idle();
+  const std::size_t chosen = world.chosen.size();
+  for (const int id : {1, 2, 3}) world.crash({id});
+  world.start({1});
+  world.start({3});
+  CHECK(world.peer({3}).membership().current().voters() == std::vector<ServerId>{{2}, {3}});
+  CHECK(world.peer({3}).membership().last_seen().voters() == std::vector<ServerId>{{3}});
+  CHECK_FALSE(world.run_until([&] { return world.peer({3}).serving(); }, 20'000));
+  CHECK(world.chosen.size() == chosen);
+  world.at({2}).hold_syncs = false;
+  world.start({2});
+  REQUIRE(world.run_until([&] { return world.chosen.size() == chosen + 1; }));
+  CHECK(world.peer({3}).membership().current().voters() == std::vector<ServerId>{{3}});
+}
+
+TEST_CASE("a joiner that does not know that it votes now is led by those who know") {
+  World world(of({1, 2, 3}), false, true, 1);
+  REQUIRE(settled(world));
+  world.add({4}, of({1, 2, 3, 4}));
+  REQUIRE(settled(world));
+  // The next config cannot do without server 4, which ends before it hears of that.
+  REQUIRE(world.reconfig({3}, of({3, 4}).members()));
+  world.crash({4});
+  world.run_idle();
+  for (const int id : {1, 2, 3}) world.crash({id});
+  for (const int id : {1, 2, 3, 4}) world.start({id});
+  CHECK(world.peer({3}).membership().changing());
+  CHECK_FALSE(world.peer({4}).membership().changing());
+  REQUIRE(settled(world));
+  CHECK(world.peer({4}).membership().current().voters() == std::vector<ServerId>{{3}, {4}});
+}
+
+TEST_CASE("a reconfig that a later epoch lacks does not keep its only holder from following") {
+  const Passed passed;
+  World world(of({1, 2, 3}), false, true, 1);
+  REQUIRE(settled(world));
+  for (const int id : {1, 2}) world.cuts.insert({{id}, {3}});
+  REQUIRE(world.reconfig({3}, of({1, 2}, {3}).members()));
+  REQUIRE(world.run_until([&] { return world.peer({2}).role() == Role::Leading; }));
+  REQUIRE(world.run_until([&] { return world.peer({1}).serving() && world.peer({2}).serving(); }));
+  REQUIRE(world.propose({2}));
+  world.run_idle();
+  CHECK(world.peer({3}).membership().changing());
+  // Of those who know better one is away: the two that are left are a quorum.
+  world.crash({2});
+  world.cuts.clear();
+  REQUIRE(world.run_until([&] { return world.peer({1}).serving() && world.peer({3}).serving(); }));
+  CHECK_FALSE(world.peer({3}).membership().changing());
+  CHECK(passed.missing({"elected by the current config alone"}) == "");
+  world.start({2});
+  REQUIRE(settled(world));
 }
 
 TEST_CASE("who was given a whole tree knows its config, also after a crash") {
