@@ -173,29 +173,19 @@ void Election::count() {
   for (const auto& [sid, heard] : received_) {
     if (heard.vote == vote_) alike.push_back(sid);
   }
-  if (!is_enough(alike)) {
+  // While a reconfig is under way the current config elects alone; discovery and sync, on which
+  // safety rests, need both. A server whose vote the next config needs may not know that it has one
+  // before it has followed; and a reconfig that only this server has may never come back.
+  const Membership& membership = core_->membership;
+  if (!membership.current().is_quorum(alike)) {
     settle_until_.reset();
     return;
   }
+  if (!membership.is_quorum(alike)) REACHED("elected by the current config alone");
   // Late votes may still be better; the wait is bounded (R36), safety does not rest on it.
   if (!settle_until_) settle_until_ = core_->now + core_->options.min_notification_ms;
   // Whose last choice came to nothing waits: a reconfig that it does not know may count others in.
   if (!core_->chose_in_vain && all_agree()) decide(vote_);
-}
-
-/// A quorum of each config, but for one case: somebody whose epoch began after a reconfig that only
-/// this server has is followed with a quorum of the current one. Either that reconfig is in his
-/// history, and he knows that he needs both; or the epoch began without it, and he will cut it. To
-/// wait for the reconfig's own quorum would leave him without a follower as long as those are away.
-bool Election::is_enough(const std::vector<ServerId>& alike) const {
-  const Membership& membership = core_->membership;
-  if (membership.is_quorum(alike)) return true;
-  if (!membership.changing() || vote_.leader == core_->options.self) return false;
-  const std::int64_t proposed_in = Zxid{membership.last_seen().version()}.epoch();
-  if (vote_.epoch <= proposed_in) return false;
-  if (!membership.current().is_quorum(alike)) return false;
-  REACHED("follows past a reconfig that a later epoch lacks");
-  return true;
 }
 
 bool Election::all_agree() const {

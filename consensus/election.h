@@ -45,7 +45,6 @@ class Election {
   bool may_join(const Votes& votes, const Vote& theirs) const;
   void adopt(const Vote& vote);
   void count();
-  bool is_enough(const std::vector<ServerId>& alike) const;
   bool all_agree() const;
   /// Whether this server's own vote means anything: a voter with data.
   bool counts() const { return !core_->blank && core_->votes(); }

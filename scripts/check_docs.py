@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Pages against the program: docs/reference/configuration.md is what `quorate-server --keys` prints, and
 docs/compatibility.md has a row for each key, operation, word and command, "works" only with a test that
-names it.
+names it; every file that docs/pipelines.md names is there, and every term names one.
 
 usage: scripts/check_docs.py [--write]     --write renews the reference
 """
@@ -13,6 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference" / "configuration.md"
 PAGE = ROOT / "docs" / "compatibility.md"
+PIPELINES = ROOT / "docs" / "pipelines.md"
 SERVER = ROOT / "build" / "release" / "bin" / "quorate-server"
 HEAD = """# Configuration keys
 
@@ -75,6 +76,21 @@ def check_rows(keys):
     return faults
 
 
+def check_files(page, root=ROOT):
+    """Names in backquotes that look like a path; in the table of terms each row has one."""
+    faults, section = [], ""
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        if line.startswith("## "):
+            section = line[3:]
+        names = re.findall(r"`([\w.-]+/[\w./-]+)`", line)
+        faults += [f"{page.name}:{number}: {name} does not exist" for name in names if not (root / name).exists()]
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        term = section.startswith("Terms") and line.startswith("| ") and len(cells) == 3
+        if term and cells[0] != "term" and not cells[0].startswith("**") and not names:
+            faults.append(f"{page.name}:{number}: {cells[0]}: no file is named")
+    return faults
+
+
 def main():
     made = HEAD + subprocess.run([str(SERVER), "--keys"], capture_output=True, text=True, check=True).stdout
     if "--write" in sys.argv[1:]:
@@ -83,7 +99,7 @@ def main():
     faults = []
     if not REFERENCE.exists() or REFERENCE.read_text() != made:
         faults.append(f"{REFERENCE.relative_to(ROOT)} is not what the program prints: scripts/check_docs.py --write")
-    fail(faults + check_rows(set(re.findall(r"^\| `([^`]+)` \|", made, re.M))))
+    fail(faults + check_files(PIPELINES) + check_rows(set(re.findall(r"^\| `([^`]+)` \|", made, re.M))))
 
 
 if __name__ == "__main__":

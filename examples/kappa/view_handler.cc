@@ -92,7 +92,9 @@ std::string ViewHandler::state() {
   // What is committed was told before: who follows need not read the whole checkpoint for it.
   if (send_at_) send();
   if (from_ < to_) take_part();
-  return encode(total_, part_.seen());
+  std::string bytes = encode(total_, part_.seen());
+  commit_bytes_ = bytes.size();
+  return bytes;
 }
 
 void ViewHandler::committed(Offset offset) {
@@ -102,7 +104,10 @@ void ViewHandler::committed(Offset offset) {
   const auto took = now - commit_began_;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   if (ms > setting_.counts.slowest_commit_ms) setting_.counts.slowest_commit_ms = ms;
-  const auto turn = std::chrono::duration_cast<Clock::duration>(took / setting_.commit_share);
+  const std::chrono::duration<double> writing(static_cast<double>(commit_bytes_) /
+                                              static_cast<double>(setting_.commit_bytes_per_s));
+  const auto turn = std::chrono::duration_cast<Clock::duration>(
+      std::max<std::chrono::duration<double>>(writing, took / setting_.commit_share));
   setting_.turn_at = now + turn;
   // Behind the others, or a busy partition would take every turn.
   commit_at_ =

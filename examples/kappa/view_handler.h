@@ -38,8 +38,10 @@ struct HandlerSetting {
   std::chrono::milliseconds delta_interval{50};
   /// At least this from one commit of a partition to the next.
   std::chrono::milliseconds commit_interval{200};
-  /// A commit writes the whole view, which grows with the log: so all partitions' commits together
-  /// get this share of a worker's time, however large the views are.
+  /// A commit writes the whole view, which grows with the log, and holds up what comes meanwhile.
+  /// So a worker writes no more than this on the average, and spends no more than this share of its
+  /// time in commits: they become rarer as views become larger.
+  std::size_t commit_bytes_per_s = 2u << 20;
   double commit_share = 0.2;
   std::chrono::milliseconds pause{0};  ///< After each batch; makes a replay slow, for tests.
   HandlerCounts counts;
@@ -89,6 +91,7 @@ class ViewHandler : public pipeline::PartitionHandler {
   bool urgent_ = false;                       ///< Commits out of turn.
   Clock::time_point commit_at_;               ///< Not before.
   Clock::time_point commit_began_;
+  std::size_t commit_bytes_ = 0;
 };
 
 }  // namespace kappa_app

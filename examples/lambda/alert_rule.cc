@@ -15,6 +15,8 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 /// Slices of a future that never comes, as a wrong clock makes them, are not kept without end.
 constexpr std::size_t kSlicesMax = 100'000;
+/// More alerts than one commit brings.
+constexpr std::size_t kLookedAt = 1'000;
 
 bool is_time_or_never(std::int64_t time_ms) {
   return time_ms == EventClock::kNever || is_event_time(time_ms);
@@ -204,6 +206,7 @@ void AlertOperator::save(std::string& to) {
 
 bool AlertOperator::load(std::string_view bytes) {
   ByteReader in(bytes);
+  look_first_ = true;
   return in.u8() == kVersion && rule_.load(in) && outbox_.load(in) && in.finished();
 }
 
@@ -213,9 +216,17 @@ void AlertOperator::committed(Offset /*offset*/) {
 }
 
 void AlertOperator::send_committed() {
+  if (look_first_ && outbox_.due()) {
+    const auto sent = last_sent(kLookedAt);
+    if (!sent) return outbox_.retry_later();
+    outbox_.forget_sent(*sent);
+  }
+  look_first_ = false;
   // What fails stays in the outbox, which tells when it is due again.
-  static_cast<void>(
-      outbox_.flush([this](std::span<const std::string> alerts) { return send(alerts); }));
+  const Result<> sent =
+      outbox_.flush([this](std::span<const std::string> alerts) { return send(alerts); });
+  // It may have arrived all the same.
+  look_first_ = !sent;
 }
 
 }  // namespace lambda_app

@@ -82,7 +82,9 @@ class AlertRule {
   std::uint64_t late_ = 0;
 };
 
-/// Takes partial counts, emits alerts as JSON: each once it is committed.
+/// Takes partial counts, sends alerts as JSON: each once it is committed. A successor looks for
+/// those that its predecessor has sent, and sends the others. (A predecessor that is only paused
+/// may still send one; so they have ids.)
 class AlertOperator : public Operator {
  public:
   AlertOperator(AlertOptions options, std::shared_ptr<SpeedCounts> counts)
@@ -103,7 +105,8 @@ class AlertOperator : public Operator {
   AlertOptions options_;
   std::shared_ptr<SpeedCounts> counts_;
   AlertRule rule_;
-  Outbox outbox_;  ///< Alerts, JSON.
+  Outbox outbox_;            ///< Alerts, JSON.
+  bool look_first_ = false;  ///< What is in the outbox may have been sent.
 };
 
 }  // namespace lambda_app

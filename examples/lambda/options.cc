@@ -24,7 +24,7 @@ constexpr const char* kUsage =
     "              [--split-mb N] [--answers] [--top N]\n"
     "       lambda speed COMMON [--bug drop-errors|count-twice] [--commit-ms N] [--delta-ms N]\n"
     "              [--horizon-s N] [--gap-ms N] [--alert-percent X] [--partitions N] [--print]\n"
-    "       lambda serve COMMON --listen HOST:PORT [--demo]\n"
+    "       lambda serve COMMON [--listen HOST:PORT] [--host-name NAME] [--demo]\n"
     "COMMON: --bus BUS --folder FOLDER [--connect HOSTS] [--root PATH] [--topic NAME] [--id NAME]\n"
     "        [--session-timeout-ms N]\n"
     "FILE - is standard input. BUS: unix:PATH or tcp:HOST:PORT of a broker, embedded:FOLDER, or\n"

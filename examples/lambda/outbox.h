@@ -36,7 +36,7 @@ class Outbox {
     const std::vector<std::string> texts(texts_.begin(), texts_.begin() + offset(ready_));
     pipeline::Result<> sent = send(std::span<const std::string>(texts));
     if (!sent) {
-      due_ = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+      retry_later();
       return sent;
     }
     texts_.erase(texts_.begin(), texts_.begin() + offset(ready_));
@@ -44,6 +44,9 @@ class Outbox {
     ready_ = 0;
     return {};
   }
+  /// What was read back from where flush() sends it needs not be sent again.
+  void forget_sent(const std::vector<std::string>& sent);
+  void retry_later() { due_ = std::chrono::steady_clock::now() + std::chrono::seconds(1); }
   /// When flush() has something to do.
   std::optional<std::chrono::steady_clock::time_point> due() const {
     return ready_ > 0 ? std::optional(due_) : std::nullopt;

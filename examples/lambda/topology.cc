@@ -32,6 +32,30 @@ Result<> Operator::send(std::span<const std::string> values) {
   return {};
 }
 
+Result<std::vector<std::string>> Operator::last_sent(std::size_t most) const {
+  std::vector<std::string> values;
+  if (outlets_.empty()) return values;
+  const Outlet& outlet = outlets_.front();
+  const Result<Marks> marks = outlet.bus->marks(outlet.topic, outlet.partition);
+  if (!marks) return marks.error();
+  auto reader = outlet.bus->open_reader(outlet.topic);
+  if (!reader) return reader.error();
+  Offset next = marks->high - std::min<Offset>(most, marks->high - marks->low);
+  (*reader)->assign({{outlet.partition, next}});
+  while (next < marks->high) {
+    const Result<std::vector<Batch>> batches = (*reader)->poll(std::chrono::seconds(10));
+    if (!batches) return batches.error();
+    if (batches->empty()) {
+      return Fault{FaultKind::Connection, outlet.topic + ": no answer at " + std::to_string(next)};
+    }
+    for (const Batch& batch : *batches) {
+      for (const StoredRecord& record : batch.records) values.emplace_back(record.value);
+      next = batch.next;
+    }
+  }
+  return values;
+}
+
 // --- A task ------------------------------------------------------------------------------------
 
 /// A copy of all that is behind a source, for one partition.

@@ -75,6 +75,9 @@ class Operator {
   }
   /// To the sinks declared behind this one, all or nothing for each of them.
   pipeline::Result<> send(std::span<const std::string> values);
+  /// The newest records of the first sink, `most` at most, whoever has sent them: how a successor
+  /// sees what its predecessor has come to.
+  pipeline::Result<std::vector<std::string>> last_sent(std::size_t most) const;
 
  private:
   friend class TopologyTask;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "examples/pipeline/event.h"
 #include "examples/pipeline/exact_visitors.h"
@@ -17,7 +18,8 @@ namespace pipeline {
 
 /// The ids of all events that were counted, by the minute of their event time: a hit that is sent
 /// again has the same id and the same time, so only its own minute is looked into. 10 to 20 bytes
-/// per event in memory, 8 encoded. Owned by one thread.
+/// per event in memory, 8 encoded; 8 more in memory from the first encode() on, so that the next
+/// ones sort only what has come since. Owned by one thread.
 class SeenIds {
  public:
   /// False if this event was here before, or is too late.
@@ -38,11 +40,19 @@ class SeenIds {
   static std::optional<SeenIds> decode(std::string_view bytes);
 
  private:
-  using Ids = boost::unordered_flat_set<EventId, HashedAlready>;
-  Ids& ids_of(std::int64_t minute);
+  struct Minute {
+    boost::unordered_flat_set<EventId, HashedAlready> ids;
+    /// Once encoded: the ids in order, but for those that have come since.
+    mutable std::vector<EventId> sorted;
+    mutable std::vector<EventId> since;
+  };
+  Minute& minute_of(std::int64_t minute);
+  bool add(Minute& minute, EventId id);
+  const std::vector<EventId>& in_order(const Minute& minute) const;
 
-  std::map<std::int64_t, Ids> minutes_;
-  Shortcut<std::int64_t, Ids> last_;  ///< Most events come in the minute of the one before.
+  std::map<std::int64_t, Minute> minutes_;
+  Shortcut<std::int64_t, Minute> last_;  ///< Most events come in the minute of the one before.
+  mutable bool encoded_ = false;         ///< Ever.
   std::int64_t first_minute_ = std::numeric_limits<std::int64_t>::min();
   std::uint64_t size_ = 0;
   std::uint64_t refused_too_late_ = 0;

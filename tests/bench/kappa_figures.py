@@ -75,6 +75,11 @@ class Run:
             process.wait()
 
 
+def status(base):
+    with urllib.request.urlopen(base + "api/status", timeout=60) as reply:
+        return json.load(reply)
+
+
 def replay(run, generation, gap_ms):
     run.kappa("start", "--generation", generation, "--gap-ms", gap_ms)
     broker = cpu_s(run.processes["broker"])
@@ -90,8 +95,7 @@ def live(run, base, file, rate):
     before = {name: cpu_s(process) for name, process in run.processes.items()}
     told = json.loads(run.call(TOOL, "produce", file, "--bus", run.bus, "--partitions", PARTITIONS, "--batch", max(50, rate // 200),
                                "--rate", rate))
-    with urllib.request.urlopen(base + "api/status", timeout=60) as reply:
-        latency = json.load(reply)["latency_ms"]
+    latency = status(base)["latency_ms"]
     spent = {name: cpu_s(process) - before[name] for name, process in run.processes.items()}
     return {"rate": rate, "events": told["events"], "latency_ms": latency,
             "cpu_s": {"workers": round(sum(cost for name, cost in spent.items() if name.startswith("g")), 2),
@@ -125,6 +129,7 @@ def main():
             for index in range(WORKERS):  # One generation is what runs most of the time.
                 run.processes.pop(f"g1w{index}").terminate()
             base = run.start("serve", KAPPA, "serve", *run.common, ready="ready http").split("ready ")[1].split()[0]
+            wait_for("it answers", lambda: status(base)["serving"] == 2)
             figures["live"] = []
             for index, rate in enumerate(rates):
                 file = folder / f"more{index}"

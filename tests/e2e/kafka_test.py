@@ -17,7 +17,7 @@ from kafka import Kafka, NoKafka, jars  # noqa: E402
 from pipeline_test import TOOL, Processes, aggregate, check_equal, generated, run  # noqa: E402
 
 PARTITIONS = 4
-EVENTS = int(os.environ.get("QUORATE_KAFKA_EVENTS", "40000"))
+EVENTS = int(os.environ.get("QUORATE_KAFKA_EVENTS", "20000"))
 ensemble = kafka = None
 
 
@@ -30,13 +30,13 @@ class OnKafka(Processes):
         self.feeding = None
 
     def start_consumer(self, group="g", *more):
-        return super().start_consumer(group, "--topic", self.topic, "--partitions", PARTITIONS, *more)
+        return super().start_consumer(group, "--topic", self.topic, "--partitions", PARTITIONS, "--commit-ms", 500, *more)
 
     def start_producer(self, text, at_once):
         """Feeds `text` in small portions until `at_once` is set, then the rest: events flow as long as the test wants."""
         with open(self.folder / "producer.log", "wb") as out:
             producer = subprocess.Popen([TOOL, "produce", "-", "--bus", self.address, "--topic", self.topic, "--partitions",
-                                         str(PARTITIONS), "--batch", "100"], stdin=subprocess.PIPE, stdout=out, stderr=out)
+                                         str(PARTITIONS), "--batch", "400"], stdin=subprocess.PIPE, stdout=out, stderr=out)
         self.running["producer"] = producer
 
         def feed():
@@ -87,6 +87,12 @@ def every_answer_through_kafka_is_that_of_aggregate():
         try:
             told = json.loads(run("produce", folder / "log", "--bus", kafka.bus, "--topic", "hits", "--partitions", PARTITIONS))
             assert replicas("hits") == [3] * PARTITIONS, replicas("hits")
+            made = kafka.node("/config/topics/hits")["config"]
+            assert made["retention.bytes"] == made["retention.ms"] == "-1" and made["message.timestamp.type"] == "LogAppendTime", made
+            (folder / "none").touch()
+            run("produce", folder / "none", "--bus", kafka.bus, "--topic", "hits", "--partitions", PARTITIONS, "--retention-bytes", 2**30)
+            renewed = wait_for("the retention is renewed", lambda: (now := kafka.node("/config/topics/hits")["config"]) != made and now)
+            assert renewed == {**made, "retention.bytes": str(2**30), "segment.bytes": str(2**27)}, renewed
             expected = aggregate(folder / "log")
             for group in ("one", "two"):  # Each group reads all of it.
                 consumers = [processes.start_consumer(group) for _ in range(2)]

@@ -43,6 +43,21 @@ def wait_for(what, condition, timeout=PATIENCE_S, interval=0.02):
         time.sleep(interval)
 
 
+reserved_ports = []  # Sockets whose names say that a port is this process's, for as long as it lives.
+
+
+def reserve(port):
+    """Whether the port is ours among the tests that run side by side; the kernel forgets it with this process."""
+    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        name.bind(f"\0quorate-test-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    reserved_ports.append(name)
+    return True
+
+
 def free_ports(count):
     """Ports on 127.0.0.1 that were free a moment ago; held together so that they differ.
 
@@ -60,6 +75,9 @@ def free_ports(count):
             try:
                 sock.bind(("127.0.0.1", random.SystemRandom().choice(choice) if len(choice) > 1000 else 0))
             except OSError:
+                held.pop().close()
+                continue
+            if not reserve(sock.getsockname()[1]):
                 held.pop().close()
         return [sock.getsockname()[1] for sock in held]
     finally:

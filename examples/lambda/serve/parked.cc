@@ -35,7 +35,7 @@ std::string Parked::park(const std::string& name, int pidfd, std::chrono::millis
     ::close(pidfd);
     return why;
   }
-  parked_.emplace(name, One{pidfd, Clock::now() + time});
+  if (!parked_.emplace(name, One{pidfd, Clock::now() + time}).second) ::close(pidfd);
   bell_.notify_all();
   return "";
 }

@@ -25,6 +25,8 @@ namespace {
 
 constexpr std::chrono::seconds kFirstConnect{30};
 constexpr std::chrono::seconds kConnectTry{2};
+/// States are some kilobytes each, four a second: a minute or two to come back.
+constexpr std::size_t kEventsKept = 400;
 
 /// A connected client; null: stopped, or nobody there for `patience`.
 std::unique_ptr<qc::SyncClient> connected(const Common& common, const StopSignal& signal,
@@ -196,6 +198,10 @@ int serve(pipeline_program::Arguments& arguments) {
   pipeline::WebOptions web;
   web.listen = arguments.text("--listen", web.listen);
   const bool demo = arguments.flag("--demo");
+  if (const std::string name = arguments.text("--host-name"); !name.empty()) {
+    web.host_names.push_back(name);
+  }
+  web.events_kept = web.socket_queue_max = kEventsKept;
   if (const std::string fault = arguments.fault(); !fault.empty()) return refuse(fault);
   if (const std::string fault = fault_of(common); !fault.empty()) return refuse(fault);
   StopSignal signal;

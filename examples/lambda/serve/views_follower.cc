@@ -41,7 +41,10 @@ Result<std::unique_ptr<ViewsFollower>> ViewsFollower::start(pipeline::Bus& bus,
   if (Result<> opened = follower->open(bus); !opened) return opened.error();
   Loader::Told told;
   told.parts = [self = follower.get()](Loader::Loaded loaded) {
-    self->leave([&](Inbox& inbox) { inbox.parts.insert_or_assign(loaded.partition, loaded); });
+    self->leave([&](Inbox& inbox) {
+      const PartitionNumber partition = loaded.partition;
+      inbox.parts.insert_or_assign(partition, std::move(loaded));
+    });
   };
   told.batch = [self = follower.get()](const Generation& generation, Result<BatchPointer> batch) {
     self->leave([&](Inbox& inbox) { inbox.batch.emplace(generation, std::move(batch)); });
@@ -151,7 +154,7 @@ void ViewsFollower::take_inbox() {
   }
   if (!inbox.fault.empty()) fault_ = inbox.fault;
   for (auto& [partition, text] : inbox.checkpoints) consider(partition, std::move(text));
-  for (const auto& [partition, loaded] : inbox.parts) take(loaded);
+  for (auto& [partition, loaded] : inbox.parts) take(std::move(loaded));
   if (inbox.generation) {
     const BatchPointer& known = core_.next() ? core_.next() : core_.batch();
     const std::uint64_t newest = std::max(known ? known->generation.run : 0, loading_run_);
@@ -200,21 +203,21 @@ void ViewsFollower::load_what_is_due() {
   }
 }
 
-void ViewsFollower::take(const Loader::Loaded& loaded) {
+void ViewsFollower::take(Loader::Loaded loaded) {
   something_new_ = true;
   if (!loaded.parts) {
     // A file that is gone was replaced: its successor's znode is on its way.
     if (loaded.parts.error().kind != FaultKind::Storage) fault_ = loaded.parts.error().message;
     return;
   }
-  core_.checkpoint(loaded.partition, loaded.token, *loaded.parts);
+  core_.checkpoint(loaded.partition, loaded.token, std::move(*loaded.parts));
 }
 
 milliseconds ViewsFollower::until_due() const {
   Clock::time_point due = Clock::now() + std::chrono::hours(1);
   for (const auto& [partition, seen] : considered_) due = std::min(due, seen.due);
   milliseconds limit = std::chrono::ceil<milliseconds>(due - Clock::now());
-  if (!unseen_appends_.empty()) limit = std::min(limit, kCopyBusy);
+  if (!published_) limit = std::min(limit, kCopyBusy);
   return std::max(limit, milliseconds(0));
 }
 
@@ -250,7 +253,8 @@ void ViewsFollower::handle(const Batch& batch) {
 }
 
 void ViewsFollower::publish() {
-  if (!core_.publish()) return;
+  published_ = core_.publish();
+  if (!published_) return;
   const std::int64_t now = now_ms();
   if (!unseen_appends_.empty()) {
     const std::lock_guard lock(mutex_);

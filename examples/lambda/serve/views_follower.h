@@ -85,7 +85,7 @@ class ViewsFollower {
   void run();
   void take_inbox();
   void consider(PartitionNumber partition, pipeline::CheckpointText text);
-  void take(const Loader::Loaded& loaded);
+  void take(Loader::Loaded loaded);
   void load_what_is_due();
   std::chrono::milliseconds until_due() const;
   void read();
@@ -107,6 +107,7 @@ class ViewsFollower {
   std::int64_t served_since_ms_ = 0;
   std::uint64_t loading_run_ = 0;
   std::string fault_;
+  bool published_ = true;  ///< Nothing waits for a copy that is being read.
   bool something_new_ = true;
 
   mutable std::mutex mutex_;  ///< Keeps what passes between threads: inbox, status,

@@ -23,17 +23,18 @@ std::string work(std::string_view request, std::uint64_t rounds) {
 }
 
 std::uint64_t rounds_per_microsecond() {
-  constexpr std::uint64_t kRounds = 2'000'000;
+  constexpr std::uint64_t kRounds = 100'000;
   using Clock = std::chrono::steady_clock;
-  std::int64_t best = 0;
-  for (int i = 0; i < 5; ++i) {
+  std::int64_t best_ns = 0;
+  // Many short samples: one of them has the processor to itself also on a busy machine.
+  for (int i = 0; i < 500; ++i) {
     const auto begin = Clock::now();
     // The reply decides whether the time counts, so that the compiler keeps the work.
     const bool used = !work("calibrate", kRounds).empty();
-    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
-    if (used && (best == 0 || took.count() < best)) best = std::max<std::int64_t>(1, took.count());
+    const auto took = std::chrono::nanoseconds(Clock::now() - begin).count();
+    if (used && (best_ns == 0 || took < best_ns)) best_ns = std::max<std::int64_t>(1, took);
   }
-  return std::max<std::uint64_t>(1, kRounds / static_cast<std::uint64_t>(best));
+  return std::max<std::uint64_t>(1, kRounds * 1'000 / static_cast<std::uint64_t>(best_ns));
 }
 
 }  // namespace thread_pool

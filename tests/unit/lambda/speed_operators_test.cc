@@ -363,3 +363,56 @@ TEST_CASE("speed: the bugs do what they say, and the fix goes on from their stat
   CHECK(bug_of("") == Bug::None);
   CHECK_FALSE(bug_of("none"));
 }
+
+TEST_CASE("speed: an alert is told once, by whoever comes to it") {
+  struct Row {
+    const char* what;
+    bool first_sends, successor;
+  };
+  for (const Row& row :
+       {Row{"no change of owner", true, false}, Row{"after it was sent", true, true},
+        Row{"before it was sent", false, true}}) {
+    CAPTURE(row.what);
+    const quorate::test::TemporaryFolder folder;
+    auto bus = EmbeddedBus::open({folder.path() + "/bus", false});
+    REQUIRE(bus);
+    const Common common;
+    REQUIRE((*bus)->create_topic(common.alerts_topic(), TopicOptions{}));
+    const auto counts = std::make_shared<SpeedCounts>();
+    const Topology topology =
+        speed_topology(common, {}, std::make_shared<ServedGeneration>(), counts);
+    const HandlerFactory tasks = topology.tasks_of("error-counts", **bus);
+
+    Batch batch;
+    std::vector<std::string> values;
+    for (const std::int64_t begin_ms : {0, 10'000, 60'000}) {
+      PartialCounts partial;
+      partial.from = values.size();
+      partial.to = partial.from + 1;
+      partial.newest_ms = begin_ms + 9'999;
+      partial.slices[begin_ms] = {100, 50};
+      values.push_back(encode(partial));
+    }
+    for (const std::string& value : values) {
+      batch.records.push_back({batch.records.size(), 0, {}, value});
+    }
+    batch.next = batch.records.size();
+    auto task = tasks(0, 1, {});
+    task->handle(batch);
+    CHECK(task->wants_commit());
+    const Checkpoint checkpoint{batch.next, task->state()};
+    CHECK_FALSE(task->wants_commit());
+    CHECK((*bus)->marks(common.alerts_topic(), 0)->high == 0);  // Not before it is committed.
+    if (row.first_sends) task->committed(batch.next);
+    if (row.successor) {
+      task = tasks(0, 2, checkpoint);
+      REQUIRE(task);
+      REQUIRE(task->next_tick());
+      task->tick();
+      task->handle(batch);  // The bus may bring them again, too.
+      task->committed(batch.next);
+    }
+    CHECK_FALSE(task->next_tick());
+    CHECK((*bus)->marks(common.alerts_topic(), 0)->high == 1);
+  }
+}

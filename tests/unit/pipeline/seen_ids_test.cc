@@ -80,3 +80,24 @@ TEST_CASE("seen ids: union of sets; bytes say nothing of the order") {
     CHECK_FALSE(SeenIds::decode(std::string_view(bytes).substr(0, size)));
   }
 }
+
+TEST_CASE("seen ids: encoding in between changes nothing, in copies and unions neither") {
+  SeenIds often, once, other;
+  for (EventId id = 0; id < 3'000; ++id) {
+    const EventId mixed = id * 0x9E3779B97F4A7C15u;
+    const std::int64_t time_ms = static_cast<std::int64_t>(mixed >> 61) * 60'000;
+    CHECK(often.insert(mixed, time_ms));
+    CHECK(once.insert(mixed, time_ms));
+    if (id % 400 == 0) CHECK(SeenIds::decode(encoded(often))->size() == id + 1);
+    if (id == 2'000) often = SeenIds(often);
+    if (id % 2 == 0) other.insert(mixed + 1, time_ms);
+  }
+  often.merge(other);
+  once.merge(other);
+  CHECK(encoded(often) == encoded(once));
+  often.forget_before(3 * 60'000);
+  once.forget_before(3 * 60'000);
+  CHECK(often.insert(5, 4 * 60'000));
+  CHECK(once.insert(5, 4 * 60'000));
+  CHECK(encoded(often) == encoded(once));
+}
