@@ -280,6 +280,9 @@ def narrow_and_dark(page):
         outside = page.run("return [...document.querySelectorAll('.card, .tile, header button, .pill')].filter(at => at.offsetParent"
                            " && at.getBoundingClientRect().right > innerWidth + 1).map(at => at.className + at.id)")
         assert not outside, outside
+        # The buttons of a worker can be reached without scrolling sideways.
+        far = page.run("return [...document.querySelectorAll('#workers button')].filter(at => at.getBoundingClientRect().right > innerWidth).length")
+        assert not far, f"{far} buttons are outside at {width} px"
         print(f"       {page.picture(f'dashboard-{width}-{scheme}.png')}")
     page.resize(1280, 1000)
     page.scheme("light")

@@ -128,6 +128,17 @@ TEST_CASE("serving core: deltas are applied to the view of their owner, where it
   CHECK(one.events() == 9);
 }
 
+TEST_CASE("serving core: deltas behind a second hole wait for the checkpoint that closes that") {
+  OnePartition one;
+  one.core.checkpoint(0, 5, SpeedParts());
+  one.core.delta(delta(0, 5, 4, 6));
+  one.core.delta(delta(0, 5, 8, 9));
+  one.core.checkpoint(0, 5, parts_of(0, {0}, 4));
+  CHECK(one.events() == 6);
+  one.core.checkpoint(0, 5, parts_of(0, {0}, 8));
+  CHECK(one.events() == 9);
+}
+
 TEST_CASE("serving core: once a later owner's claim is known, the former's deltas are refused") {
   OnePartition one;
   one.core.checkpoint(0, 5, SpeedParts());
