@@ -38,7 +38,8 @@ async function show() {
       ["/api/status", "/api/answer?top=1"].map(async path => (await fetch(path)).json()));
     at("line").textContent = answer.generation
       ? `generation ${answer.generation} answers: ${answer.hits} hits, ${answer.visitors} visitors, ` +
-        `${answer.sessions} sessions; event to view ${status.latency_ms.p50} ms (p99 ${status.latency_ms.p99} ms)`
+        `${answer.sessions} sessions` +
+        (status.latency_ms.deltas ? `; event to view ${status.latency_ms.p50} ms (p99 ${status.latency_ms.p99} ms)` : "")
       : answer.error;
     at("fault").textContent = status.fault;
     at("rows").replaceChildren(...(status.generations || []).map(one => {

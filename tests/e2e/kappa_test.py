@@ -236,6 +236,8 @@ def replay_with_another_gap_while_hits_flow_then_switch_roll_back_retire():
             leader = ensemble.leader().kill()
             ensemble.wait_serving(count=2)
             leader.start()
+            latency = asked(reader.base, "/api/status")["latency_ms"]
+            assert latency["deltas"] > 0, "what is new comes by deltas"
             application.run("switch", "--to", 2, "--wait")
             reader.sees(2)
             application.run("rollback", "--wait")
@@ -266,8 +268,8 @@ def replay_with_another_gap_while_hits_flow_then_switch_roll_back_retire():
             assert "previous" in application.run("rollback", code=1)
             check_equal(application.view(2), expected[2])
             counts = [application.end(worker) for worker in second]
-            print(f"       {reader.asked} answers while {len(flow.sent)} lines flowed; event to view p50 {status['latency_ms']['p50']} ms, p99 "
-                  f"{status['latency_ms']['p99']} ms; the new gap's last two workers handled "
+            print(f"       {reader.asked} answers while {len(flow.sent)} lines flowed; event to view p50 {latency['p50']} ms, p99 "
+                  f"{latency['p99']} ms; the new gap's last two workers handled "
                   f"{sum(one['records'] for one in counts)} records")
         finally:
             application.close()

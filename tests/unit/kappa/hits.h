@@ -9,7 +9,8 @@
 
 namespace kappa_test {
 
-/// Hit number `n` of an endless row: ten visitors in turn, a minute and a half apart each.
+/// Hit number `n` of an endless row: ten visitors in turn, a minute and a half apart each; every
+/// fourth hit is a robot's.
 inline pipeline::Event hit(std::uint64_t n) {
   const std::string visitor = "10.0.0." + std::to_string(n % 10);
   const std::string path = "/blog/" + std::to_string(n % 7);
@@ -20,6 +21,7 @@ inline pipeline::Event hit(std::uint64_t n) {
   view.bytes = n;
   view.visitor = visitor;
   view.path = path;
+  view.agent = n % 4 == 0 ? "examplebot/1.0" : "Mozilla/5.0";
   view.referrer = n % 3 == 0 ? "http://example.org/" : "";
   return pipeline::Event(view);
 }

@@ -175,6 +175,27 @@ TEST_CASE("serving: repeated hits and marks of batch runs change nothing") {
   }));
 }
 
+TEST_CASE("serving: other code is another generation: robots count in the one, not in the other") {
+  Application application;
+  Connection client(application.server);
+  Generations generations(client, application.places());
+  Generation people = Application::generation(2);
+  people.code = "v2";
+  REQUIRE(generations.declare(Application::generation(1)));
+  REQUIRE(generations.declare(people));
+  application.append(0, 80);
+  RunningWorker first(application, Application::generation(1), "a");
+  RunningWorker second(application, people, "b");
+  RunningServing serving(application);
+  for (const auto& [number, hits] : {std::pair(1u, 80u), std::pair(2u, 60u)}) {
+    REQUIRE(switch_to(generations, *application.bus, {number, 0, kappa_test::kPatience}));
+    CHECK(
+        serving.sees([number = number, hits = hits](GenerationNumber now, const Summary& summary) {
+          return now == number && summary.events() == hits;
+        }));
+  }
+}
+
 TEST_CASE("a worker goes on where another has stopped, and ends when its generation is retired") {
   Application application;
   Connection client(application.server);
