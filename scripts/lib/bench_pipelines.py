@@ -139,31 +139,30 @@ def throughput(rows, sizes, tools):
         start_workers(processes, ["archive", "batch", "speed"])
         begin = time.monotonic()
         processes.collect(file, wait=False)
-        quorate["pipelines-end-to-end"] = {"events_per_s": events / seconds_until(serving, events, begin)}
-        peak = {"collect": peak_mb(processes.running["collect-1"].pid)}
+        peak = {}
+        took = seconds_until(serving, events, begin, lambda: note_peak(peak, "collect", processes.running["collect-1"].pid))
+        quorate["pipelines-end-to-end"] = {"events_per_s": events / took}
         processes.request_batch()
         for name, process in processes.running.items():
-            if (size := peak_mb(process.pid)) is not None:
-                peak[name.split("-")[0]] = max(size, peak.get(name.split("-")[0]) or 0)
-        peak["server"] = peak_mb(ensemble.servers[0].process.pid)
-        quorate["pipelines-memory"] = {f"{role}_mb": size for role, size in peak.items() if size is not None}
+            note_peak(peak, name.split("-")[0], process.pid)
+        note_peak(peak, "server", ensemble.servers[0].process.pid)
+        quorate["pipelines-memory"] = {f"{role}_mb": size for role, size in peak.items()}
     return [("quorate", quorate), *shell]
 
 
-def seconds_until(serving, events, begin):
-    wait_for(f"{events} events are seen", lambda: serving.hits() >= events, timeout=600)
+def seconds_until(serving, events, begin, meanwhile=lambda: None):
+    wait_for(f"{events} events are seen", lambda: meanwhile() or serving.hits() >= events, timeout=600)
     return time.monotonic() - begin
 
 
-def peak_mb(pid):
-    """The most memory that it ever had resident; None where it has ended."""
+def note_peak(peak, role, pid):
+    """The most memory that any process of a role ever had resident, MB."""
     try:
         for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
+                peak[role] = max(peak.get(role, 0), int(line.split()[1]) * 1024 / 1e6)
     except OSError:
-        pass
-    return None
+        pass  # It has ended.
 
 
 def batch(file, folder, processes, quorate, events, collected):
@@ -252,6 +251,20 @@ def probe(serving, collector, ended):
     return took
 
 
+def settled(serving):
+    """Partitions of each of three speed workers, once they have been shared out evenly for a second."""
+    since, before = time.monotonic(), None
+
+    def calm():
+        nonlocal since, before
+        now = {name: serving.shards(name) for name in ("speed-1", "speed-2", "speed-3")}
+        if now != before or sorted(map(len, now.values())) != [2, 3, 3]:
+            since = time.monotonic()
+        before = now
+        return now if time.monotonic() - since > 1 else None
+    return wait_for("the partitions are shared out", calm)
+
+
 def rebalance(sizes, tools):
     """A speed worker is killed while events flow. The clock starts when its session has ended, as its membership goes,
     and stops when the last of its partitions has been claimed by another worker."""
@@ -265,7 +278,7 @@ def rebalance(sizes, tools):
         serving = Serving(processes)
         for number in range(sizes.handovers):
             victim = f"speed-{number % 3 + 1}"
-            shards = wait_for("it has partitions", lambda: serving.shards(victim))
+            shards = settled(serving)[victim]
             before = watch.tokens("/speed/.*/offsets/")
             mark = len(watch.heard())
             processes.kill(victim)
@@ -275,7 +288,9 @@ def rebalance(sizes, tools):
                 now = watch.tokens("/speed/.*/offsets/")
                 return all(now.get(path, 0) > before.get(path, 0) for path in paths)
             wait_for("its partitions are claimed", claimed)
-            gone = next(when for when, what, path, _ in watch.heard()[mark:] if what == "NodeDeleted" and "/members/" in path)
+            # Its registration belongs to the same session as its membership and its locks.
+            gone = next(when for when, what, path, _ in watch.heard()[mark:]
+                        if what == "NodeDeleted" and path.endswith(f"/workers/{victim}"))
             last = max(min(when for when, token, _ in watch.checkpoints()[path] if token > before.get(path, 0)) for path in paths)
             times.append((last - gone) * 1000)
             processes.start(victim)

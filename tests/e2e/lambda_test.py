@@ -85,45 +85,49 @@ class Reference:
             assert abs(count - truth[where]) <= max(3, HLL_ERROR * truth[where]), (where, count, truth[where])
 
 
-def answers_when_all_is_seen(serving, reference):
-    """Once the speed layer has come to the end of the bus."""
-    wait_for(f"{reference.events} events are seen", lambda: serving.hits() >= reference.events)
-    return serving.all_answers(reference.exact)
-
-
 def any_mix_of_layers_answers_the_same(lines):
-    """Speed alone, batch alone, and three cuts between them; then every line again, in another order."""
-    with Ensemble(["quorate"]) as ensemble, tempfile.TemporaryDirectory() as name:
-        ensemble.start()
-        folder = pathlib.Path(name)
-        with LambdaProcesses(folder, ensemble.connect, SESSION_MS) as processes:
-            processes.start_all(speeds=2)
-            serving = Serving(processes)
+    """The speed layer alone, then the batch layer alone; then every line again, in another order. And both layers with a cut
+    between them, and the same with two."""
+    with tempfile.TemporaryDirectory() as name:
+        reference = Reference(pathlib.Path(name), lines)
+    for shares in ((), (0.6,), (0.3, 0.85)):
+        with Ensemble(["quorate"]) as ensemble, tempfile.TemporaryDirectory() as name:
+            ensemble.start()
+            with LambdaProcesses(name, ensemble.connect, SESSION_MS) as processes:
+                processes.start_all(speeds=2)
+                mix_of_layers(processes, list(lines), shares, reference)
+    print(f"       {len(lines)} lines, {reference.events} events, {len(reference.exact)} prefixes, {len(reference.sketched)} answers "
+          f"a time; largest error of a visitor estimate {largest_error(reference):.2%}")
 
-            def send(more):
-                file = folder / "part.log"
-                file.write_text("".join(more))
-                processes.collect(file)
 
-            cuts = [0, len(lines) * 6 // 10, len(lines) * 85 // 100, len(lines)]
-            for begin, end in zip(cuts, cuts[1:]):
-                part = lines[begin:end]
-                random.shuffle(part)  # Events come in no order at all.
-                send(part)
-                reference = Reference(folder, lines[:end])
-                reference.check(answers_when_all_is_seen(serving, reference), exact=False)
-                serving.batch()
-                reference.check(serving.all_answers(reference.exact), exact=True)
-            again = lines + random.sample(lines, len(lines) // 3)
-            random.shuffle(again)
-            send(again)
-            serving.wait_no_lag()
-            reference.check(serving.all_answers(reference.exact), exact=True)  # Nothing was added to the batch view.
+def mix_of_layers(processes, lines, shares, reference):
+    serving = Serving(processes)
+
+    def send(part):
+        file = processes.place.folder / "part.log"
+        file.write_text("".join(part))
+        processes.collect(file)
+    random.shuffle(lines)  # Events come in no order at all.
+    cuts = [0, *(int(len(lines) * share) for share in shares), len(lines)]
+    for begin, end in zip(cuts, cuts[1:]):
+        if begin > 0:
             serving.batch()
-            reference.check(serving.all_answers(reference.exact), exact=True)
-            print(f"       {len(lines)} lines, {reference.events} events, {len(reference.exact)} prefixes, "
-                  f"{len(reference.sketched)} answers a time; largest error of a visitor estimate "
-                  f"{largest_error(reference):.2%}")
+        send(lines[begin:end])
+    wait_for(f"{reference.events} events are seen", lambda: serving.hits() >= reference.events)
+    events = serving.status()["events"]
+    assert (events["batch"] > 0) == bool(shares) and events["speed"] > 0, events
+    reference.check(serving.all_answers(reference.exact), exact=False)
+    if shares:
+        return
+    serving.batch()
+    reference.check(serving.all_answers(reference.exact), exact=True)
+    again = lines + random.sample(lines, len(lines) // 3)
+    random.shuffle(again)
+    send(again)
+    serving.wait_no_lag()
+    reference.check(serving.all_answers(reference.exact), exact=True)  # Not one event is new to the speed layer.
+    serving.batch()
+    reference.check(serving.all_answers(reference.exact), exact=True)  # Nor to the batch layer.
 
 
 def largest_error(reference):
