@@ -6,6 +6,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <random>
 
@@ -14,31 +15,48 @@ namespace quorate::client {
 // ---- Link
 // ----------------------------------------------------------------------------------------
 
-AsioLink::AsioLink(const asio::any_io_executor& strand, Host host, TlsContext tls, bool verify_host)
+AsioLink::AsioLink(const asio::any_io_executor& strand, Host host, TlsContext tls, bool verify_host,
+                   Resolve resolve)
     : Link(std::move(host)),
       context_(std::move(tls)),
       verify_host_(verify_host),
+      resolve_(std::move(resolve)),
       resolver_(strand),
       socket_(strand) {}
 
 void AsioLink::open(std::uint64_t seed, LinkListenerPtr told) {
-  auto connected = [self = shared_from_this(), told](ErrorCode error, const Tcp::endpoint&) {
+  resolve([self = shared_from_this(), seed, told](ErrorCode error, Addresses found) {
     if (error) return told->on_open(*self, error);
-    ErrorCode ignored;
-    self->socket_.set_option(Tcp::no_delay(true), ignored);
-    self->secure(told);
-  };
-  resolver_.async_resolve(host().name, std::to_string(host().port),
-                          [self = shared_from_this(), seed, told, connected](
-                              ErrorCode error, const Tcp::resolver::results_type& found) {
-                            if (error) return told->on_open(*self, error);
-                            self->addresses_.clear();
-                            for (const auto& entry : found)
-                              self->addresses_.push_back(entry.endpoint());
-                            std::shuffle(self->addresses_.begin(), self->addresses_.end(),
-                                         std::mt19937_64(seed));
-                            asio::async_connect(self->socket_, self->addresses_, connected);
-                          });
+    self->connect(seed, told, std::move(found));
+  });
+}
+
+void AsioLink::resolve(std::function<void(ErrorCode, Addresses)> found) {
+  if (resolve_) {
+    auto on_strand = [strand = socket_.get_executor(), found](ErrorCode error, Addresses all) {
+      asio::post(strand, [found, error, all = std::move(all)] { found(error, all); });
+    };
+    return resolve_(host(), std::move(on_strand));
+  }
+  resolver_.async_resolve(
+      host().name, std::to_string(host().port),
+      [found = std::move(found)](ErrorCode error, const Tcp::resolver::results_type& entries) {
+        Addresses all;
+        for (const auto& entry : entries) all.push_back(entry.endpoint());
+        found(error, std::move(all));
+      });
+}
+
+void AsioLink::connect(std::uint64_t seed, LinkListenerPtr told, Addresses addresses) {
+  addresses_ = std::move(addresses);
+  std::shuffle(addresses_.begin(), addresses_.end(), std::mt19937_64(seed));
+  asio::async_connect(socket_, addresses_,
+                      [self = shared_from_this(), told](ErrorCode error, const Tcp::endpoint&) {
+                        if (error) return told->on_open(*self, error);
+                        ErrorCode ignored;
+                        self->socket_.set_option(Tcp::no_delay(true), ignored);
+                        self->secure(told);
+                      });
 }
 
 void AsioLink::secure(LinkListenerPtr told) {
@@ -117,7 +135,7 @@ std::unique_ptr<Timer> AsioRuntime::make_timer(const asio::any_io_executor& stra
 
 std::shared_ptr<Link> AsioRuntime::make_link(const asio::any_io_executor& strand, const Host& host,
                                              const TlsContext& tls, bool verify_host) {
-  return std::make_shared<AsioLink>(strand, host, tls, verify_host);
+  return std::make_shared<AsioLink>(strand, host, tls, verify_host, resolve_);
 }
 
 std::shared_ptr<Runtime> make_asio_runtime() {

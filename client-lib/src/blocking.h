@@ -1,11 +1,13 @@
-// Waits on one thread for what completes on another.
+// Waits on one thread for what completes on another, or, in a virtual world, on this one.
 #pragma once
 
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "client-lib/src/runtime.h"
 #include "quorate/errors.h"
 #include "quorate/sync_client.h"
 
@@ -20,9 +22,9 @@ void set_error(Reply<T>& reply, const ErrorCode& error, const std::string& what)
   reply.message = what + ": " + error.message();
 }
 
-/// Runs `start(handler)` and waits for handler(error, value).
+/// Runs `start(handler)`, for an operation of `client`, and waits for handler(error, value).
 template <class T, class Start>
-Reply<T> wait_for(const std::string& what, Start start) {
+Reply<T> wait_for(const Client& client, const std::string& what, Start start) {
   auto promise = std::make_shared<std::promise<Reply<T>>>();
   std::future<Reply<T>> future = promise->get_future();
   start([promise, what](ErrorCode error, T value) {
@@ -31,13 +33,17 @@ Reply<T> wait_for(const std::string& what, Start start) {
     reply.value = std::move(value);
     promise->set_value(std::move(reply));
   });
+  if (VirtualWorld* world = runtime_of(client)->world()) {
+    world->run_until(
+        [&] { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
+  }
   return future.get();
 }
 
 /// As above for handler(error).
 template <class Start>
-Status wait_done(const std::string& what, Start start) {
-  return wait_for<Nothing>(what, [&start](auto handler) {
+Status wait_done(const Client& client, const std::string& what, Start start) {
+  return wait_for<Nothing>(client, what, [&start](auto handler) {
     start([handler = std::move(handler)](ErrorCode error) mutable { handler(error, Nothing()); });
   });
 }

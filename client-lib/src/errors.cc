@@ -41,7 +41,7 @@ class ClientCategory final : public boost::system::error_category {
       case ClientErrc::NodeLost:
         return "own znode is gone";
       case ClientErrc::OutcomeUnknown:
-        return "the node exists, but whether this request made it cannot be told";
+        return "whether an earlier try of this request was carried out cannot be told";
       case ClientErrc::HungUp:
         return "the server closed the connection at once (no quorum, too many connections, TLS "
                "only, or its data is older than what this client has seen)";

@@ -1,19 +1,8 @@
 #include "quorate/retry.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
-#include "client-lib/src/completion.h"
-#include "client-lib/src/runtime.h"
+#include "client-lib/src/tries.h"
 
 namespace quorate::client {
 
@@ -23,121 +12,7 @@ bool is_transient(const ErrorCode& error) {
 
 namespace {
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-
-/// The tries of one operation; lives on the client's strand.
-class Tries : public std::enable_shared_from_this<Tries> {
- public:
-  Tries(std::shared_ptr<Client> used, RetryPolicy policy)
-      : client(std::move(used)),
-        strand_(client->get_executor()),
-        runtime_(runtime_of(*client)),
-        policy_(policy),
-        timer_(runtime_->make_timer(strand_)) {
-    if (policy_.limit.count() > 0) end_ = runtime_->now() + policy_.limit;
-  }
-
-  /// Whether to ask again after `error`; waits a little before it says yes. Once it was asked, an
-  /// earlier try may have been carried out.
-  asio::awaitable<bool> again(ErrorCode error) {
-    if (!is_transient(error) || stopped_) co_return false;
-    in_doubt = true;
-    ++made_;
-    if (policy_.tries_max > 0 && made_ >= policy_.tries_max) co_return false;
-    const Timer::TimePoint next = runtime_->now() + pause_;
-    if (end_ && next >= *end_) co_return false;
-    pause_ = std::min(std::max(pause_ * 2, policy_.pause_first), policy_.pause_max);
-    auto [cancelled] = co_await wait_until(*timer_, next, kAwait);
-    co_return !cancelled && !stopped_;
-  }
-
-  ErrorCode outcome(ErrorCode error) const {
-    return stopped_ && error ? ErrorCode(asio::error::operation_aborted) : error;
-  }
-
-  /// Lets the handler's slot end the tries. Not bound to the coroutine itself: a slot may be
-  /// emitted on any thread, a coroutine is told on its own only.
-  template <class Handler>
-  asio::cancellation_slot slot_of(Handler& handler) {
-    auto slot = asio::get_associated_cancellation_slot(handler);
-    if (slot.is_connected()) {
-      slot.assign([weak = weak_from_this()](asio::cancellation_type) {
-        if (auto tries = weak.lock()) {
-          asio::post(tries->strand_, [tries] { tries->stop(); });
-        }
-      });
-    }
-    return signal_.slot();
-  }
-
-  const std::shared_ptr<Client> client;
-  bool in_doubt = false;
-
- private:
-  void stop() {
-    stopped_ = true;
-    signal_.emit(asio::cancellation_type::terminal);
-  }
-
-  const asio::any_io_executor strand_;
-  const std::shared_ptr<Runtime> runtime_;
-  RetryPolicy policy_;
-  const std::unique_ptr<Timer> timer_;
-  asio::cancellation_signal signal_;
-  std::optional<Timer::TimePoint> end_;
-  std::chrono::milliseconds pause_{0};
-  int made_ = 0;
-  bool stopped_ = false;
-};
-
-using TriesPtr = std::shared_ptr<Tries>;
-
-/// Starts `run(tries, handler)` on the client's strand.
-template <class Handler, class Run>
-void start(const std::shared_ptr<Client>& client, const RetryPolicy& policy, Handler handler,
-           Run run) {
-  auto tries = std::make_shared<Tries>(client, policy);
-  const asio::cancellation_slot slot = tries->slot_of(handler);
-  asio::co_spawn(client->get_executor(), run(tries, std::move(handler)),
-                 asio::bind_cancellation_slot(slot, asio::detached));
-}
-
-template <class Handler, class... Values>
-void finish(const TriesPtr& tries, Handler handler, ErrorCode error, Values... values) {
-  post_completion(std::move(handler), tries->client->get_executor(), tries->outcome(error),
-                  std::move(values)...);
-}
-
-/// A create that may have been carried out without our hearing of it.
-struct Creation {
-  std::string path;
-  Buffer data;
-  CreateOptions options;
-  std::string parent;
-  std::string name;  ///< Of a sequential node, before its number: unique to this creation.
-};
-
-Creation plan(const Client& client, std::string path, Buffer data, CreateOptions options) {
-  Creation out;
-  const std::size_t slash = path.rfind('/');
-  if (is_sequential(options.mode) && slash != std::string::npos) {
-    out.name = "_c_" + new_guid(client) + "-" + path.substr(slash + 1);
-    out.parent = slash == 0 ? "/" : path.substr(0, slash);
-    path = path.substr(0, slash + 1) + out.name;
-  }
-  out.path = std::move(path);
-  out.data = std::move(data);
-  out.options = std::move(options);
-  return out;
-}
-
-enum class Found { No, Ours, Theirs, Failed };
-
-struct Search {
-  Found found = Found::No;
-  ErrorCode error;  ///< With Failed.
-  CreateReply reply;
-};
+constexpr auto kAwait = kTryAwait;
 
 /// Looks at the node `path`: is it what `creation` was to make?
 asio::awaitable<Search> examine(TriesPtr tries, const Creation& creation, std::string path) {
@@ -160,8 +35,23 @@ asio::awaitable<Search> examine(TriesPtr tries, const Creation& creation, std::s
   co_return out;
 }
 
-/// After a sync, as a server that lags could hide the node and we would make it twice.
-asio::awaitable<Search> search(TriesPtr tries, const Creation& creation) {
+}  // namespace
+
+Creation plan_creation(const Client& client, std::string path, Buffer data, CreateOptions options) {
+  Creation out;
+  const std::size_t slash = path.rfind('/');
+  if (is_sequential(options.mode) && slash != std::string::npos) {
+    out.name = "_c_" + new_guid(client) + "-" + path.substr(slash + 1);
+    out.parent = slash == 0 ? "/" : path.substr(0, slash);
+    path = path.substr(0, slash + 1) + out.name;
+  }
+  out.path = std::move(path);
+  out.data = std::move(data);
+  out.options = std::move(options);
+  return out;
+}
+
+asio::awaitable<Search> search_for(TriesPtr tries, const Creation& creation) {
   Search out;
   auto [unsynced] = co_await tries->client->async_sync(creation.path, kAwait);
   if (unsynced) {
@@ -185,10 +75,12 @@ asio::awaitable<Search> search(TriesPtr tries, const Creation& creation) {
   co_return out;
 }
 
+namespace {
+
 asio::awaitable<Search> create_once(TriesPtr tries, const Creation& creation) {
   Search out;
   if (tries->in_doubt) {
-    out = co_await search(tries, creation);
+    out = co_await search_for(tries, creation);
     if (out.found != Found::No) co_return out;
   }
   CreateOptions options = creation.options;
@@ -210,7 +102,7 @@ asio::awaitable<void> run_create(TriesPtr tries, Creation creation, Client::Crea
     const bool known = is_ephemeral(creation.options.mode);
     result.error = known ? ErrorCode(Code::NodeExists) : ErrorCode(ClientErrc::OutcomeUnknown);
   }
-  finish(tries, std::move(handler), result.error, std::move(result.reply));
+  finish_tries(tries, std::move(handler), result.error, std::move(result.reply));
 }
 
 asio::awaitable<void> run_get_data(TriesPtr tries, std::string path, Watcher watcher,
@@ -221,7 +113,7 @@ asio::awaitable<void> run_get_data(TriesPtr tries, std::string path, Watcher wat
   do {
     std::tie(error, reply) = co_await tries->client->async_get_data(path, watcher, kAwait);
   } while (co_await tries->again(error));
-  finish(tries, std::move(handler), error, std::move(reply));
+  finish_tries(tries, std::move(handler), error, std::move(reply));
 }
 
 asio::awaitable<void> run_exists(TriesPtr tries, std::string path, Watcher watcher,
@@ -232,7 +124,7 @@ asio::awaitable<void> run_exists(TriesPtr tries, std::string path, Watcher watch
   do {
     std::tie(error, stat) = co_await tries->client->async_exists(path, watcher, kAwait);
   } while (co_await tries->again(error));
-  finish(tries, std::move(handler), error, stat);
+  finish_tries(tries, std::move(handler), error, stat);
 }
 
 asio::awaitable<void> run_get_children(TriesPtr tries, std::string path, Watcher watcher,
@@ -243,7 +135,7 @@ asio::awaitable<void> run_get_children(TriesPtr tries, std::string path, Watcher
   do {
     std::tie(error, reply) = co_await tries->client->async_get_children(path, watcher, kAwait);
   } while (co_await tries->again(error));
-  finish(tries, std::move(handler), error, std::move(reply));
+  finish_tries(tries, std::move(handler), error, std::move(reply));
 }
 
 asio::awaitable<void> run_sync(TriesPtr tries, std::string path, Client::DoneHandler handler) {
@@ -252,7 +144,7 @@ asio::awaitable<void> run_sync(TriesPtr tries, std::string path, Client::DoneHan
   do {
     std::tie(error) = co_await tries->client->async_sync(path, kAwait);
   } while (co_await tries->again(error));
-  finish(tries, std::move(handler), error);
+  finish_tries(tries, std::move(handler), error);
 }
 
 asio::awaitable<void> run_remove(TriesPtr tries, std::string path, std::int32_t version,
@@ -263,7 +155,7 @@ asio::awaitable<void> run_remove(TriesPtr tries, std::string path, std::int32_t 
     std::tie(error) = co_await tries->client->async_remove(path, version, kAwait);
   } while (co_await tries->again(error));
   if (tries->in_doubt && error == ErrorCode(Code::NoNode)) error = ErrorCode();
-  finish(tries, std::move(handler), error);
+  finish_tries(tries, std::move(handler), error);
 }
 
 asio::awaitable<void> run_set_data(TriesPtr tries, std::string path, Buffer data,
@@ -287,7 +179,7 @@ asio::awaitable<void> run_set_data(TriesPtr tries, std::string path, Buffer data
       stat = node.stat;
     }
   }
-  finish(tries, std::move(handler), error, stat);
+  finish_tries(tries, std::move(handler), error, stat);
 }
 
 asio::awaitable<void> run_get_acl(TriesPtr tries, std::string path, Client::GetAclHandler handler) {
@@ -297,7 +189,7 @@ asio::awaitable<void> run_get_acl(TriesPtr tries, std::string path, Client::GetA
   do {
     std::tie(error, reply) = co_await tries->client->async_get_acl(path, kAwait);
   } while (co_await tries->again(error));
-  finish(tries, std::move(handler), error, std::move(reply));
+  finish_tries(tries, std::move(handler), error, std::move(reply));
 }
 
 /// Servers leave out what is there twice.
@@ -336,7 +228,7 @@ asio::awaitable<void> run_set_acl(TriesPtr tries, std::string path, AclList acl,
     if (!error) error = judge(acl, version, found);
     stat = found.stat;
   }
-  finish(tries, std::move(handler), error, stat);
+  finish_tries(tries, std::move(handler), error, stat);
 }
 
 }  // namespace
@@ -346,59 +238,59 @@ Retry::Retry(const Client& client, RetryPolicy policy)
 
 void Retry::start_create(std::string path, Buffer data, CreateOptions options,
                          Client::CreateHandler handler) {
-  Creation creation = plan(*client_, std::move(path), std::move(data), std::move(options));
-  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+  Creation creation = plan_creation(*client_, std::move(path), std::move(data), std::move(options));
+  start_tries(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
     return run_create(std::move(tries), std::move(creation), std::move(h));
   });
 }
 
 void Retry::start_get_data(std::string path, Watcher watcher, Client::GetDataHandler handler) {
-  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+  start_tries(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
     return run_get_data(std::move(tries), std::move(path), std::move(watcher), std::move(h));
   });
 }
 
 void Retry::start_set_data(std::string path, Buffer data, std::int32_t version,
                            Client::StatHandler handler) {
-  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+  start_tries(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
     return run_set_data(std::move(tries), std::move(path), std::move(data), version, std::move(h));
   });
 }
 
 void Retry::start_exists(std::string path, Watcher watcher, Client::StatHandler handler) {
-  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+  start_tries(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
     return run_exists(std::move(tries), std::move(path), std::move(watcher), std::move(h));
   });
 }
 
 void Retry::start_remove(std::string path, std::int32_t version, Client::DoneHandler handler) {
-  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+  start_tries(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
     return run_remove(std::move(tries), std::move(path), version, std::move(h));
   });
 }
 
 void Retry::start_get_children(std::string path, Watcher watcher,
                                Client::GetChildrenHandler handler) {
-  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+  start_tries(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
     return run_get_children(std::move(tries), std::move(path), std::move(watcher), std::move(h));
   });
 }
 
 void Retry::start_sync(std::string path, Client::DoneHandler handler) {
-  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+  start_tries(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
     return run_sync(std::move(tries), std::move(path), std::move(h));
   });
 }
 
 void Retry::start_get_acl(std::string path, Client::GetAclHandler handler) {
-  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+  start_tries(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
     return run_get_acl(std::move(tries), std::move(path), std::move(h));
   });
 }
 
 void Retry::start_set_acl(std::string path, AclList acl, std::int32_t version,
                           Client::StatHandler handler) {
-  start(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
+  start_tries(client_, policy_, std::move(handler), [&](TriesPtr tries, auto h) {
     return run_set_acl(std::move(tries), std::move(path), std::move(acl), version, std::move(h));
   });
 }

@@ -15,6 +15,7 @@
 #include "client-lib/src/host_list.h"
 #include "client-lib/src/tls.h"
 #include "quorate/client.h"
+#include "quorate/virtual_world.h"
 
 namespace quorate::client {
 
@@ -94,6 +95,8 @@ class Runtime {
   virtual std::unique_ptr<Timer> make_timer(const asio::any_io_executor& strand) = 0;
   virtual std::shared_ptr<Link> make_link(const asio::any_io_executor& strand, const Host& host,
                                           const TlsContext& tls, bool verify_host) = 0;
+  /// Where no thread but the one that waits runs the strand: what it has to run. Else null.
+  virtual VirtualWorld* world() { return nullptr; }
 };
 
 /// Sockets, the system's clock and its source of randomness.

@@ -133,6 +133,7 @@ class SpeedProcess {
     options.member = settings_.common.id;
     options.commit_interval = settings_.commit_interval;
     options.commit_records = 1'000'000;
+    options.commit_beside = true;
     options.refused = [this, topic = source.topic](PartitionNumber partition,
                                                    const std::string& why) {
       const std::lock_guard lock(refused_mutex_);

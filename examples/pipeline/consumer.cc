@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "quorate/recipes/sync_cache.h"
@@ -41,7 +42,7 @@ struct Change {
 
 /// One partition that this member has. Consumer's thread.
 struct Owned {
-  std::unique_ptr<OwnedCheckpoint> checkpoint;
+  std::shared_ptr<OwnedCheckpoint> checkpoint;  ///< Shared with a commit that is being written.
   std::unique_ptr<PartitionHandler> handler;
   Offset next = 0;                 ///< Behind what was handled.
   std::uint64_t uncommitted = 0;   ///< Records handled since the last commit.
@@ -52,6 +53,14 @@ struct Owned {
     if (uncommitted == 0 || now < not_before) return false;
     return due <= now || uncommitted >= options.commit_records;
   }
+};
+
+/// A commit on its way, beside the consumer's thread.
+struct Writing {
+  PartitionNumber partition = 0;
+  Offset offset = 0;
+  std::shared_ptr<OwnedCheckpoint> checkpoint;
+  std::thread thread;
 };
 
 /// Of a consumer's time, a part in so many goes into making the views to commit; as much again, or
@@ -94,6 +103,11 @@ class Consumer::State {
   Result<> commit(PartitionNumber partition, Owned& owned);
   Result<> commit_if_wanted(PartitionNumber partition, Owned& owned);
   Result<> commit_due(bool all);
+  Checkpoint make_checkpoint(Owned& owned);
+  void start_writing(PartitionNumber partition, Owned& owned);
+  Result<> end_writing(bool wait);
+  Result<> after_write(PartitionNumber partition, const OwnedCheckpoint* of, Offset offset,
+                       const Result<>& done);
   Result<> tick_due();
   void note_refused(PartitionNumber partition, const Fault& fault);
   Result<> skip_what_is_gone();
@@ -114,6 +128,7 @@ class Consumer::State {
   const HandlerFactory make_handler_;
   std::unique_ptr<Reader> reader_;          ///< Set before anybody can wake it.
   std::map<PartitionNumber, Owned> owned_;  ///< Consumer's thread.
+  std::optional<Writing> writing_;          ///< Consumer's thread.
   /// The reader's positions are not those of owned_. It is told when all that was read is handled:
   /// earlier, it would read again what waits to be.
   bool reassign_ = false;
@@ -122,6 +137,7 @@ class Consumer::State {
   mutable std::mutex mutex_;
   std::deque<Change> changes_;
   bool stopping_ = false;
+  std::optional<Result<>> written_;  ///< What became of writing_.
   ConsumerCounts counts_;
   std::vector<PartitionNumber> owned_numbers_;
 };
@@ -184,6 +200,9 @@ Result<> Consumer::State::run(const std::shared_ptr<State>& self) {
     // Over before the listener was there?
     if (qc::is_final(self->members_.state())) self->tell({Change::Kind::SessionOver});
     ended = self->loop();
+    // What was on its way may have been refused: that is told, too.
+    const Result<> last = self->end_writing(/*wait=*/true);
+    if (ended && !last) ended = last;
   }
   self->members_.remove_session_listener(listener);
   const std::lock_guard lock(self->mutex_);
@@ -196,6 +215,7 @@ Result<> Consumer::State::run(const std::shared_ptr<State>& self) {
 Result<> Consumer::State::loop() {
   while (true) {
     if (Result<> applied = apply_changes(); !applied) return applied;
+    if (Result<> ended = end_writing(/*wait=*/false); !ended) return ended;
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) break;
@@ -234,6 +254,8 @@ Result<> Consumer::State::apply(Change& change) {
     case Change::Kind::Acquired:
       return acquire(change.partition, change.token);
     case Change::Kind::Revoked: {
+      // Whoever is next must not come between: it would refuse what is on its way.
+      if (Result<> ended = end_writing(/*wait=*/true); !ended) return ended;
       const auto at = owned_.find(change.partition);
       if (at != owned_.end()) {
         // What was handled is committed first: the next owner begins behind it.
@@ -330,52 +352,106 @@ Result<> Consumer::State::commit_if_wanted(PartitionNumber partition, Owned& own
 /// Drops the partition when a later owner is there. Whether this one still holds the shard's lock
 /// is not asked: only the checkpoint can tell for certain.
 Result<> Consumer::State::commit(PartitionNumber partition, Owned& owned) {
+  if (Result<> ended = end_writing(/*wait=*/true); !ended) return ended;
+  const auto at = owned_.find(partition);
+  if (at == owned_.end() || &at->second != &owned) return {};  // That one was refused.
   if (Result<> kept = owned.handler->persist(); !kept) return kept;
+  const Result<> done = owned.checkpoint->commit(make_checkpoint(owned));
+  return after_write(partition, owned.checkpoint.get(), owned.next, done);
+}
+
+/// Counts as committed what was handled; when the write fails, either the partition goes or run()
+/// ends.
+Checkpoint Consumer::State::make_checkpoint(Owned& owned) {
   const auto begin = Clock::now();
   Checkpoint checkpoint{owned.next, owned.handler->state()};
-  const auto took = (Clock::now() - begin) * static_cast<int>(owned_.size()) * kStatesShare;
-  const Result<> done = owned.checkpoint->commit(checkpoint);
+  const auto now = Clock::now();
+  const auto took = (now - begin) * static_cast<int>(owned_.size()) * kStatesShare;
+  owned.not_before = now + std::min<Clock::duration>(took, 10 * options_.commit_interval);
+  owned.uncommitted = 0;
+  return checkpoint;
+}
+
+/// What a write of partition's checkpoint `of` has come to.
+Result<> Consumer::State::after_write(PartitionNumber partition, const OwnedCheckpoint* of,
+                                      Offset offset, const Result<>& done) {
+  const auto at = owned_.find(partition);
+  const bool mine = at != owned_.end() && at->second.checkpoint.get() == of;
   if (!done && done.error().kind == FaultKind::Fenced) {
     note_refused(partition, done.error());
-    drop(partition, /*lost=*/true);
+    if (mine) drop(partition, /*lost=*/true);
     return {};
   }
   if (!done) return done;
-  owned.uncommitted = 0;
-  owned.not_before = Clock::now() + std::min<Clock::duration>(took, 10 * options_.commit_interval);
   count([](ConsumerCounts& counts) { ++counts.commits; });
-  owned.handler->committed(owned.next);
+  if (mine) at->second.handler->committed(offset);
   return {};
+}
+
+void Consumer::State::start_writing(PartitionNumber partition, Owned& owned) {
+  writing_.emplace();
+  writing_->partition = partition;
+  writing_->offset = owned.next;
+  writing_->checkpoint = owned.checkpoint;
+  writing_->thread = std::thread([this, to = owned.checkpoint, what = make_checkpoint(owned)] {
+    Result<> done = to->commit(what);
+    const std::lock_guard lock(mutex_);
+    written_ = std::move(done);
+    if (reader_) reader_->wake();
+  });
+}
+
+Result<> Consumer::State::end_writing(bool wait) {
+  if (!writing_) return {};
+  if (!wait) {
+    const std::lock_guard lock(mutex_);
+    if (!written_) return {};
+  }
+  writing_->thread.join();
+  const Writing ended = std::move(*writing_);
+  writing_.reset();
+  Result<> done;
+  {
+    const std::lock_guard lock(mutex_);
+    done = std::move(*written_);
+    written_.reset();
+  }
+  return after_write(ended.partition, ended.checkpoint.get(), ended.offset, done);
 }
 
 /// All of them at the end; else the one that has waited longest: records are read between two
 /// commits, so that large views do not hold up everything.
 Result<> Consumer::State::commit_due(bool all) {
+  if (!all && writing_) return {};
   const auto now = Clock::now();
   auto first = owned_.end();
   for (auto at = owned_.begin(); at != owned_.end();) {
-    const auto [partition, following] = std::pair(at->first, std::next(at));
+    const PartitionNumber partition = at->first;
     if (all && at->second.uncommitted > 0) {
       if (Result<> done = commit(partition, at->second); !done) return done;
     } else if (at->second.is_due(options_, now) &&
                (first == owned_.end() || at->second.due < first->second.due)) {
       first = at;
     }
-    at = following;
+    at = owned_.upper_bound(partition);  // A commit may have dropped this one, or another.
   }
-  return first == owned_.end() ? Result<>() : commit(first->first, first->second);
+  if (first == owned_.end()) return {};
+  if (!options_.commit_beside) return commit(first->first, first->second);
+  if (Result<> kept = first->second.handler->persist(); !kept) return kept;
+  start_writing(first->first, first->second);
+  return {};
 }
 
 Result<> Consumer::State::tick_due() {
   const auto now = Clock::now();
   for (auto at = owned_.begin(); at != owned_.end();) {
-    const auto [partition, following] = std::pair(at->first, std::next(at));
+    const PartitionNumber partition = at->first;
     Owned& owned = at->second;
     if (const auto due = owned.handler->next_tick(); due && *due <= now) {
       owned.handler->tick();
       if (Result<> done = commit_if_wanted(partition, owned); !done) return done;
     }
-    at = following;
+    at = owned_.upper_bound(partition);
   }
   return {};
 }
@@ -384,8 +460,9 @@ std::chrono::milliseconds Consumer::State::until_due() const {
   const auto now = Clock::now();
   auto due = now + std::chrono::hours(1);
   for (const auto& [partition, owned] : owned_) {
-    if (owned.is_due(options_, now)) return std::chrono::milliseconds(0);
-    if (owned.uncommitted > 0) due = std::min(due, owned.due);
+    // The end of a commit on its way wakes: before, no other begins.
+    if (!writing_ && owned.is_due(options_, now)) return std::chrono::milliseconds(0);
+    if (!writing_ && owned.uncommitted > 0) due = std::min(due, owned.due);
     if (const auto tick = owned.handler->next_tick()) due = std::min(due, *tick);
   }
   return std::max(std::chrono::milliseconds(0),

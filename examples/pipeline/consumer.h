@@ -65,6 +65,10 @@ struct ConsumerOptions {
   /// the commit before at the latest.
   std::uint64_t commit_records = 100'000;
   std::chrono::milliseconds commit_interval{1'000};
+  /// Commits that are due are written by a thread beside, one at a time, while further records are
+  /// handled. committed() comes, from the thread of run(), when the write is done: for handlers
+  /// that do not mind having handled more since state().
+  bool commit_beside = false;
   /// Told, by the thread of run(), of every claim and commit that was refused because a later owner
   /// is there; the partition is gone then. For who shows them: ConsumerCounts::fenced counts them.
   std::function<void(PartitionNumber partition, const std::string& why)> refused{};

@@ -1,4 +1,4 @@
-# `cmake --install BUILD --component testing`: the header and one archive. All that the server is made
+# `cmake --install BUILD --component testing`: the headers and one archive. All that the server is made
 # of becomes one object with the names of quorate::testing only: whatever Boost a test program uses,
 # and whichever libquorate, nothing of theirs meets ours.
 include(GNUInstallDirs)
@@ -36,7 +36,7 @@ add_custom_target(quorate_testing_archive ALL DEPENDS "${archive}")
 # Once more for the package of Debian (cmake/package.cmake).
 function(quorate_install_testing component libraries)
   install(FILES "${archive}" DESTINATION "${libraries}" COMPONENT ${component} ${ARGN})
-  install(FILES include/quorate/testing/server.h
+  install(FILES include/quorate/testing/fake.h include/quorate/testing/server.h
           DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/quorate-client/quorate/testing"
           COMPONENT ${component} ${ARGN})
 endfunction()

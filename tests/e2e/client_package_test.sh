@@ -69,6 +69,7 @@ with Ensemble(["quorate"]) as ensemble:
     for program in ("user/blocking", "user/awaiting", "static", "shared"):
         run(program, ensemble.connect, 0, "done")
 run("user/with_server", "", 0, "done: exists /kept: Session expired")
+run("user/with_fake", "", 0, "done: there is no server fake7")
 port = free_ports(1)[0]
 run("shared", f"127.0.0.1:{port}", 3, f"127.0.0.1:{port}: Connection refused")
 PY

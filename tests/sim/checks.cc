@@ -1,5 +1,7 @@
 #include "tests/sim/checks.h"
 
+#include <algorithm>
+
 #include "base/ensure.h"
 #include "consensus/codec.h"
 #include "consensus/member_text.h"
@@ -286,6 +288,19 @@ void Checks::check_members(const Server& server) const {
 // ---- The committed history
 // -----------------------------------------------------------------------
 
+namespace {
+
+/// A transaction that was refused is in the log with an error for each of its parts.
+bool refused_in_parts(const TxnHeader& header, JuteReader body) {
+  if (header.type != OpCode::Multi) return false;
+  MultiTxn multi;
+  decode(body, multi);
+  return std::any_of(multi.txns.begin(), multi.txns.end(),
+                     [](const SubTxn& part) { return part.type == OpCode::Error; });
+}
+
+}  // namespace
+
 void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
   std::string where = "txn " + to_string(header.zxid) + " (session " + to_string(header.client_id) +
                       ", cxid " + std::to_string(header.cxid) + "): ";
@@ -296,7 +311,8 @@ void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
     decode(copy, txn);
     error = txn.err;
   } else if (header.type != OpCode::CreateSession && header.type != OpCode::CloseSession &&
-             header.type != OpCode::DeleteContainer && !model_.session_alive(header.client_id)) {
+             header.type != OpCode::DeleteContainer && !refused_in_parts(header, body) &&
+             !model_.session_alive(header.client_id)) {
     broken(where + "succeeds though its session is not alive");
   }
   auto known = by_cxid_.find({header.client_id, header.cxid});
@@ -336,7 +352,7 @@ void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
   }
   std::string wrong = model_.apply(header, body);
   if (!wrong.empty()) broken(where + wrong);
-  if (world_.recipes) world_.recipes->promises.committed();
+  if (world_.recipes) world_.recipes->promises.committed(header);
 }
 
 /// NoEarlyExpiry (hazards 8.3): the last write that went through counts as touch for certain; while

@@ -141,8 +141,11 @@ enum Work : unsigned {
   kRounds = 1U << 8,
   kMember = 1U << 10,
   kShards = 1U << 11,
+  kPlainQueues = 1U << 12,
+  kMultiLock = 1U << 13,
+  kGroup = 1U << 15,
 };
-constexpr unsigned kKindsOfWork = 12;
+constexpr unsigned kKindsOfWork = 18;
 
 void favour_recipe_mutant(Plan& plan) {
   Faults& faults = plan.faults;
@@ -156,7 +159,9 @@ void favour_recipe_mutant(Plan& plan) {
       plan.work = kLock;
       break;
     case Mutant::ForgetMarks:
-      plan.work = kQueue | kCounter;
+      plan.work = kCounter;
+      plan.processes = 5;
+      plan.fault_interval = std::min(plan.fault_interval, 300 * kMillisecond);
       faults.process_cut = faults.process_drop = true;
       break;
     case Mutant::TrustOwner:
@@ -174,6 +179,16 @@ void favour_recipe_mutant(Plan& plan) {
     case Mutant::KeepWorking:
       plan.work = kShards;
       break;
+    case Mutant::NaiveTake:
+      plan.work = kPlainQueues;
+      faults.process_cut = faults.process_drop = true;
+      break;
+    case Mutant::UnsortedLocks:
+      plan.work = kMultiLock;
+      break;
+    case Mutant::LoseChildEvents:
+      plan.work = kGroup;
+      break;
     default:
       break;
   }
@@ -185,7 +200,7 @@ void favour_recipe_mutant(Plan& plan) {
 void choose_recipes(Plan& plan, Random random) {
   plan.processes = static_cast<int>(random.between(2, 5));
   plan.clients = static_cast<int>(random.between(1, 2));
-  for (auto kinds = random.between(2, 4); kinds > 0; --kinds) {
+  for (auto kinds = random.between(2, 5); kinds > 0; --kinds) {
     plan.work |= 1U << random.below(kKindsOfWork);
   }
   plan.tick_time_ms = one_of<std::int64_t>(random, {50, 50, 100, 200});
@@ -226,7 +241,10 @@ constexpr MutantName kMutants[] = {{"ack-before-sync", Mutant::AckBeforeSync},
                                    {"trust-hold", Mutant::TrustHold},
                                    {"ack-before-work", Mutant::AckBeforeWork},
                                    {"count-one-less", Mutant::CountOneLess},
-                                   {"keep-working", Mutant::KeepWorking}};
+                                   {"keep-working", Mutant::KeepWorking},
+                                   {"naive-take", Mutant::NaiveTake},
+                                   {"unsorted-locks", Mutant::UnsortedLocks},
+                                   {"lose-child-events", Mutant::LoseChildEvents}};
 
 }  // namespace
 

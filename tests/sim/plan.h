@@ -37,6 +37,9 @@ enum class Mutant {
   AckBeforeWork,    ///< An item is acknowledged when it is taken, not when it is done.
   CountOneLess,     ///< Participants of a double barrier count one too few.
   KeepWorking,      ///< A shard is given away at once and worked on for a while.
+  NaiveTake,        ///< After a lost reply an item that is gone counts as taken by oneself.
+  UnsortedLocks,    ///< Several locks are taken in the order in which they are named.
+  LoseChildEvents,  ///< Some events of changed children never arrive.
 };
 
 struct Faults {

@@ -58,8 +58,8 @@ struct ConnectOptions {
   TlsOptions tls;
   /// Decides the order of hosts and the jitter; 0 draws one.
   std::uint64_t seed = 0;
-  /// For tests of this library: a virtual clock and network. Null, as always elsewhere: sockets and
-  /// the system's clock. Its interface is no part of the API.
+  /// For tests: a virtual clock and network, mostly quorate/testing/fake.h's. Null, as always
+  /// elsewhere: sockets and the system's clock. Its interface is no part of the API.
   std::shared_ptr<Runtime> runtime;
 };
 

@@ -29,8 +29,12 @@ namespace quorate::client {
 ///  - create of an ephemeral node: NodeExists is success if our session owns it and its data is
 ///  ours.
 ///  - other creates: NodeExists is OutcomeUnknown, whose node it is cannot be told.
+///  - commit: by one operation that tells of all: the create of a sequential node (as above, with a
+///    GUID), else of an ephemeral one, else set_data with a version (which must be one further with
+///    our data; several further is OutcomeUnknown). A transaction without any of these that creates
+///    or removes is OutcomeUnknown when a later try is refused. Found done, the reply has the Stats
+///    of now, empty where the node is gone again.
 ///
-/// A transaction is not among them: give it a check or a version and look for yourself.
 /// Handlers and threads as Client's. Cancelled or out of tries: the latest error, and the outcome
 /// of a write may be unknown.
 class Retry {
@@ -137,6 +141,14 @@ class Retry {
   }
   void start_set_acl(std::string path, AclList acl, std::int32_t version,
                      Client::StatHandler handler);
+
+  template <asio::completion_token_for<void(ErrorCode, TransactionReply)> Token>
+  auto async_commit(Transaction transaction, Token&& token) {
+    return asio::async_initiate<Token, void(ErrorCode, TransactionReply)>(
+        [this](auto handler, Transaction t) { start_commit(std::move(t), std::move(handler)); },
+        token, std::move(transaction));
+  }
+  void start_commit(Transaction transaction, Client::CommitHandler handler);
 
  private:
   std::shared_ptr<Client> client_;  ///< A face of its own: tries may outlive the caller's client.

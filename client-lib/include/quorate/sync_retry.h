@@ -24,6 +24,7 @@ class SyncRetry {
   Status sync(const std::string& path);
   Reply<GetAclReply> get_acl(const std::string& path);
   Reply<Stat> set_acl(const std::string& path, AclList acl, std::int32_t version = kAnyVersion);
+  Reply<TransactionReply> commit(Transaction transaction);
 
  private:
   SyncClient& client_;

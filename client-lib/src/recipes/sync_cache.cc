@@ -27,13 +27,14 @@ bool SyncNodeCache::fresh() const {
 
 SyncTreeCache::SyncTreeCache(SyncClient& client, std::string path,
                              std::function<void(const TreeEvent&)> changed)
-    : cache_(
+    : client_(client),
+      cache_(
           std::make_unique<TreeCache>(client.async_face(), std::move(path), std::move(changed))) {
   cache_->start();
 }
 SyncTreeCache::~SyncTreeCache() = default;
 Status SyncTreeCache::wait(std::chrono::milliseconds limit) {
-  return wait_done("tree cache",
+  return wait_done(client_.async_face(), "tree cache",
                    [&](auto handler) { cache_->start_wait(limit, std::move(handler)); });
 }
 CachedNode SyncTreeCache::value(const std::string& path) const {
@@ -53,11 +54,12 @@ bool SyncTreeCache::fresh() const {
 
 SyncServiceRegistration::SyncServiceRegistration(SyncClient& client, const std::string& base,
                                                  ServiceInstance instance)
-    : registration_(
+    : client_(client),
+      registration_(
           std::make_unique<ServiceRegistration>(client.async_face(), base, std::move(instance))) {}
 SyncServiceRegistration::~SyncServiceRegistration() = default;
 Status SyncServiceRegistration::announce(std::chrono::milliseconds limit) {
-  return wait_done("announce",
+  return wait_done(client_.async_face(), "announce",
                    [&](auto handler) { registration_->start_announce(limit, std::move(handler)); });
 }
 void SyncServiceRegistration::update(const ServiceInstance& instance) {
@@ -72,13 +74,14 @@ bool SyncServiceRegistration::announced() const {
 
 SyncServiceProvider::SyncServiceProvider(SyncClient& client, const std::string& base,
                                          std::string service, Selection selection)
-    : provider_(std::make_unique<ServiceProvider>(client.async_face(), base, std::move(service),
+    : client_(client),
+      provider_(std::make_unique<ServiceProvider>(client.async_face(), base, std::move(service),
                                                   selection)) {
   provider_->start();
 }
 SyncServiceProvider::~SyncServiceProvider() = default;
 Status SyncServiceProvider::wait(std::chrono::milliseconds limit) {
-  return wait_done("service provider",
+  return wait_done(client_.async_face(), "service provider",
                    [&](auto handler) { provider_->start_wait(limit, std::move(handler)); });
 }
 std::optional<ServiceInstance> SyncServiceProvider::pick() {
@@ -119,7 +122,8 @@ std::map<std::string, std::int64_t> SyncPartitioner::owned() const {
 
 SyncPushedConfig::SyncPushedConfig(SyncClient& client, std::string path,
                                    std::function<bool(const ConfigSnapshot&)> accept)
-    : config_(
+    : client_(client),
+      config_(
           std::make_unique<PushedConfig>(client.async_face(), std::move(path), std::move(accept))) {
   config_->start();
 }
@@ -131,7 +135,7 @@ bool SyncPushedConfig::stale() const {
   return config_->stale();
 }
 Reply<std::int32_t> SyncPushedConfig::publish(std::string text, std::int32_t seen) {
-  return wait_for<std::int32_t>("publish", [&](auto handler) {
+  return wait_for<std::int32_t>(client_.async_face(), "publish", [&](auto handler) {
     config_->start_publish(std::move(text), seen, std::move(handler));
   });
 }

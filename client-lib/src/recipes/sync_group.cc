@@ -17,7 +17,8 @@ namespace quorate::client {
 
 SyncLeaderLatch::SyncLeaderLatch(SyncClient& client, std::string path, std::string id,
                                  Listener changed)
-    : latch_(std::make_unique<LeaderLatch>(client.async_face(), std::move(path), std::move(id),
+    : client_(client),
+      latch_(std::make_unique<LeaderLatch>(client.async_face(), std::move(path), std::move(id),
                                            std::move(changed))) {}
 SyncLeaderLatch::~SyncLeaderLatch() = default;
 
@@ -35,8 +36,9 @@ std::int64_t SyncLeaderLatch::term() const {
 }
 
 Reply<std::int64_t> SyncLeaderLatch::wait(std::chrono::milliseconds limit) {
-  return wait_for<std::int64_t>(
-      "leader latch", [&](auto handler) { latch_->start_wait(limit, std::move(handler)); });
+  return wait_for<std::int64_t>(client_.async_face(), "leader latch", [&](auto handler) {
+    latch_->start_wait(limit, std::move(handler));
+  });
 }
 
 // ---- Leader selector
@@ -117,14 +119,15 @@ void SyncLeaderSelector::stop() {
 // ---- Ephemeral node
 
 SyncEphemeralNode::SyncEphemeralNode(SyncClient& client, std::string path, std::string data)
-    : node_(
+    : client_(client),
+      node_(
           std::make_unique<EphemeralNode>(client.async_face(), std::move(path), std::move(data))) {}
 SyncEphemeralNode::~SyncEphemeralNode() = default;
 
 Status SyncEphemeralNode::wait(std::chrono::milliseconds limit) {
   if (!started_) node_->start();
   started_ = true;
-  return wait_done("ephemeral node " + node_->path(),
+  return wait_done(client_.async_face(), "ephemeral node " + node_->path(),
                    [&](auto handler) { node_->start_wait(limit, std::move(handler)); });
 }
 void SyncEphemeralNode::set_data(std::string data) {
@@ -140,12 +143,14 @@ void SyncEphemeralNode::stop() {
 // ---- Group
 
 SyncGroup::SyncGroup(SyncClient& client, std::string path, std::string id)
-    : group_(
+    : client_(client),
+      group_(
           std::make_unique<GroupMembership>(client.async_face(), std::move(path), std::move(id))) {}
 SyncGroup::~SyncGroup() = default;
 
 Status SyncGroup::join(std::chrono::milliseconds limit) {
-  return wait_done("join", [&](auto handler) { group_->start_join(limit, std::move(handler)); });
+  return wait_done(client_.async_face(), "join",
+                   [&](auto handler) { group_->start_join(limit, std::move(handler)); });
 }
 void SyncGroup::leave() {
   group_->leave();
@@ -154,8 +159,9 @@ bool SyncGroup::joined() const {
   return group_->joined();
 }
 Reply<std::vector<Member>> SyncGroup::members() {
-  return wait_for<std::vector<Member>>(
-      "members", [&](auto handler) { group_->start_members(std::move(handler)); });
+  return wait_for<std::vector<Member>>(client_.async_face(), "members", [&](auto handler) {
+    group_->start_members(std::move(handler));
+  });
 }
 void SyncGroup::watch(std::function<void(const std::vector<Member>&)> changed) {
   group_->watch(std::move(changed));

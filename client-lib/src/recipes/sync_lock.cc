@@ -15,38 +15,38 @@ namespace quorate::client {
 
 Reply<Hold> SyncLock::acquire(std::chrono::milliseconds limit) {
   Lock lock(client_.async_face(), path_, id_);
-  return wait_for<Hold>("lock " + path_,
+  return wait_for<Hold>(client_.async_face(), "lock " + path_,
                         [&](auto handler) { lock.start_acquire(limit, std::move(handler)); });
 }
 
 Reply<std::string> SyncLock::holder() {
   Lock lock(client_.async_face(), path_, id_);
-  return wait_for<std::string>("holder of " + path_,
+  return wait_for<std::string>(client_.async_face(), "holder of " + path_,
                                [&](auto handler) { lock.start_holder(std::move(handler)); });
 }
 
 Reply<Hold> SyncReadWriteLock::read(std::chrono::milliseconds limit) {
   ReadWriteLock lock(client_.async_face(), path_, id_);
-  return wait_for<Hold>("read lock " + path_,
+  return wait_for<Hold>(client_.async_face(), "read lock " + path_,
                         [&](auto handler) { lock.start_read(limit, std::move(handler)); });
 }
 
 Reply<Hold> SyncReadWriteLock::write(std::chrono::milliseconds limit) {
   ReadWriteLock lock(client_.async_face(), path_, id_);
-  return wait_for<Hold>("write lock " + path_,
+  return wait_for<Hold>(client_.async_face(), "write lock " + path_,
                         [&](auto handler) { lock.start_write(limit, std::move(handler)); });
 }
 
 Reply<Hold> SyncSemaphore::acquire(std::chrono::milliseconds limit) {
   Semaphore semaphore(client_.async_face(), path_, leases_, id_);
-  return wait_for<Hold>("semaphore " + path_,
+  return wait_for<Hold>(client_.async_face(), "semaphore " + path_,
                         [&](auto handler) { semaphore.start_acquire(limit, std::move(handler)); });
 }
 
 Reply<MultiHold> SyncMultiLock::acquire(std::chrono::milliseconds limit) {
   MultiLock lock(client_.async_face(), paths_, id_);
   const std::string what = "multi-lock of " + std::to_string(paths_.size()) + " paths";
-  return wait_for<MultiHold>(what,
+  return wait_for<MultiHold>(client_.async_face(), what,
                              [&](auto handler) { lock.start_acquire(limit, std::move(handler)); });
 }
 
@@ -73,7 +73,7 @@ SyncReentrantLock::~SyncReentrantLock() = default;
 
 Reply<SharedHold> SyncReentrantLock::acquire(std::chrono::milliseconds limit) {
   ReentrantLock& lock = owners_->of_this_thread(client_.async_face(), path_, id_);
-  return wait_for<SharedHold>("reentrant lock " + path_,
+  return wait_for<SharedHold>(client_.async_face(), "reentrant lock " + path_,
                               [&](auto handler) { lock.start_acquire(limit, std::move(handler)); });
 }
 

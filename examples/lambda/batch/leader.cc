@@ -360,10 +360,15 @@ Result<> Leader::give_up(const RunRecord& run, const std::string& why) {
   });
 }
 
-/// What does not succeed is tried again after the next run.
+/// What does not succeed is tried again after the next run. Requests go last: when whoever asked
+/// sees that, all is done.
 void Leader::clean() {
+  clean_runs();
+  forget_answered();
+}
+
+void Leader::clean_runs() {
   const std::uint64_t active = active_ ? active_->run : 0;
-  if (!forget_answered() || !goes_on()) return;
   const auto names = qc::SyncRetry(store_, patience()).get_children(place_.runs());
   if (!names) return;
   std::vector<std::uint64_t> runs;
@@ -371,7 +376,7 @@ void Leader::clean() {
     runs.push_back(std::strtoull(name.c_str(), nullptr, 10));
   }
   for (const std::uint64_t run : old_runs(runs, served_, active)) {
-    if (!remove_tree(store_, place_.run(run)) || !goes_on()) return;
+    if (!goes_on() || !remove_tree(store_, place_.run(run))) return;
   }
   for (const std::string& name : garbage(files_in(place_.folder), served_, active)) {
     std::error_code ignored;
@@ -379,18 +384,15 @@ void Leader::clean() {
   }
 }
 
-/// Those who asked wait for their requests to go.
-bool Leader::forget_answered() {
-  if (served_.run == 0) return true;
+void Leader::forget_answered() {
+  if (served_.run == 0 || !goes_on()) return;
   const auto last = qc::SyncRetry(store_, patience()).get_data(place_.run(served_.run));
-  if (last.code == qc::Code::NoNode) return true;
   const auto record = last ? run_record_of(last.value.data.value_or("")) : std::nullopt;
-  if (!record) return false;
+  if (!record) return;
   answered_ = {record->requests.begin(), record->requests.end()};
   for (const std::string& request : record->requests) {
-    if (!qc::SyncRetry(store_, patience()).remove(place_.requests() + "/" + request)) return false;
+    if (!qc::SyncRetry(store_, patience()).remove(place_.requests() + "/" + request)) return;
   }
-  return true;
 }
 
 }  // namespace lambda_app

@@ -61,7 +61,8 @@ class Leader {
   pipeline::Result<Plan> make_plan(std::uint64_t run, const std::vector<Offset>& cuts);
   pipeline::Result<RunRecord> publish(const Plan& plan, std::vector<std::string> requests);
   pipeline::Result<> make_nodes(const RunRecord& record);
-  bool forget_answered();
+  void clean_runs();
+  void forget_answered();
   /// Generation and version of <root>/serving/current; run 0 and -1 if there is none.
   pipeline::Result<> read_served();
 

@@ -64,12 +64,29 @@ CommitOutcome TaskClaims::commit(const Claim& claim, const TaskResult& result) {
   }
 }
 
-void TaskClaims::give_back(const Claim& claim, const std::string& failure) {
-  // What does not succeed here goes with the session.
-  if (!failure.empty()) {
-    members_.create(path(claim, "failed/" + name_of(claim.name.task) + "-"), failure,
-                    qc::CreateMode::PersistentSequential);
+CommitOutcome TaskClaims::fail(const Claim& claim, const std::string& why) {
+  const std::string attempt = path(claim, "attempts/" + claim.attempt);
+  bool asked_before = false;
+  while (true) {
+    qc::Transaction all;
+    all.remove(attempt);
+    all.create(path(claim, "failed/" + name_of(claim.name.task) + "-"), why,
+               qc::CreateMode::PersistentSequential);
+    all.remove(path(claim, "claims/" + name_of(claim.name)));
+    const auto made = store_.commit(std::move(all));
+    if (made) return CommitOutcome::Won;
+    if (made.code == qc::Code::NoNode) {
+      return asked_before ? CommitOutcome::Won : CommitOutcome::Refused;
+    }
+    asked_before = true;  // From here on it may have been carried out.
+    if (!outcome_unknown(made.code) || !qc::SyncRetry(store_, patience()).sync(attempt)) {
+      return CommitOutcome::SessionOver;
+    }
   }
+}
+
+void TaskClaims::give_back(const Claim& claim) {
+  // What does not succeed here goes with the session.
   members_.remove(path(claim, "attempts/" + claim.attempt));
   members_.remove(path(claim, "claims/" + name_of(claim.name)));
 }

@@ -35,8 +35,11 @@ class TaskClaims {
 
   ClaimOutcome claim(const Claim& claim);
   CommitOutcome commit(const Claim& claim, const TaskResult& result);
-  /// Gives the task back; with the reason, if it failed.
-  void give_back(const Claim& claim, const std::string& failure);
+  /// Tells that the attempt has failed, and gives the task back. That, too, is only for whoever
+  /// still has the claim: Won, Refused or SessionOver.
+  CommitOutcome fail(const Claim& claim, const std::string& why);
+  /// Gives the task back without a word.
+  void give_back(const Claim& claim);
 
  private:
   std::string path(const Claim& claim, const std::string& tail) const {

@@ -137,38 +137,29 @@ std::optional<BatchWorker::Work> BatchWorker::choose(const RunBoard& board, Choi
 }
 
 void BatchWorker::finish(const Work& work, const Result<TaskResult>& result) {
+  // Of a run that is over the files are cleaned away under it.
+  if (!result && (result.error().kind == FaultKind::Closed || *work.cancel)) {
+    return claims_.give_back(work.claim);
+  }
   const bool merged = work.claim.name.task.kind == TaskKind::Merge;
   const std::string folder = merged ? place_.folder : place_.run_folder(work.run.run);
-  std::uint64_t WorkerCounts::*counted = &WorkerCounts::done;
-  if (!result) {
-    // Of a run that is over the files are cleaned away under it.
-    const bool failed = result.error().kind != FaultKind::Closed && !*work.cancel;
-    if (failed) say(name_of(work.claim.name) + " failed: " + result.error().message);
-    claims_.give_back(work.claim, failed ? result.error().message : "");
-    if (!failed) return;
-    counted = &WorkerCounts::failed;
-  } else {
-    switch (claims_.commit(work.claim, *result)) {
-      case CommitOutcome::Won:
-        break;
-      case CommitOutcome::Second:
-        pipeline::remove_file(folder, result->output.name);
-        claims_.give_back(work.claim, "");
-        counted = &WorkerCounts::second;
-        break;
-      case CommitOutcome::Refused:
-        pipeline::remove_file(folder, result->output.name);
-        refusals_.add("result of " + work.claim.attempt + " of run " +
-                      std::to_string(work.run.run) + ": its claim is gone");
-        counted = &WorkerCounts::refused;
-        break;
-      case CommitOutcome::SessionOver:
-        board_->end();
-        return;
-    }
+  if (!result) say(name_of(work.claim.name) + " failed: " + result.error().message);
+  const CommitOutcome outcome = result ? claims_.commit(work.claim, *result)
+                                       : claims_.fail(work.claim, result.error().message);
+  if (outcome == CommitOutcome::SessionOver) return board_->end();
+  if (outcome == CommitOutcome::Second) claims_.give_back(work.claim);
+  if (result && outcome != CommitOutcome::Won) {
+    pipeline::remove_file(folder, result->output.name);
+  }
+  if (outcome == CommitOutcome::Refused) {
+    refusals_.add((result ? "result of " : "failure of ") + work.claim.attempt + " of run " +
+                  std::to_string(work.run.run) + ": its claim is gone");
   }
   const std::lock_guard lock(mutex_);
-  ++(counts_.*counted);
+  ++(outcome == CommitOutcome::Refused  ? counts_.refused
+     : outcome == CommitOutcome::Second ? counts_.second
+     : result                           ? counts_.done
+                                        : counts_.failed);
 }
 
 // --- The work itself -----------------------------------------------------------------------------

@@ -193,6 +193,13 @@ json Api::status() const {
   inputs.feed = parts_.feed.last();
   if (const auto snapshot = parts_.snapshots.take()) {
     inputs.snapshot = snapshot->number;
+    // What queries see, not what is about to be seen: whoever reads "no lag" here may ask at once.
+    for (PartitionNumber p = 0; p < inputs.views.partitions.size(); ++p) {
+      inputs.views.partitions[p].end = snapshot->ends[p];
+      inputs.views.partitions[p].cut = snapshot->batch ? snapshot->batch->cut(p) : 0;
+    }
+    inputs.views.generation.reset();
+    if (snapshot->batch) inputs.views.generation = snapshot->batch->generation;
     inputs.batch_events = snapshot->batch ? snapshot->batch->exact->events() : 0;
     inputs.speed_events = snapshot->speed.events();
   }

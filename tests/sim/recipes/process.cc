@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <cstdlib>
 #include <utility>
 
 #include "base/ensure.h"
@@ -14,6 +15,10 @@
 namespace quorate::sim {
 
 using client::kAwait;
+
+std::string host_name(HostId server) {
+  return "s" + std::to_string(server);
+}
 
 // ---- Life
 // ----------------------------------------------------------------------------------------
@@ -27,7 +32,10 @@ Life::Life(Process& owner, std::uint64_t which, Random chance)
       random(chance),
       guard(io.get_executor()),
       wire_log(world.plan.mutant, random.fork()),
-      runtime(std::make_shared<VirtualRuntime>(owner, random.fork())) {}
+      draws(random.fork()),
+      // The process is there for longer than its lives.
+      runtime(client::make_virtual_runtime(
+          std::shared_ptr<client::VirtualWorld>(std::shared_ptr<void>(), &owner))) {}
 
 boost::asio::awaitable<void> sleep(LifePtr life, Micros span) {
   if (life->over) co_return;
@@ -127,7 +135,7 @@ void Process::end_life() {
     for (const auto& [number, timer] : life->asleep) timer->cancel();
     poll();
   }
-  for (const auto& [conn, link] : std::exchange(links_, {})) link->close();
+  for (const auto& [conn, open] : std::exchange(links_, {})) open.end->forget();
   poll();
   life_.reset();
   frozen_ = behind_ = false;
@@ -242,41 +250,51 @@ void Process::at(client::Timer::TimePoint when, std::function<void()> action) {
 // ---- Network
 // -------------------------------------------------------------------------------------
 
-ConnId Process::connect(const std::shared_ptr<VirtualLink>& link, HostId server) {
+Process::Connection Process::connect(const std::string& host_of_server, std::uint16_t,
+                                     std::shared_ptr<client::VirtualEnd> end) {
   if (!attached_) return 0;
+  const HostId server = std::atoi(host_of_server.c_str() + 1);
   const ConnId conn = world_.network.connect(host(), server, Port::Client);
-  links_[conn] = link;
+  links_[conn] = {std::move(end), std::make_shared<Wire>(life_->wire_log)};
   return conn;
 }
 
-void Process::send(ConnId conn, Bytes bytes) {
-  if (attached_) world_.network.send(conn, host(), std::move(bytes));
+void Process::send(Connection conn, ByteView bytes) {
+  const auto known = links_.find(conn);
+  if (known == links_.end()) return;
+  Bytes passed = known->second.wire->leaves(Bytes(bytes.begin(), bytes.end()));
+  if (attached_) world_.network.send(conn, host(), std::move(passed));
 }
 
-void Process::close(ConnId conn) {
-  if (links_.erase(conn) != 0 && attached_) world_.network.close(conn, host());
+void Process::close(Connection conn) {
+  const auto known = links_.find(conn);
+  if (known == links_.end()) return;
+  known->second.wire->ended();
+  links_.erase(known);
+  if (attached_) world_.network.close(conn, host());
 }
 
-void Process::link_event(ConnId conn, std::function<void(VirtualLink&)> action) {
+void Process::link_event(ConnId conn, std::function<void(Open&)> action) {
   turn(/*timer=*/false, [this, conn, action = std::move(action)] {
     const auto known = links_.find(conn);
     if (known == links_.end()) return;
-    const std::shared_ptr<VirtualLink> link = known->second;
-    action(*link);
+    Open open = known->second;
+    action(open);
   });
 }
 
 void Process::on_connected(ConnId conn, bool ok) {
-  link_event(conn, [ok](VirtualLink& link) { link.connected(ok); });
+  link_event(conn, [ok](Open& open) { open.end->connected(ok); });
 }
 
 void Process::on_bytes(ConnId conn, ByteView bytes) {
-  link_event(conn,
-             [copy = Bytes(bytes.begin(), bytes.end())](VirtualLink& link) { link.arrived(copy); });
+  link_event(conn, [copy = Bytes(bytes.begin(), bytes.end())](Open& open) {
+    open.end->arrived(open.wire->arrives(copy));
+  });
 }
 
 void Process::on_end(ConnId conn) {
-  link_event(conn, [](VirtualLink& link) { link.ended(); });
+  link_event(conn, [](Open& open) { open.end->ended(); });
 }
 
 }  // namespace quorate::sim

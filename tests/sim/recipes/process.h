@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "base/random.h"
+#include "client-lib/src/runtime.h"
 #include "quorate/client.h"
 #include "tests/sim/network.h"
-#include "tests/sim/recipes/virtual_runtime.h"
 #include "tests/sim/recipes/wire.h"
 
 namespace quorate::sim {
@@ -25,6 +25,9 @@ namespace quorate::sim {
 class Process;
 class Promises;
 struct World;
+
+/// "s3" for server 3: what connect strings of the simulator are made of.
+std::string host_name(HostId server);
 
 /// From the making of a client to its end: the process ends, or its session does. What works in it
 /// runs on the client's strand and ends when `over` is set.
@@ -41,10 +44,12 @@ struct Life {
   boost::asio::io_context io{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard;
   WireLog wire_log;
-  std::shared_ptr<VirtualRuntime> runtime;
+  Random draws;  ///< Of the runtime.
+  std::shared_ptr<client::Runtime> runtime;
   std::optional<client::Client> face;
   std::map<std::uint64_t, client::Timer*> asleep;  ///< Of sleep().
-  std::function<std::string()> check_caches;       ///< What differs from the tree; perhaps none.
+  /// What differs from the tree once all is quiet; each says nothing when nothing does.
+  std::vector<std::function<std::string()>> at_end;
 };
 using LifePtr = std::shared_ptr<Life>;
 
@@ -55,7 +60,7 @@ boost::asio::awaitable<void> rest_of(LifePtr life);
 /// Whether new work is to be begun.
 bool goes_on(const LifePtr& life);
 
-class Process final : public Host {
+class Process final : public Host, public client::VirtualWorld {
  public:
   Process(World& world, Promises& promises, int number, Random random);
   ~Process() override;
@@ -81,14 +86,19 @@ class Process final : public Host {
   SessionId session() const;
   Micros current_since() const { return current_since_; }
 
-  // ---- Of the runtime
-  client::Timer::TimePoint clock() const;
+  // ---- VirtualWorld, of one life after the other
+  TimePoint now() override { return clock(); }
+  std::uint64_t draw() override { return life_->draws.next(); }
   /// A turn when its clock says `when`.
-  void at(client::Timer::TimePoint when, std::function<void()> action);
-  ConnId connect(const std::shared_ptr<VirtualLink>& link, HostId server);
-  void send(ConnId conn, Bytes bytes);
-  void close(ConnId conn);
-  WireLog& wire_log() { return life_->wire_log; }
+  void at(TimePoint when, std::function<void()> action) override;
+  Connection connect(const std::string& host, std::uint16_t port,
+                     std::shared_ptr<client::VirtualEnd> end) override;
+  void send(Connection connection, ByteView bytes) override;
+  void close(Connection connection) override;
+  // No client here blocks.
+  void add_loop(const void*, std::function<bool()>) override {}
+  void remove_loop(const void*) override {}
+  void run_until(const std::function<bool()>&) override {}
 
   // ---- Host
   void on_accepted(ConnId, HostId, Port) override {}
@@ -105,14 +115,19 @@ class Process final : public Host {
     bool timer;
     std::function<void()> action;
   };
+  struct Open {
+    std::shared_ptr<client::VirtualEnd> end;
+    std::shared_ptr<Wire> wire;
+  };
 
+  TimePoint clock() const;
   void begin();
   void end_life();
   void renew_after(Micros pause);
   void on_session(const client::SessionEvent& event);
   void turn(bool timer, std::function<void()> action);
   void poll();
-  void link_event(ConnId conn, std::function<void(VirtualLink&)> action);
+  void link_event(ConnId conn, std::function<void(Open&)> action);
 
   World& world_;
   Promises& promises_;
@@ -125,7 +140,7 @@ class Process final : public Host {
   Micros current_since_ = 0;
   std::uint64_t pauses_ = 0;
   std::vector<Late> backlog_;
-  std::map<ConnId, std::shared_ptr<VirtualLink>> links_;
+  std::map<ConnId, Open> links_;
   std::int64_t drift_ppm_;
   std::int64_t clock_base_ms_;
 };

@@ -180,8 +180,11 @@ void Promises::check_progress() const {
   }
 }
 
-void Promises::committed() {
+void Promises::committed(const TxnHeader& header) {
   barriers.committed();
+  config.committed();
+  const std::string wrong = plain_queues.committed(header);
+  if (!wrong.empty()) throw Violation(wrong);
 }
 
 void Promises::finish() {
@@ -190,6 +193,8 @@ void Promises::finish() {
   }
   queue.finish();
   counter.finish();
+  plain_queues.finish();
+  config.finish();
 }
 
 }  // namespace quorate::sim

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "tests/sim/recipes/config_history.h"
+#include "tests/sim/recipes/plain_queues.h"
 #include "tests/sim/recipes/tallies.h"
 #include "tests/sim/scheduler.h"
 
@@ -42,7 +44,13 @@ using AskedPtr = std::shared_ptr<Asked>;
 
 class Promises {
  public:
-  explicit Promises(World& world) : world_(world), queue(world), counter(world), barriers(world) {}
+  explicit Promises(World& world)
+      : world_(world),
+        queue(world),
+        counter(world),
+        barriers(world),
+        plain_queues(world),
+        config(world) {}
 
   /// The first broken promise; raise() throws it, outside of the library's frames.
   void fail(const std::string& what);
@@ -69,7 +77,7 @@ class Promises {
   void progress(const std::string& what, int process);
   void check_progress() const;
 
-  void committed();
+  void committed(const TxnHeader& header);
   void finish();
 
   static constexpr std::size_t kLeases = 2;
@@ -104,6 +112,8 @@ class Promises {
   QueueTally queue;
   CounterTally counter;
   BarrierTally barriers;
+  PlainQueues plain_queues;
+  ConfigHistory config;
 };
 
 }  // namespace quorate::sim

@@ -1,7 +1,6 @@
 #include "tests/sim/recipes/recipes.h"
 
 #include "tests/sim/recipes/process.h"
-#include "tests/sim/recipes/work.h"
 #include "tests/sim/world.h"
 
 namespace quorate::sim {
@@ -31,8 +30,18 @@ void Recipes::check_progress() {
 
 void Recipes::finish() {
   promises.finish();
-  check_caches(*this, world_);
+  for (const auto& process : processes_) check_end(*process);
   promises.raise();
+}
+
+/// What it knows equals what there is, if it has had the time to learn it.
+void Recipes::check_end(const Process& process) const {
+  if (!process.current() || world_.scheduler.now() - process.current_since() < 3 * kSecond) return;
+  for (const auto& check : process.life().at_end) {
+    const std::string differs = check();
+    if (differs.empty()) continue;
+    throw Violation("process " + std::to_string(process.number()) + " at the end: " + differs);
+  }
 }
 
 bool Recipes::uses(SessionId session) const {

@@ -38,6 +38,7 @@ class Recipes {
   Promises promises;
 
  private:
+  void check_end(const Process& process) const;
   Process& any(Random& lot);
 
   World& world_;

@@ -121,6 +121,12 @@ bool Wire::passes(const ReplyHeader& header, const Asked& asked, ByteView body, 
     decode(in, event);
     return event.type != EventType::NodeDeleted || !log_.random.percent(30);
   }
+  if (log_.mutant == Mutant::LoseChildEvents && header.xid == xid::kEvent) {
+    JuteReader in(body);
+    WatcherEvent event;
+    decode(in, event);
+    return event.type != EventType::NodeChildrenChanged || !log_.random.percent(30);
+  }
   if (log_.mutant == Mutant::ForgetMarks && asked.op == OpCode::Exists && header.err == Code::Ok &&
       asked.path.find(kMarks) != std::string::npos) {
     append_frame(out, [&](JuteWriter& writer) {

@@ -13,12 +13,24 @@ struct Row {
   const char* name;
   boost::asio::awaitable<void> (*run)(LifePtr);
 };
-constexpr Row kWork[] = {{"lock", work_lock},           {"read-write", work_read_write},
-                         {"semaphore", work_semaphore}, {"latch", work_latch},
-                         {"selector", work_selector},   {"queue", work_queue},
-                         {"counter", work_counter},     {"gate", work_gate},
-                         {"rounds", work_rounds},       {"caches", work_caches},
-                         {"member", work_member},       {"shards", work_shards}};
+constexpr Row kWork[] = {{"lock", work_lock},
+                         {"read-write", work_read_write},
+                         {"semaphore", work_semaphore},
+                         {"latch", work_latch},
+                         {"selector", work_selector},
+                         {"queue", work_queue},
+                         {"counter", work_counter},
+                         {"gate", work_gate},
+                         {"rounds", work_rounds},
+                         {"caches", work_caches},
+                         {"member", work_member},
+                         {"shards", work_shards},
+                         {"plain-queues", work_plain_queues},
+                         {"multi-lock", work_multi_lock},
+                         {"reentrant", work_reentrant},
+                         {"group", work_group},
+                         {"services", work_services},
+                         {"config", work_config}};
 
 }  // namespace
 

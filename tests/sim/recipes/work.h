@@ -10,8 +10,6 @@
 
 namespace quorate::sim {
 
-class Recipes;
-
 /// Begins the work that the plan names, in a life that has just begun.
 void begin_work(const LifePtr& life);
 /// Their names, in the order of the bits of Plan::work.
@@ -29,6 +27,12 @@ boost::asio::awaitable<void> work_rounds(LifePtr life);
 boost::asio::awaitable<void> work_caches(LifePtr life);
 boost::asio::awaitable<void> work_member(LifePtr life);
 boost::asio::awaitable<void> work_shards(LifePtr life);
+boost::asio::awaitable<void> work_plain_queues(LifePtr life);
+boost::asio::awaitable<void> work_multi_lock(LifePtr life);
+boost::asio::awaitable<void> work_reentrant(LifePtr life);
+boost::asio::awaitable<void> work_group(LifePtr life);
+boost::asio::awaitable<void> work_services(LifePtr life);
+boost::asio::awaitable<void> work_config(LifePtr life);
 
 /// Starts `work` beside what runs.
 void beside(const LifePtr& life, boost::asio::awaitable<void> work);
@@ -42,8 +46,5 @@ bool is_end(const client::ErrorCode& error);
 /// A limit for a call: none, or one that may well pass.
 std::chrono::milliseconds some_limit(Life& life);
 Micros some_time(Life& life, Micros most);
-
-/// At the end: every cache of every process equals the tree.
-void check_caches(const Recipes& recipes, World& world);
 
 }  // namespace quorate::sim

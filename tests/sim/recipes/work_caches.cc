@@ -3,7 +3,6 @@
 #include "quorate/recipes/ephemeral_node.h"
 #include "quorate/recipes/node_cache.h"
 #include "quorate/recipes/tree_cache.h"
-#include "tests/sim/recipes/recipes.h"
 #include "tests/sim/recipes/work.h"
 #include "tests/sim/world.h"
 
@@ -101,26 +100,12 @@ asio::awaitable<void> work_caches(LifePtr life) {
   auto caches = std::make_shared<Caches>(*life->face);
   caches->tree.start();
   caches->node.start();
-  life->check_caches = [&world = life->world, weak = std::weak_ptr<Caches>(caches)] {
+  life->at_end.push_back([&world = life->world, weak = std::weak_ptr<Caches>(caches)] {
     const auto kept = weak.lock();
     return kept ? kept->differs(world.checks.model()) : std::string();
-  };
+  });
   beside(life, change_tree(life));
   co_await rest_of(life);
-}
-
-void check_caches(const Recipes& recipes, World& world) {
-  for (int number = 0; number < world.plan.processes; ++number) {
-    const Process& process = recipes.process(number);
-    if (!process.current() || world.scheduler.now() - process.current_since() < 3 * kSecond) {
-      continue;
-    }
-    const auto& check = process.life().check_caches;
-    const std::string differs = check ? check() : "";
-    if (!differs.empty()) {
-      throw Violation("process " + std::to_string(number) + " at the end: " + differs);
-    }
-  }
 }
 
 asio::awaitable<void> work_member(LifePtr life) {

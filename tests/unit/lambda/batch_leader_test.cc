@@ -254,6 +254,14 @@ TEST_CASE(
   TaskResult result;
   result.attempt = first.attempt;
   CHECK(zombies.commit(first, result) == CommitOutcome::Refused);
+  CHECK(zombies.fail(first, "disk full") == CommitOutcome::Refused);
+  CHECK(candidate.claims.claim(second) == ClaimOutcome::Won);
+  CHECK(candidate.claims.fail(second, "disk full") == CommitOutcome::Won);
+  CHECK(candidate.claims.fail(second, "disk full") == CommitOutcome::Refused);
+  const auto failed =
+      candidate.store->get_children(BatchPlace(app.common).run(run->run) + "/failed");
+  REQUIRE(failed);
+  CHECK(failed.value.children.size() == 1);
   CHECK(candidate.claims.claim(second) == ClaimOutcome::Won);
   CHECK(candidate.claims.claim(copy) == ClaimOutcome::Won);
   CHECK(zombies.commit(first, result) == CommitOutcome::Refused);

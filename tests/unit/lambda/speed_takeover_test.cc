@@ -86,6 +86,7 @@ class Member {
       options.place.topic = source.topic;
       options.member = id;
       options.commit_interval = 20ms;
+      options.commit_beside = true;
       options.limits.records_max = 100;
       consumers_.push_back(std::make_unique<Consumer>(members_, store_, bus, options,
                                                       topology.tasks_of(source.name, bus)));

@@ -7,6 +7,7 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -117,10 +118,15 @@ class Remote {
   tcp::socket socket_;
 };
 
+/// A free port that nobody else is given as long as this process lives: bound by a socket that does
+/// not listen, beside which one that may share the address can.
 inline std::uint16_t free_port() {
-  asio::io_context io;
-  tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-  return acceptor.local_endpoint().port();
+  static asio::io_context io;
+  static std::deque<tcp::socket> held;
+  tcp::socket& socket = held.emplace_back(io, tcp::v4());
+  socket.set_option(tcp::socket::reuse_address(true));
+  socket.bind({asio::ip::address_v4::loopback(), 0});
+  return socket.local_endpoint().port();
 }
 
 /// A packet: length and body.

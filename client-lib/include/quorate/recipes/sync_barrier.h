@@ -36,6 +36,7 @@ class SyncDoubleBarrier {
   Status leave(std::chrono::milliseconds limit = std::chrono::milliseconds(0));
 
  private:
+  SyncClient& client_;
   std::unique_ptr<DoubleBarrier> barrier_;
 };
 

@@ -55,6 +55,7 @@ class SyncTreeCache {
   bool fresh() const;
 
  private:
+  SyncClient& client_;
   std::unique_ptr<TreeCache> cache_;
 };
 
@@ -70,6 +71,7 @@ class SyncServiceRegistration {
   bool announced() const;
 
  private:
+  SyncClient& client_;
   std::unique_ptr<ServiceRegistration> registration_;
 };
 
@@ -88,6 +90,7 @@ class SyncServiceProvider {
   bool fresh() const;
 
  private:
+  SyncClient& client_;
   std::unique_ptr<ServiceProvider> provider_;
 };
 
@@ -118,6 +121,7 @@ class SyncPushedConfig {
   Reply<std::int32_t> publish(std::string text, std::int32_t seen);
 
  private:
+  SyncClient& client_;
   std::unique_ptr<PushedConfig> config_;
 };
 

@@ -35,6 +35,7 @@ class SyncLeaderLatch {
   Reply<std::int64_t> wait(std::chrono::milliseconds limit = std::chrono::milliseconds(0));
 
  private:
+  SyncClient& client_;
   std::unique_ptr<LeaderLatch> latch_;
 };
 
@@ -68,6 +69,7 @@ class SyncEphemeralNode {
   void stop();
 
  private:
+  SyncClient& client_;
   std::unique_ptr<EphemeralNode> node_;
   bool started_ = false;
 };
@@ -86,6 +88,7 @@ class SyncGroup {
   void unwatch();
 
  private:
+  SyncClient& client_;
   std::unique_ptr<GroupMembership> group_;
 };
 
