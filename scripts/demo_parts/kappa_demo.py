@@ -7,6 +7,7 @@ from .children import Child
 from .stage import Stage
 from .lambda_demo import PARTITIONS, RATE, address_in
 from .story import run_json, run_program
+from .web import NoAnswer, Web
 
 TABLE_S = 5
 
@@ -64,8 +65,17 @@ async def run(options):
         for what in ("start --generation 2 --gap-ms 3600000", "work --generation 2 --id a", "switch --to 2 --wait-s 60", "rollback"):
             stage.tell(f"  {stage.place.program('kappa')} {what} {words}")
         stage.tell("Ctrl-C ends all of it")
-        while True:
-            with contextlib.suppress(RuntimeError):
+        await tables(stage, demo)
+
+
+async def tables(stage, demo):
+    """The table of generations, when the serving layer tells of something new, but not more often than one can read."""
+    while True:
+        with contextlib.suppress(RuntimeError, NoAnswer):
+            async for _ in Web(demo.address).events():
                 text = await run_program(*demo.kappa.generations()[:-1])
                 stage.tell(text.decode(errors="replace").rstrip())
-            await asyncio.sleep(TABLE_S)
+                await asyncio.sleep(TABLE_S)
+                break  # What has come meanwhile is old: a new connection tells what is new.
+            else:
+                await asyncio.sleep(1)  # It is being started again.

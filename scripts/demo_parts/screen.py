@@ -46,6 +46,7 @@ class Screen:
 
     async def _lines(self):
         before = None
+        await self.changed.wait()
         while True:
             line = self.numbers().line()
             if line != before:

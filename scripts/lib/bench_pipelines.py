@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,8 @@ ROWS = {
     "pipelines-speed": [("events_per_s", "abs", ">=", 200_000)],
     "pipelines-end-to-end": [("events_per_s", "abs", ">=", None)],
     "pipelines-latency": [("p50_ms", "abs", "<=", None), ("p99_ms", "abs", "<=", 250)],
-    "pipelines-batch": [("mb_per_s", "echo", ">=", 5), ("run_mb_per_s", "echo", ">=", None)],
+    "pipelines-batch": [("mb_per_s", "echo", ">=", 5), ("mb_per_cpu_s", "echo", ">=", None),
+                        ("run_mb_per_s", "echo", ">=", None)],
     "pipelines-rebalance": [("p50_ms", "abs", "<=", None), ("max_ms", "abs", "<=", 500)],
     "pipelines-memory": [(f"{role}_mb", "abs", "<=", None) for role in ("server", "broker", "collect", "archive", "batch",
                                                                         "speed", "serve")],
@@ -180,19 +182,24 @@ def batch(file, folder, processes, quorate, events, collected):
     served = time.monotonic() - begin
     for name in reversed(list(processes.running)):  # They have their share of the two cores otherwise.
         processes.stop(name)
-    begin = time.monotonic()
-    done = subprocess.run([str(BIN / "lambda"), "batch", "--local", str(folder / "local"), str(file), "--slots", "2"],
-                          stdout=subprocess.PIPE, check=True)
-    local = time.monotonic() - begin
-    assert json.loads(done.stdout)["events"] == events, done.stdout
+    local, local_cpu, done = timed([BIN / "lambda", "batch", "--local", folder / "local", file, "--slots", "2"])
+    assert json.loads(done)["events"] == events, done
     out = folder / "shell"
     out.mkdir()
-    begin = time.monotonic()
-    subprocess.run(["bash", "-c", SHELL, "shell", str(file), str(out)], check=True, env={**os.environ, "TMPDIR": str(out)})
-    shell = time.monotonic() - begin
+    shell, shell_cpu, _ = timed(["bash", "-c", SHELL, "shell", file, out], TMPDIR=str(out))
     assert sum(1 for _ in open(out / "hits", "rb")) == events, "the shell has counted something else"
-    quorate["pipelines-batch"] = {"mb_per_s": size / local, "run_mb_per_s": size / served}
-    return [("echo", {"pipelines-batch": {"mb_per_s": size / shell, "run_mb_per_s": size / shell}})]
+    quorate["pipelines-batch"] = {"mb_per_s": size / local, "mb_per_cpu_s": size / local_cpu, "run_mb_per_s": size / served}
+    return [("echo", {"pipelines-batch": {"mb_per_s": size / shell, "mb_per_cpu_s": size / shell_cpu, "run_mb_per_s": size / shell}})]
+
+
+def timed(command, **environment):
+    """Seconds, CPU seconds of it and all that it starts, and its output."""
+    def cpu():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+    begin, cpu_begin = time.monotonic(), cpu()
+    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, check=True, env={**os.environ, **environment})
+    return time.monotonic() - begin, cpu() - cpu_begin, done.stdout
 
 
 def latency(sizes, tools):
