@@ -84,6 +84,11 @@ std::chrono::milliseconds some_limit(Life& life) {
   return std::chrono::milliseconds(life.random.percent(70) ? 0 : life.random.between(5, 3'000));
 }
 
+bool is_long(const Life& life, const std::string& path) {
+  const ModelNode* node = life.world.checks.model().now(path);
+  return node != nullptr && node->children->size() >= 20;
+}
+
 Micros some_time(Life& life, Micros most) {
   return life.random.between(kMillisecond, most);
 }

@@ -46,5 +46,7 @@ bool is_end(const client::ErrorCode& error);
 /// A limit for a call: none, or one that may well pass.
 std::chrono::milliseconds some_limit(Life& life);
 Micros some_time(Life& life, Micros most);
+/// So many items wait in the queue at `path` that consumers might not be done before the end.
+bool is_long(const Life& life, const std::string& path);
 
 }  // namespace quorate::sim

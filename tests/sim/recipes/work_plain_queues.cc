@@ -31,6 +31,10 @@ asio::awaitable<void> produce(LifePtr life) {
     const bool by_priority = life->random.percent(50);
     const int priority =
         by_priority ? static_cast<int>(life->random.below(3)) : Queue::kDefaultPriority;
+    if (is_long(*life, kPlainQueues[by_priority ? 1 : 0])) {
+      co_await sleep(life, 500 * kMillisecond);
+      continue;
+    }
     queues.put_begins(item);
     auto [error] = co_await (by_priority ? urgent : plain).async_put(item, priority, kAwait);
     if (life->over || is_end(error)) co_return;

@@ -24,6 +24,10 @@ asio::awaitable<void> produce(LifePtr life) {
   QueueTally& tally = life->promises.queue;
   for (int number = 0; goes_on(life) && life->world.scheduler.now() < puts_end(life->world);
        ++number) {
+    if (is_long(*life, "/queue/entries")) {
+      co_await sleep(life, 500 * kMillisecond);
+      continue;
+    }
     const std::string item = life->name + "-" + std::to_string(number);
     const int priority = life->random.percent(80) ? 100 : static_cast<int>(life->random.below(3));
     tally.put_begins(item);
