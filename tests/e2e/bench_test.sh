@@ -94,5 +94,9 @@ rows='client-handover client-hello'
 check 'scripts/bench --only client: runs' bash -c '"$1" --quick --only ${3} >"$2" 2>&1 || { cat "$2"; exit 1; }' _ "$top/scripts/bench" "$scratch/table" "$rows"
 check 'scripts/bench --only client: a figure in each row' bash -c '[[ $(grep -cE "^client-.*(reached|not decided)" "$1") -ge 2 ]] && ! grep "no figure" "$1"' _ "$scratch/table"
 
+# Of the pipelines' rows two that need all of their processes.
+check 'scripts/bench --only pipelines: runs' bash -c '"$1" --quick --only pipelines-latency pipelines-batch >"$2" 2>&1 || { cat "$2"; exit 1; }' _ "$top/scripts/bench" "$scratch/table"
+check 'scripts/bench --only pipelines: a figure in each row' bash -c '[[ $(grep -cE "^pipelines-(latency|batch).*reached|not decided" "$1") -eq 2 ]] && ! grep "no figure" "$1"' _ "$scratch/table"
+
 printf '%s failed\n' "$failures"
 exit $((failures > 0))
