@@ -45,7 +45,8 @@ for file in "lib/$multiarch/libquorate.so" "lib/$multiarch/libquorate_client.a" 
 done
 foreign=$(files_of libquorate-dev | grep -vE "^(include/quorate-client/.*\.h|lib/$multiarch/(libquorate(\.so|_(client|proto|base)\.a)|cmake/quorate/quorateConfig(Version)?\.cmake|pkgconfig/quorate(-static)?\.pc))$" || true)
 [[ -z $foreign ]] || fail "libquorate-dev holds more: $foreign"
-expected="include/quorate-client/quorate/testing/server.h
+expected="include/quorate-client/quorate/testing/fake.h
+include/quorate-client/quorate/testing/server.h
 lib/$multiarch/libquorate_testing.a"
 [[ $(files_of libquorate-testing-dev) == "$(sort <<<"$expected")" ]] ||
   fail "libquorate-testing-dev holds: $(files_of libquorate-testing-dev)"
