@@ -82,6 +82,13 @@ def the_story_of_kappa_is_true():
     print("       " + done.stdout.strip().splitlines()[-1])
 
 
+def the_workers_survive_their_leaders():
+    done = run("workers", "--fast")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert "6 leaders killed" in done.stdout and "   NOT " not in done.stdout, done.stdout
+    print("       " + done.stdout.strip().splitlines()[-1])
+
+
 def ended_by(number, expected):
     with tempfile.TemporaryDirectory() as folder, Demo(folder) as demo:
         demo.process.send_signal(number)
@@ -186,4 +193,5 @@ def wrong_arguments_and_missing_programs_say_what_to_do():
 if __name__ == "__main__":
     run_tests([wrong_arguments_and_missing_programs_say_what_to_do, ctrl_c_leaves_nothing_behind, sigterm_leaves_nothing_behind,
                its_own_death_leaves_nothing_behind, a_closed_terminal_leaves_nothing_behind_and_keys_work_before,
-               a_killed_worker_comes_back_and_a_storm_is_bounded, the_story_of_lambda_is_true, the_story_of_kappa_is_true])
+               a_killed_worker_comes_back_and_a_storm_is_bounded, the_story_of_lambda_is_true, the_story_of_kappa_is_true,
+               the_workers_survive_their_leaders])
