@@ -1,7 +1,11 @@
 // A client's timers and connections in a VirtualWorld.
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
+#include <set>
 #include <utility>
 
 #include "client-lib/src/completion.h"
@@ -13,14 +17,53 @@ namespace {
 
 using WorldPtr = std::shared_ptr<VirtualWorld>;
 
+// ---- What an execution context takes with it
+/// Keeps handlers that will come to its strand. Real timers and sockets keep theirs inside the
+/// context, which destroys them when it ends; without that a handler and what it keeps alive would
+/// keep each other for ever.
+class Holder {
+ public:
+  explicit Holder(const asio::any_io_executor& strand);
+  virtual ~Holder();
+  Holder(const Holder&) = delete;
+  Holder& operator=(const Holder&) = delete;
+  /// The context ends: destroys the handlers, with which this object may go, and lets go of the
+  /// strand.
+  virtual void let_go() = 0;
+
+ private:
+  std::shared_ptr<std::set<Holder*>> all_;  ///< Of the context; one thread runs all of a world.
+};
+
+class Holders final : public asio::execution_context::service {
+ public:
+  using key_type = Holders;
+  static inline asio::execution_context::id id;
+
+  explicit Holders(asio::execution_context& context) : service(context) {}
+  const std::shared_ptr<std::set<Holder*>> all = std::make_shared<std::set<Holder*>>();
+
+ private:
+  void shutdown() override {
+    while (!all->empty()) all->extract(all->begin()).value()->let_go();
+  }
+};
+
+Holder::Holder(const asio::any_io_executor& strand)
+    : all_(asio::use_service<Holders>(asio::query(strand, asio::execution::context)).all) {
+  all_->insert(this);
+}
+Holder::~Holder() {
+  all_->erase(this);
+}
+
 // ---- Timer
-// ---------------------------------------------------------------------------------------
 
 /// Turns of the world know it, but do not keep it.
-class Wait : public std::enable_shared_from_this<Wait> {
+class Wait final : public Holder, public std::enable_shared_from_this<Wait> {
  public:
   Wait(WorldPtr world, asio::any_io_executor strand)
-      : world_(std::move(world)), strand_(std::move(strand)) {}
+      : Holder(strand), world_(std::move(world)), strand_(std::move(strand)) {}
 
   void start(Timer::TimePoint when, Timer::Handler handler) {
     cancel();
@@ -40,6 +83,10 @@ class Wait : public std::enable_shared_from_this<Wait> {
   }
 
   void cancel() { end(round_, asio::error::operation_aborted); }
+  void let_go() override {
+    strand_ = {};
+    const Timer::Handler gone(std::move(handler_));
+  }
 
  private:
   void end(std::uint64_t round, ErrorCode error) {
@@ -49,7 +96,7 @@ class Wait : public std::enable_shared_from_this<Wait> {
   }
 
   const WorldPtr world_;
-  const asio::any_io_executor strand_;
+  asio::any_io_executor strand_;
   std::uint64_t round_ = 0;
   Timer::Handler handler_;
 };
@@ -69,15 +116,18 @@ class VirtualTimer final : public Timer {
 };
 
 // ---- Link
-// ----------------------------------------------------------------------------------------
 
 /// Bytes that nobody has asked for wait, as in a kernel.
 class VirtualLink final : public Link,
                           public VirtualEnd,
+                          public Holder,
                           public std::enable_shared_from_this<VirtualLink> {
  public:
   VirtualLink(WorldPtr world, asio::any_io_executor strand, Host host)
-      : Link(std::move(host)), world_(std::move(world)), strand_(std::move(strand)) {}
+      : Link(std::move(host)),
+        Holder(strand),
+        world_(std::move(world)),
+        strand_(std::move(strand)) {}
 
   // ---- From the client
   void open(std::uint64_t, LinkListenerPtr told) override {
@@ -115,9 +165,15 @@ class VirtualLink final : public Link,
     if (opening_) return connected(false);
     serve();
   }
+  void let_go() override {
+    const auto self = shared_from_this();
+    strand_ = {};
+    close();
+  }
   void forget() override {
     closed_ = true;
-    opening_ = reading_ = nullptr;
+    const auto opening = std::exchange(opening_, nullptr),
+               reading = std::exchange(reading_, nullptr);
   }
 
  private:
@@ -140,7 +196,7 @@ class VirtualLink final : public Link,
   }
 
   const WorldPtr world_;
-  const asio::any_io_executor strand_;
+  asio::any_io_executor strand_;
   VirtualWorld::Connection connection_ = 0;
   bool closed_ = false;
   bool ended_ = false;
@@ -149,7 +205,6 @@ class VirtualLink final : public Link,
 };
 
 // ---- Runtime
-// -------------------------------------------------------------------------------------
 
 class VirtualRuntime final : public Runtime {
  public:

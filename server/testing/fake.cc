@@ -19,6 +19,10 @@ std::shared_ptr<client::VirtualWorld> FakeEnsemble::world() const {
   return impl_;
 }
 
+void FakeEnsemble::drive_loop(const void* owner, std::function<bool()> poll) {
+  impl_->driven.push_back(owner);
+  impl_->add_loop(owner, std::move(poll));
+}
 void FakeEnsemble::advance(std::chrono::milliseconds span) {
   impl_->run([] { return false; }, impl_->time() + span);
 }

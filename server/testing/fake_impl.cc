@@ -40,6 +40,8 @@ FakeEnsemble::Impl::Impl(const FakeOptions& options)
 }
 
 void FakeEnsemble::Impl::shut_down() {
+  // What the test has made behind this object is gone by now.
+  for (const void* owner : driven) remove_loop(owner);
   try {
     poll();  // Clients that have gone let go of their connections.
   } catch (...) {

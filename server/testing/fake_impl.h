@@ -46,6 +46,7 @@ class FakeEnsemble::Impl final : public FakeNetwork, public ReplicaListener {
   using FakeNetwork::break_off;
   int connection_count() const { return static_cast<int>(standing().size()); }
 
+  std::vector<const void*> driven;  ///< Loops of the test's own.
   std::deque<Fault> faults;
   std::deque<RequestRecord> history;
   std::map<Op, int> counts;

@@ -163,6 +163,25 @@ TEST_CASE("fake: an answer of the script's: nothing has happened, the connection
   CHECK_THROWS_AS(fake.answer(Op::Connect, Code::NoAuth), FakeError);
 }
 
+TEST_CASE("fake: an io_context that ends takes with it what was under way") {
+  FakeEnsemble fake;
+  const auto kept = std::make_shared<int>(0);
+  {
+    boost::asio::io_context io;
+    fake.drive(io);
+    client::Client client(io.get_executor(), fake.options());
+    client.async_connect([](client::ErrorCode, const client::ConnectReport&) {});
+    fake.settle();
+    fake.delay_reply(Op::Create, 3s);
+    client.async_create("/a", "x", {},
+                        [kept](client::ErrorCode, const client::CreateReply&) { ++*kept; });
+    fake.settle();
+    CHECK(kept.use_count() == 2);
+  }
+  CHECK(kept.use_count() == 1);
+  CHECK(*kept == 0);
+}
+
 TEST_CASE("fake: a delayed reply: done at once, told late; what is behind it waits, too") {
   FakeEnsemble fake;
   boost::asio::io_context io;

@@ -151,11 +151,11 @@ class [[gnu::visibility("default")]] FakeEnsemble {
   std::shared_ptr<client::VirtualWorld> world() const;
 
   // ---- Time
-  // -------------------------------------------------------------------------------------
-  /// Runs `io`, a boost::asio::io_context, in every turn from now on. It must live as long.
+  /// Runs `io`, a boost::asio::io_context, in every turn from now on. It must be there whenever
+  /// time passes; it may be gone when this object ends, which does not run it any more.
   template <class Context>
   void drive(Context & io) {
-    world()->add_loop(&io, [&io] {
+    drive_loop(&io, [&io] {
       if (io.stopped()) io.restart();
       return io.poll_one() != 0;
     });
@@ -170,7 +170,6 @@ class [[gnu::visibility("default")]] FakeEnsemble {
   std::chrono::milliseconds elapsed() const;
 
   // ---- Faults of one request
-  // ------------------------------------------------------------------------
   /// It never arrives; the connection breaks.
   void lose_request(Request request);
   /// It is carried out; the connection breaks before the reply, and what is behind it, have left.
@@ -194,7 +193,6 @@ class [[gnu::visibility("default")]] FakeEnsemble {
   void clear_faults();
 
   // ---- Faults now
-  // ------------------------------------------------------------------------------------
   /// All connections break, or that of one session; sessions live on. What was on its way is lost.
   void cut();
   void cut(SessionId session);
@@ -216,7 +214,6 @@ class [[gnu::visibility("default")]] FakeEnsemble {
   void set_read_only(bool yes);
 
   // ---- What somebody else does, to whom nothing happens; at once
-  // -------------------------------------
   client::Code create(const std::string& path, const std::string& data = "",
                       client::CreateMode mode = client::CreateMode::Persistent);
   client::Code set(const std::string& path, const std::string& data);
@@ -226,7 +223,6 @@ class [[gnu::visibility("default")]] FakeEnsemble {
   std::optional<client::Stat> stat(const std::string& path);
 
   // ---- What has happened
-  // -----------------------------------------------------------------------------
   /// All requests but pings, in the order of their coming; the last 10,000 of them.
   std::vector<RequestRecord> history() const;
   /// How many of `op` have come.
@@ -234,6 +230,8 @@ class [[gnu::visibility("default")]] FakeEnsemble {
   int connections() const;  ///< That stand.
 
  private:
+  void drive_loop(const void* owner, std::function<bool()> poll);
+
   class Impl;
   const std::shared_ptr<Impl> impl_;
 };
