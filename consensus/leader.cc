@@ -131,8 +131,12 @@ std::vector<ServerId> Leader::synced_servers() const {
 bool Leader::quorum_synced(const Ensemble& config) const {
   std::vector<ServerId> followers{core_->options.self};
   for (const auto& [link, entry] : learners_) {
-    // An observer will not acknowledge the proposal, also where the new config lets it vote.
-    if (entry.stage == Stage::Synced && !entry.observer) followers.push_back(entry.sid);
+    // An observer will not acknowledge the proposal, also where the new config lets it vote. Nor
+    // will one that the current config has just made an observer: it leaves as soon as it hears of
+    // that.
+    const Member* named = core_->membership.current().find(entry.sid);
+    const bool observes = entry.observer || (named != nullptr && named->observer);
+    if (entry.stage == Stage::Synced && !observes) followers.push_back(entry.sid);
   }
   return established() && config.is_quorum(followers);
 }

@@ -232,6 +232,22 @@ TEST_CASE("a reconfig that only the dead leader had is cut, and forgotten") {
   CHECK(world.peer({3}).membership().text() == world.peer({1}).membership().text());
 }
 
+TEST_CASE("who is an observer now, and has not heard of it, does not count for the next reconfig") {
+  World world(of({1, 2, 3}), false, true, 1);
+  REQUIRE(settled(world));
+  // Committed by 2 and 3; the word of it has not reached server 1.
+  world.hold_to = ServerId{1};
+  REQUIRE(world.reconfig({3}, of({2, 3}, {1}).members()));
+  world.run_idle();
+  REQUIRE(world.peer({3}).membership().current().voters() == std::vector<ServerId>{{2}, {3}});
+  CHECK_FALSE(world.peer({3}).quorum_synced(of({1, 3})));
+  CHECK(world.peer({3}).quorum_synced(of({1, 2, 3})));
+  world.hold_to.reset();
+  REQUIRE(settled(world));
+  CHECK(world.peer({1}).role() == Role::Observing);
+  CHECK_FALSE(world.peer({3}).quorum_synced(of({1, 3})));
+}
+
 TEST_CASE("a reconfig behind another in the log shows that the other was committed") {
   World world(of({1, 2, 3}), false, true, 1);
   REQUIRE(settled(world));
