@@ -465,7 +465,7 @@ class World {
   bool faults = true;
   int wipes_left = 0;
   std::set<std::pair<ServerId, ServerId>> cuts;  ///< Nothing passes between these (a < b).
-  std::optional<ServerId> hold_to;  ///< run_idle() delivers no packet to it.
+  std::optional<ServerId> hold_to;               ///< run_idle() delivers no packet to it.
   bool (*filter)(ServerId from, ServerId to, const QuorumPacket& packet) = nullptr;
   std::vector<std::string> packets;  ///< "2->3 ACK 0x1", when `trace` is set.
   bool trace = false;
