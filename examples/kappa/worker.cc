@@ -17,18 +17,6 @@ using pipeline_program::say;
 
 namespace {
 
-constexpr std::chrono::seconds kStoreSession{60};
-
-void add(ConsumerCounts& to, const ConsumerCounts& more) {
-  to.records += more.records;
-  to.commits += more.commits;
-  to.fenced += more.fenced;
-  to.taken += more.taken;
-  to.given += more.given;
-  to.lost += more.lost;
-  to.skipped += more.skipped;
-}
-
 /// Everything that one worker has through all its sessions.
 class Working {
  public:
@@ -70,7 +58,7 @@ Result<WorkDone> Working::run() {
   std::unique_ptr<qc::SyncClient> store;
   const GenerationNumber number = setting_.generation.number;
   while (!order_.stopped() && !done_.retired) {
-    if (!store || qc::is_final(store->state())) store = connect(kStoreSession);
+    if (!store || qc::is_final(store->state())) store = connect(pipeline_program::kStoreSession);
     if (!store) return no_server;
     Generations generations(*store, settings_.places);
     const auto found = generations.find(number);
@@ -94,7 +82,7 @@ Result<WorkDone> Working::run() {
     }
   }
   if (done_.retired) {
-    if (!store || qc::is_final(store->state())) store = connect(kStoreSession);
+    if (!store || qc::is_final(store->state())) store = connect(pipeline_program::kStoreSession);
     if (!store) return no_server;
     // This one may have been late, and made again what was removed.
     Result<> removed = Generations(*store, settings_.places).remove_leftovers(bus_, number);
@@ -124,7 +112,7 @@ Result<> Working::one_session(Generations& generations) {
   order_.attach(&consumer);
   const Result<> ended = consumer.run();
   order_.attach(nullptr);
-  add(done_.counts, consumer.counts());
+  done_.counts += consumer.counts();
   node.reset();
   members->close();
   return ended;

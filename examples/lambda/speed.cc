@@ -28,9 +28,6 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr const char* kRole = "speed";
-/// Commits have a session of their own that outlives a pause: so a late commit reaches the server,
-/// and it is the token that refuses it.
-constexpr auto kStoreTimeout = std::chrono::seconds(60);
 
 struct Settings {
   explicit Settings(pipeline_program::Arguments& arguments)
@@ -72,7 +69,8 @@ class SpeedProcess {
   int run(pipeline_program::StopSignal& signal) {
     while (!signal.stopped()) {
       if (!store_ || qc::is_final(store_->state())) {
-        store_ = pipeline_program::connect("lambda", settings_.common.connect, kStoreTimeout);
+        store_ = pipeline_program::connect("lambda", settings_.common.connect,
+                                           pipeline_program::kStoreSession);
       }
       const auto members = store_ ? pipeline_program::connect("lambda", settings_.common.connect,
                                                               settings_.common.session_timeout)

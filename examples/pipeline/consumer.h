@@ -83,6 +83,17 @@ struct ConsumerCounts {
   std::uint64_t given = 0;    ///< Given up when asked to.
   std::uint64_t lost = 0;     ///< Lost with the session or by fencing.
   std::uint64_t skipped = 0;  ///< Records that retention had taken before they were read.
+
+  ConsumerCounts& operator+=(const ConsumerCounts& more) {
+    records += more.records;
+    commits += more.commits;
+    fenced += more.fenced;
+    taken += more.taken;
+    given += more.given;
+    lost += more.lost;
+    skipped += more.skipped;
+    return *this;
+  }
 };
 
 /// Runs until stopped or its session is over. Nothing in it polls: appends, the partitioner's

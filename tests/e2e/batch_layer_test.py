@@ -193,6 +193,12 @@ def pause_at_work(app, victim):
         wait_for("the victim is at a task, or the run is over", lambda: at_work() or asking.poll() is not None,
                  interval=0.001)
         app.running[victim].send_signal(signal.SIGSTOP)
+        stat = pathlib.Path(f"/proc/{app.running[victim].pid}/stat")
+        wait_for("the victim stands still", lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", interval=0.001)
+        # Its last word may still lie in the server's socket: the first answer comes behind the reading of that, the
+        # second behind its commit.
+        for _ in range(2):
+            app.zk.sync("/lambda")
         if asking.poll() is None and at_work():
             return asking
         app.running[victim].send_signal(signal.SIGCONT)  # It has just finished: again.
@@ -232,15 +238,17 @@ def a_paused_workers_task_goes_to_others_and_its_late_result_is_refused():
 def a_slow_tasks_copy_is_faster():
     with Application() as app:
         leader, victim = two_workers(app, "--slow-ms", 200, "--session-timeout-ms", 4000)
-        asking = pause_at_work(app, victim)
-        began = time.monotonic()
-        assert asking.wait(60) == 0
-        took = time.monotonic() - began
-        app.running[victim].send_signal(signal.SIGCONT)
+        took = []
+        for _ in range(5):  # What it holds when it is stopped may be nothing that the run still needs.
+            asking = pause_at_work(app, victim)
+            began = time.monotonic()
+            assert asking.wait(60) == 0
+            took.append(time.monotonic() - began)
+            app.running[victim].send_signal(signal.SIGCONT)
         app.end(victim)  # Whatever it finds: its run is over, its files are cleaned.
         counts = json.loads(app.end(leader))
         assert counts["copies"] >= 1, (counts, took)
-        print(f"       a copy was done {took:.1f} s after the pause; the session would have lasted 4 s")
+        print(f"       five pauses, runs done after {min(took):.1f} to {max(took):.1f} s; the session would have lasted 4 s")
 
 
 if __name__ == "__main__":

@@ -21,12 +21,11 @@ using pipeline::Result;
 using pipeline_program::Arguments;
 using pipeline_program::connect;
 using pipeline_program::kNoServer;
+using pipeline_program::kStoreSession;
 using pipeline_program::say;
 using pipeline_program::StopSignal;
 
 namespace {
-
-constexpr std::chrono::seconds kStoreSession(60);
 
 struct ArchiveSettings {
   Common common;

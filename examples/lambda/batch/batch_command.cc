@@ -21,14 +21,11 @@ using pipeline::Result;
 using pipeline_program::Arguments;
 using pipeline_program::connect;
 using pipeline_program::kNoServer;
+using pipeline_program::kStoreSession;
 using pipeline_program::say;
 using pipeline_program::StopSignal;
 
 namespace {
-
-/// Of the session that commits go through: long enough for a paused process to be refused by its
-/// missing claim, not by its missing session.
-constexpr std::chrono::seconds kStoreSession(60);
 
 std::string add_up(WorkerCounts& to, const WorkerCounts& more) {
   to.done += more.done;

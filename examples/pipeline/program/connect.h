@@ -10,6 +10,9 @@
 namespace pipeline_program {
 
 inline constexpr int kNoServer = 3;  ///< Exit code.
+/// Timeout of a session that carries commits beside the membership's, which it outlives: so a
+/// paused process's late commit reaches the server, and its token or missing claim refuses it.
+inline constexpr std::chrono::seconds kStoreSession{60};
 
 void say(const std::string& line);  ///< On standard output, at once.
 

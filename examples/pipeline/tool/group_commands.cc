@@ -55,16 +55,6 @@ class ViewHandler : public PartitionHandler {
   bool damaged_ = false;
 };
 
-void add(ConsumerCounts& to, const ConsumerCounts& more) {
-  to.records += more.records;
-  to.commits += more.commits;
-  to.fenced += more.fenced;
-  to.taken += more.taken;
-  to.given += more.given;
-  to.lost += more.lost;
-  to.skipped += more.skipped;
-}
-
 std::string counts_line(const ConsumerCounts& counts) {
   const json object = {{"records", counts.records}, {"commits", counts.commits},
                        {"fenced", counts.fenced},   {"taken", counts.taken},
@@ -123,7 +113,7 @@ int consume_until(StopSignal& signal, Bus& bus, const ConsumeSettings& settings)
     signal.on_stop([&consumer] { consumer.stop(); });
     const Result<> ended = consumer.run();
     signal.on_stop({});
-    add(counts, consumer.counts());
+    counts += consumer.counts();
     if (!ended) {
       std::fprintf(stderr, "pipeline-tool: %s\n", ended.error().message.c_str());
       if (ended.error().kind != FaultKind::Connection) return 1;
