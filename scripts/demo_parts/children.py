@@ -215,8 +215,9 @@ class Children:
         send(child.process, signal.SIGTERM)
         send(child.process, signal.SIGCONT)  # A paused process ends only once it goes on.
         try:
-            await asyncio.wait_for(asyncio.shield(child.ended.wait()), patience_s)
-        except asyncio.TimeoutError:
+            async with asyncio.timeout(patience_s):
+                await child.ended.wait()
+        except TimeoutError:
             self.tell(f"{name} has not ended {patience_s} s after SIGTERM and is killed")
             send(child.process, signal.SIGKILL)
             await child.ended.wait()

@@ -160,7 +160,7 @@ class Keys:
         try:
             await self.demo.request_batch()
             self.demo.stage.tell("its generation is served")
-        except (RuntimeError, NoAnswer, asyncio.TimeoutError) as error:
+        except (RuntimeError, NoAnswer, TimeoutError) as error:
             self.demo.stage.tell(f"the batch run: {error}")
 
     def _later(self, work):

@@ -51,8 +51,9 @@ class Shell:
             *self.command, *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL, limit=1 << 25, preexec_fn=die_with_parent())
         try:
-            out, _ = await asyncio.wait_for(process.communicate(), patience_s)
-        except asyncio.TimeoutError:
+            async with asyncio.timeout(patience_s):
+                out, _ = await process.communicate()
+        except TimeoutError:
             send(process, signal.SIGKILL)
             await process.wait()
             return None

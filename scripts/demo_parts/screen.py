@@ -39,8 +39,9 @@ class Screen:
             write(CLEAR)
             while True:
                 self._draw()
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self.changed.wait(), 1)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await self.changed.wait()
                 self.changed.clear()
                 await asyncio.sleep(REDRAW_S)
 

@@ -1,5 +1,6 @@
 """Telling a story that is true: each step says what it does, shows the znodes that changed, and checks what it claims."""
 import asyncio
+import contextlib
 import json
 import re
 import signal
@@ -68,10 +69,9 @@ class Story:
             except NoAnswer:
                 pass  # The server is being started again.
             self.journal.came.clear()
-            try:
-                await asyncio.wait_for(self.journal.came.wait(), 0.2)
-            except asyncio.TimeoutError:
-                pass
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await self.journal.came.wait()
         self.check(f"within {patience_s} s: {what}", False)
         return None
 
@@ -155,7 +155,8 @@ async def run_program(*command, patience_s=120):
                                                    stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
                                                    preexec_fn=die_with_parent())
     try:
-        out, err = await asyncio.wait_for(process.communicate(), patience_s)
+        async with asyncio.timeout(patience_s):
+            out, err = await process.communicate()
     finally:
         send(process, signal.SIGKILL)
     if process.returncode != 0:

@@ -1,4 +1,8 @@
-"""HTTP and WebSocket, as much of them as the dashboard's server speaks: JSON answers, a numbered stream of events."""
+"""HTTP and WebSocket, as much of them as the dashboard's server speaks: JSON answers, a numbered stream of events.
+
+Times are limited by asyncio.timeout() here and beside: before Python 3.12 asyncio.wait_for() forgets that its task was
+cancelled when the awaited thing ends in that very moment, and a demo would not end.
+"""
 import asyncio
 import base64
 import json
@@ -28,8 +32,9 @@ class Web:
     async def ask(self, method, path, body=b""):
         """The answer's JSON (or text)."""
         try:
-            status, kind, answer = await asyncio.wait_for(self._ask(method, path, body), ANSWER_S)
-        except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+            async with asyncio.timeout(ANSWER_S):
+                status, kind, answer = await self._ask(method, path, body)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
             raise NoAnswer(f"{self.address}{path}: {error!r}") from None
         if status >= 300:
             raise NoAnswer(f"{self.address}{path}: {status} {answer.decode(errors='replace')[:200]}")
@@ -50,8 +55,9 @@ class Web:
     async def events(self, where="/api/events"):
         """Numbers and events as they come: (n, event), or (n, None) where some were missed. Ends with the connection."""
         try:
-            reader, writer = await asyncio.wait_for(self._upgrade(where), ANSWER_S)
-        except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+            async with asyncio.timeout(ANSWER_S):
+                reader, writer = await self._upgrade(where)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
             raise NoAnswer(f"{self.address}{where}: {error!r}") from None
         try:
             while (text := await message(reader, writer)) is not None:

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """scripts/demo: the stories are true, and whatever ends a demo leaves no process behind."""
+import asyncio
 import os
 import pathlib
 import pty
@@ -175,6 +176,42 @@ def a_killed_worker_comes_back_and_a_storm_is_bounded():
         wait_for("plain lines with numbers", lambda: re.search(r"^hits: [1-9].*drift gauge", demo.said(), re.MULTILINE))
 
 
+def an_end_is_heard_also_in_the_moment_of_an_answer():
+    """However far the answer has come up through the tasks when the demo is told to end."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    from demo_parts.web import Web
+
+    async def end_after(steps):
+        web, answered, closed = Web("127.0.0.1:1"), asyncio.get_running_loop().create_future(), []
+
+        class Connection:
+            def close(self):
+                closed.append(True)
+
+            async def readexactly(self, size):
+                await asyncio.get_running_loop().create_future()  # No event ever comes.
+
+        async def upgrade(path):
+            await answered
+            return Connection(), Connection()
+        web._upgrade = upgrade
+
+        async def follow():
+            async for _ in web.events():
+                pass
+        following = asyncio.ensure_future(follow())
+        await asyncio.sleep(0.01)
+        answered.set_result(None)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        following.cancel()
+        done, _ = await asyncio.wait({following}, timeout=5)
+        assert done and following.cancelled(), f"not ended when cancelled {steps} steps after the answer"
+        return bool(closed)
+    ends = [asyncio.run(end_after(steps)) for steps in range(6)]
+    assert ends[-1], "the connection of the last one had come: it is closed"
+
+
 def wrong_arguments_and_missing_programs_say_what_to_do():
     for words, code, said in (([], 0, "scripts/demo lambda --story"), (["--help"], 0, "--bus"), (["dance"], 2, "dance"),
                               (["lambda", "--bus", "carrier-pigeon"], 2, "embedded, kafka or"),
@@ -191,7 +228,8 @@ def wrong_arguments_and_missing_programs_say_what_to_do():
 
 
 if __name__ == "__main__":
-    run_tests([wrong_arguments_and_missing_programs_say_what_to_do, ctrl_c_leaves_nothing_behind, sigterm_leaves_nothing_behind,
+    run_tests([wrong_arguments_and_missing_programs_say_what_to_do, an_end_is_heard_also_in_the_moment_of_an_answer,
+               ctrl_c_leaves_nothing_behind, sigterm_leaves_nothing_behind,
                its_own_death_leaves_nothing_behind, a_closed_terminal_leaves_nothing_behind_and_keys_work_before,
                a_killed_worker_comes_back_and_a_storm_is_bounded, the_story_of_lambda_is_true, the_story_of_kappa_is_true,
                the_workers_survive_their_leaders])
