@@ -1,4 +1,5 @@
-// Sessions that their server alone knows (localSessionsEnabled), on three servers joined by wires.
+// Sessions that their server alone knows (localSessionsEnabled, localSessionsUpgradingEnabled), on
+// three servers joined by wires.
 #include <doctest/doctest.h>
 
 #include <algorithm>
