@@ -66,10 +66,12 @@ void make_nodes(Loop& loop, Mix& mix, const Wires& wires, const Settings& settin
   Wire& wire = *wires[0];
   wire.create("/bench", "");
   const std::string data(std::size_t(settings.size), 'x');
+  Pinger pinger;
   for (int key = 0; key < settings.keys; ++key) {
     wire.create(key_path(std::uint64_t(key)), data);
     if (wire.in_flight() >= 1024) {
       loop.run_until("nodes made", 60, [&] { return wire.in_flight() < 512; });
+      pinger.run(wires, wires.size());
     }
     progress("nodes", key + 1, settings.keys);
   }
