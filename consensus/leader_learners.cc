@@ -115,6 +115,7 @@ void Leader::on_info(LinkId link, Entry& entry, const QuorumPacket& packet) {
   }
   replace_older(link, info->sid);
   entry.stage = Stage::Reported;
+  following_.forget(info->sid);
   discovery_.report(info->sid, accepted, /*counts=*/!info->blank && !info->without_vote);
   const auto fixed = discovery_.epoch();
   if (fixed && accepted > *fixed && membership.is_voter(info->sid)) {
