@@ -143,19 +143,16 @@ void Election::on_established(ServerId from, const Notification& n) {
 /// A quorum names this leader, and the leader itself says that it leads. Only leader and epoch are
 /// compared: zxid and round inside the votes of an established ensemble are stale (R37).
 bool Election::may_join(const Votes& votes, const Vote& theirs) const {
-  // A server that others follow already is itself part of that quorum. It has to be this server's
-  // own vote that they have chosen: who follows its life before a restart is about to choose again,
-  // and rounds begin anew with each life.
-  const bool self = theirs.leader == core_->options.self;
-  if (self && theirs != initial_vote()) {
-    REACHED("followed in its former life");
-    return false;
-  }
   std::vector<ServerId> same;
   for (const auto& [sid, heard] : votes) {
-    if (heard.state == PeerState::Looking || heard.vote.leader != theirs.leader) continue;
-    if (self ? heard.vote == theirs : heard.vote.epoch == theirs.epoch) same.push_back(sid);
+    if (heard.state != PeerState::Looking && heard.vote.leader == theirs.leader &&
+        heard.vote.epoch == theirs.epoch) {
+      same.push_back(sid);
+    }
   }
+  // A server that others follow already is itself part of that quorum.
+  const bool self = theirs.leader == core_->options.self;
+  if (self && theirs.round != core_->round) return false;
   if (self) same.push_back(core_->options.self);
   // One of the two configs will do: whom to follow is no decision yet, and a reconfig that only
   // this server knows is to be cut by the leader that the others have. Who knows the older one

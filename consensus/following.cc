@@ -67,9 +67,11 @@ bool Following::may_still_come(ServerId sid) const {
          !follows_another(said->second);
 }
 
-/// Or will: a vote of a later round is not changed by one of ours.
+/// Or will: a vote of a later round is not changed by one of ours, and a server without data waits
+/// for an ensemble that serves (R45).
 bool Following::follows_another(const Said& said) const {
   if (said.state != PeerState::Looking) return said.vote.leader != core_->options.self;
+  if (said.vote.zxid < Zxid{0}) return true;
   if (said.vote.round != core_->vote.round) return said.vote.round > core_->vote.round;
   return said.vote.leader != core_->options.self;
 }

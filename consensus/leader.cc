@@ -35,7 +35,8 @@ Leader::Leader(Core& core)
 void Leader::on_tick() {
   if (core_->options.standalone) return;
   if (!established() && core_->now > deadline_) {
-    return core_->leave_role("no quorum within initLimit");
+    return core_->leave_role(handing_over_ ? "no quorum for the next epoch within syncLimit"
+                                           : "no quorum within initLimit");
   }
   if (!established() && !handing_over_) watch_following();
   if (core_->leave) return;
@@ -113,6 +114,12 @@ void Leader::on_progress() {
   pump_requests();
 }
 
+/// From one epoch to the next it goes on serving clients, and learners have only a few records to
+/// store: who does not answer is as far away as one that answers no PING (R46).
+std::int32_t Leader::phase_limit() const {
+  return handing_over_ ? core_->options.sync_limit : core_->options.init_limit;
+}
+
 /// Each phase ends when its quorum is there and what is to be said next is durable (section 7.1).
 void Leader::advance() {
   if (phase_ == Phase::Discovery && discovery_.epoch()) {
@@ -124,7 +131,7 @@ void Leader::advance() {
   }
   if (phase_ == Phase::StoreAccepted && core_->durable(barrier_)) {
     phase_ = Phase::Promises;
-    deadline_ = core_->now + core_->ticks(core_->options.init_limit);
+    deadline_ = core_->now + core_->ticks(phase_limit());
     discovery_.promise_self();
     for (auto& [link, entry] : learners_) {
       if (entry.stage == Stage::Reported) inform(link, entry);
@@ -136,7 +143,7 @@ void Leader::advance() {
   }
   if (phase_ == Phase::StoreCurrent && core_->durable(barrier_)) {
     phase_ = Phase::Synchronising;
-    deadline_ = core_->now + core_->ticks(core_->options.init_limit);
+    deadline_ = core_->now + core_->ticks(phase_limit());
     for (auto& [link, entry] : learners_) {
       if (entry.stage == Stage::Promised) begin_sync(link, entry);
     }
@@ -435,7 +442,7 @@ void Leader::hand_over() {
                          {core_->options.self, core_->accepted, core_->current, core_->log.last()});
   discovery_.fix(epoch_);
   phase_ = Phase::StoreAccepted;
-  deadline_ = core_->now + core_->ticks(core_->options.init_limit);
+  deadline_ = core_->now + core_->ticks(phase_limit());
   barrier_ = core_->write(StoreAcceptedEpoch{epoch_});
   core_->tell(EventKind::EpochEnds, core_->options.self, core_->log.last());
 }

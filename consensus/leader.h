@@ -100,6 +100,7 @@ class Leader {
   void end_of_counter();
   bool may_hand_over() const;
   void hand_over();
+  std::int32_t phase_limit() const;
   void check_quorum();
   void call_absent();
   void watch_following();

@@ -159,6 +159,12 @@ void Leader::on_ack_epoch(LinkId link, Entry& entry, const QuorumPacket& packet)
   if (discovery_.promise(entry.sid, counted, packet.zxid) == Discovery::Promise::MoreRecent) {
     return drop(link, "its history is newer than ours");
   }
+  if (phase_ == Phase::Promises && !discovery_.promised() &&
+      !discovery_.possible(core_->unreachable)) {
+    // Whoever crashed behind its promise has spent it: the next epoch is free.
+    REACHED("promises are spent");
+    return core_->leave_role("too many have promised this epoch before");
+  }
   entry.last = packet.zxid;
   entry.stage = Stage::Promised;
   if (phase_ >= Phase::Synchronising) begin_sync(link, entry);

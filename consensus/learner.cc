@@ -59,10 +59,13 @@ void Learner::on_link_down(LinkId link) {
   reopen_at_ = core_->now + kReopenMs;
 }
 
-/// It does not lead any more, or not yet again; and what looks in a later round does not wait for
-/// us. A successor named by a reconfig has no round to compare with.
+/// In a later round it has given up what it was elected for; in an earlier one it was restarted,
+/// unless that vote was on its way for long. A successor named by a reconfig has no round to
+/// compare with.
 void Learner::on_leader_looking(std::int64_t round) {
-  if (stage_ > Stage::AwaitEpoch || core_->vote.round < 0 || round <= core_->vote.round) return;
+  if (stage_ > Stage::AwaitEpoch || core_->vote.round < 0) return;
+  const bool restarted = round < core_->vote.round && core_->now > connect_until_;
+  if (round <= core_->vote.round && !restarted) return;
   REACHED("leader looks again");
   core_->leave_role("leader looks for another");
 }

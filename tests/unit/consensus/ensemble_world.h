@@ -97,13 +97,14 @@ class World {
   static constexpr std::uint32_t kNoEnd = 0xffffffff;
 
   World(int servers, bool blank, std::uint64_t seed = 1, std::uint32_t end = kNoEnd,
-        std::int32_t init = 10)
-      : World(Ensemble(members_of(servers)), blank, false, seed, end, init) {}
+        std::int32_t init = 10, std::int64_t max_notification = 60000)
+      : World(Ensemble(members_of(servers)), blank, false, seed, end, init, max_notification) {}
 
   World(Ensemble file, bool blank, bool reconfig, std::uint64_t seed, std::uint32_t end = kNoEnd,
-        std::int32_t init = 10)
+        std::int32_t init = 10, std::int64_t max_notification = 60000)
       : counter_end(end),
         init_limit(init),
+        max_notification_ms(max_notification),
         ensemble(std::move(file)),
         file_(ensemble),
         reconfig_enabled(reconfig),

@@ -112,6 +112,15 @@ TEST_CASE(
   CHECK(passed.missing({"elected in vain"}) == "");
 }
 
+TEST_CASE("a server without data does not help to a quorum (R45)") {
+  Elected one;
+  one.tick(kPatience + 1);
+  one.vote({2}, kLooking, {2}, kBlankZxid, 1, 0);
+  CHECK(one.leads());
+  one.says({3}, kLooking, {3}, 2);
+  CHECK_FALSE(one.leads());
+}
+
 TEST_CASE("two leaders without a quorum both give up, though a voter is silent") {
   Elected one(5);
   one.comes({2}, {21});
@@ -152,6 +161,18 @@ TEST_CASE("a learner whose leader looks in a later round looks too") {
   CHECK(passed.missing({"leader looks again"}) == "");
 }
 
+TEST_CASE("a learner whose leader was restarted, and looks in an earlier round, looks too") {
+  OnePeer one(history());
+  one.vote({2}, kFollowing, {3}, Zxid{0}, 4, 2);
+  one.vote({3}, kLeading, {3}, Zxid{0}, 4, 2);
+  one.step(LinkUp{kLink, ServerId{3}});
+  one.vote({3}, kLooking, {3}, Zxid::make(2, 5), 1, 2);  // Perhaps it was on its way for long.
+  CHECK(one.peer.role() == Role::Following);
+  one.tick(kPatience + 1);
+  one.vote({3}, kLooking, {3}, Zxid::make(2, 5), 1, 2);
+  CHECK(one.peer.role() == Role::Looking);
+}
+
 TEST_CASE("a learner that its leader has begun to sync is told by its link alone") {
   OnePeer one(history());
   one.follow(3);
@@ -159,9 +180,8 @@ TEST_CASE("a learner that its leader has begun to sync is told by its link alone
   CHECK(one.peer.role() == Role::Following);
 }
 
-// A leader crashes and is back before the others have noticed; then they elect one of them. Only
-// its followers' word about its former life makes it lead: in the second case not even the vote
-// differs, because nothing was written in between.
+// A leader crashes and is back before the others have noticed: what they say of its former life, of
+// the same round, makes it lead. Then they elect one of them.
 TEST_CASE("a restarted leader does not wait out initLimit when the others have elected another") {
   for (const bool written : {true, false}) {
     CAPTURE(written);
@@ -170,17 +190,14 @@ TEST_CASE("a restarted leader does not wait out initLimit when the others have e
     world.init_limit = 500;  // 50 s.
     REQUIRE(world.run_until([&] { return world.all_serving(); }));
     REQUIRE(world.leader() == ServerId{3});
-    if (written) {
-      REQUIRE(world.propose({3}));
-      world.run_idle();
-    }
+    if (written) REQUIRE(world.propose({3}));
+    world.run_idle();
     world.crash({3});
     world.start({3});
     world.step({3}, Tick{world.now()});
     REQUIRE(world.deliver_vote({3}, {1}));
     REQUIRE(world.deliver_vote({1}, {3}));
-    const auto chosen = world.peer({3}).role();
-    CHECK((chosen == Role::Leading) == !written);
+    REQUIRE(world.peer({3}).role() == Role::Leading);
     // Servers 1 and 2 see the ends of their links, and find one another first.
     world.cuts = {{{1}, {3}}, {{2}, {3}}};
     world.step({1}, ElectionLink{{3}, false});
@@ -190,9 +207,24 @@ TEST_CASE("a restarted leader does not wait out initLimit when the others have e
     world.cuts.clear();
     CHECK_MESSAGE(world.run_until([&] { return world.all_serving(); }, 1000), world.states());
     CHECK(world.leader() == ServerId{2});
-    CHECK(passed.missing(
-              {written ? "followed in its former life" : "another has been established"}) == "");
+    CHECK(passed.missing({"another has been established"}) == "");
   }
+}
+
+TEST_CASE("a leader whose learners have spent their promises does not wait for others") {
+  const Passed passed;
+  Elected one(5);
+  one.comes({2}, {21});
+  one.comes({3}, {31});
+  one.sync();
+  const SharedBytes spent = encode_int(-1);
+  one.packet(PacketType::AckEpoch, Zxid::make(2, 5), spent, LinkId{21});
+  one.packet(PacketType::AckEpoch, Zxid::make(2, 5), spent, LinkId{31});
+  CHECK(one.leads());  // Servers 4 and 5 would do.
+  one.comes({4}, {41});
+  one.packet(PacketType::AckEpoch, Zxid::make(2, 5), spent, LinkId{41});
+  CHECK_FALSE(one.leads());
+  CHECK(passed.missing({"promises are spent"}) == "");
 }
 
 TEST_CASE("three that each missed the other's choice are together again within two seconds") {
