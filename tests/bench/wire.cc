@@ -36,10 +36,11 @@ sockaddr_in resolve(const std::string& host_and_port) {
 }
 
 const sockaddr_in& address_of(const Settings& settings, int number) {
-  static std::vector<sockaddr_in> addresses;
-  if (addresses.empty()) {
-    for (const std::string& host : settings.hosts) addresses.push_back(resolve(host));
-  }
+  static const std::vector<sockaddr_in> addresses = [&settings] {
+    std::vector<sockaddr_in> found;
+    for (const std::string& host : settings.hosts) found.push_back(resolve(host));
+    return found;
+  }();
   return addresses[std::size_t(number) % addresses.size()];
 }
 
