@@ -69,22 +69,23 @@ Bytes Proposer::make_txn(const znode::WriteRequest& write, const znode::Identiti
     return znode::prepare_error(write, zxid, wall_ms, Code::MarshallingError);
   }
   const bool asks = !creates && !closes;
-  const bool alive = asks && pending_.session_alive(write.session);
-  if (alive && !sessions_.may_write(write.session, origin)) {
+  // Nearly every request comes from the owner, which is the shortest question.
+  if (asks && !sessions_.is_owner(write.session, origin) && pending_.session_alive(write.session) &&
+      !sessions_.may_write(write.session, origin)) {
     return znode::prepare_error(write, zxid, wall_ms, Code::SessionMoved);
   }
   if (creates) sessions_.own(write.session, origin);
   if (closes && locals_.enabled) sessions_.ended(write.session);
-  const znode::Caller caller{write.session, identities,
-                             asks && !alive && is_local(write.session, origin)};
+  const znode::Caller caller{write.session, identities, asks && is_local(write.session, origin)};
   Bytes txn = znode::prepare(pending_, options_, caller, write, zxid, wall_ms);
   return fit(std::move(txn), write, zxid, wall_ms);
 }
 
-/// Of a session that the ensemble does not know. Another server answers for its own local ones, as
-/// in ZooKeeper; an id that this server has made, or whose end has gone through the log, is over.
+/// Whether the ensemble does not know it, but it may live all the same. Another server answers for
+/// its own local ones, as in ZooKeeper; an id that this server has made, or whose end has gone
+/// through the log, is over.
 bool Proposer::is_local(SessionId session, Owner origin) const {
-  if (!locals_.enabled) return false;
+  if (!locals_.enabled || pending_.session_alive(session)) return false;
   if (!origin) return locals_.own.contains(session);
   const std::int64_t maker = (session.value >> 56) & 0xff;
   return maker != (locals_.self.value & 0xff) && !sessions_.lately_ended(session);

@@ -47,7 +47,7 @@ void Replica::Impl::upgrade_session(Connection& connection) {
   ENSURE(timeout_ms);
   REACHED("local session upgraded");
   connection.local = false;
-  submit_create_session(connection.session, *timeout_ms);
+  submit_create_session(connection, *timeout_ms);
 }
 
 /// What of a request of a local session goes beyond what it may. True: it asks for it in vain.
