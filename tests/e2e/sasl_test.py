@@ -456,6 +456,11 @@ def mistakes():
     start_fails(None, "none.jaas cannot be read", **{"java.security.auth.login.config": FOLDER / "none.jaas"})
     start_fails(f'Server {{ {module} required user_bob="x"; }};', "SASL needs a line authProvider.1=",
                 sessionRequireClientSASLAuth="true", **{"authProvider.1": None})
+    os.environ["SASL_PATH"] = str(FOLDER / "no-modules")
+    try:
+        start_fails(f'Server {{ {module} required user_bob="x"; }};', "comes with the package libsasl2-modules")
+    finally:
+        del os.environ["SASL_PATH"]
 
 
 def flags_of_the_start_script():
