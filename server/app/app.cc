@@ -17,6 +17,7 @@
 #include "server/app/snapshot_file.h"
 #include "server/log/log.h"
 #include "server/replica/audit.h"
+#include "server/sasl/digest_login.h"
 #include "server/storage/real/leveldb_tree_store.h"
 
 namespace quorate::server {
@@ -96,7 +97,7 @@ int App::run() {
   for (const ConfigNotice& notice : config_.notices) {
     log::write(notice.severity, "config " + notice.text);
   }
-  if (!lock_data() || !bind_ports() || !recover()) {
+  if (!lock_data() || !open_sasl() || !bind_ports() || !recover()) {
     log::flush();
     return exit_code_;
   }
@@ -110,6 +111,17 @@ int App::run() {
 
 // ---- Start
 // ---------------------------------------------------------------------------------------
+
+/// The library stays out of a server that nobody logs in to.
+bool App::open_sasl() {
+  const SaslConfig& sasl = config_.auth.sasl;
+  if (!sasl.users) return true;
+  std::string fault;
+  sasl_ = open_digest_login(*sasl.users, fault);
+  if (sasl_ != nullptr) return true;
+  fail(kExitUsage, "config " + config_.file + ": java.security.auth.login.config: " + fault);
+  return false;
+}
 
 /// Before recovery, which may take long: a port that is taken shows at once.
 bool App::bind_ports() {
@@ -262,7 +274,7 @@ bool App::recover() {
   disk_ = std::make_unique<DiskThread>(
       std::move(worker), [this](Mailbox::Letter letter) { mailbox_.put(std::move(letter)); },
       disk_thread_options(config_));
-  const Ports ports{*disk_, *links_, *clients_, *this, events_};
+  const Ports ports{*disk_, *links_, *clients_, *this, events_, sasl_.get()};
   replica_ = std::make_unique<Replica>(replica_options(config_), std::move(recovered), ports,
                                        Random(fresh_seed()));
   return true;

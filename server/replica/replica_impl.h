@@ -41,7 +41,6 @@ struct Replica::Impl {
   void establish(Connection& connection);
   void on_request(Connection& connection, ByteView frame);
   void on_auth(Connection& connection, std::int32_t cxid, ByteView body);
-  void on_sasl(Connection& connection, std::int32_t cxid, ByteView body);
   void heard(Connection& connection);
   void submit(Connection& connection, const OpenRequest& request, ByteView body);
   /// Hands a write or a sync to consensus.
@@ -79,6 +78,12 @@ struct Replica::Impl {
     return !options.leader_serves && !options.peer.standalone &&
            peer.role() == consensus::Role::Leading;
   }
+
+  // ---- SASL (replica_sasl.cc)
+  // --------------------------------------------------------------------
+  void on_sasl(Connection& connection, std::int32_t cxid, ByteView body);
+  SaslStep sasl_step(Connection& connection, const std::string& token);
+  void answer_sasl(Connection& connection, std::int32_t cxid, Code code, const Buffer& token);
 
   // ---- Linearizable reads (replica_reads.cc)
   // -----------------------------------------------------
