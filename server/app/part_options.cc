@@ -67,6 +67,8 @@ ReplicaOptions replica_options(const Config& config) {
   options.leader_serves = config.ensemble.leader_serves;
   options.read_only_mode = config.ensemble.read_only_mode;
   options.linearizable_reads = config.ensemble.linearizable_reads;
+  options.local_sessions = config.ensemble.local_sessions;
+  options.upgrade_local_sessions = config.ensemble.upgrade_local_sessions;
   options.sessionless_timeout_ms = config.client.sessionless_timeout_ms;
   if (config.audit) options.audit_user = user_of_this_process();
   return options;

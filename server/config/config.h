@@ -92,6 +92,8 @@ struct EnsembleConfig {
   bool leader_serves = true;                  ///< Whether the leader takes clients.
   bool read_only_mode = false;                ///< readonlymode.enabled.
   bool linearizable_reads = false;
+  bool local_sessions = false;          ///< localSessionsEnabled.
+  bool upgrade_local_sessions = false;  ///< localSessionsUpgradingEnabled.
 
   bool uses_tls() const { return !standalone && (ssl_quorum || port_unification); }
 };

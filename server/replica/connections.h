@@ -58,6 +58,7 @@ struct Connection {
   bool reported = false;     ///< Learner: in the list of touches for the next PING reply.
   bool secure = false;       ///< TLS.
   bool sasl_over = false;    ///< A login has come to its end, good or bad: there is no second one.
+  bool local = false;        ///< Its session is one of LocalSessions.
   std::uint16_t port = 0;    ///< The client's own port.
   std::int16_t last_op = 0;  ///< OpCode of the last answer; 0: none.
   std::int32_t timeout_ms = 0;

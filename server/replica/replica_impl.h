@@ -35,7 +35,9 @@ struct Replica::Impl {
   bool on_client_frame(ConnectionId id, ByteView frame);
   void handshake(Connection& connection, ByteView frame);
   void create_session(Connection& connection);
+  void submit_create_session(Connection& connection, std::int32_t timeout_ms);
   void reconnect(Connection& connection, SessionId session);
+  void revalidate(Connection& connection);
   void refuse(Connection& connection);
   /// The handshake is over: answers it and serves what the client has sent meanwhile.
   void establish(Connection& connection);
@@ -94,13 +96,26 @@ struct Replica::Impl {
   consensus::Request round_request();
   bool is_barrier(const TxnHeader& txn) const;
 
+  // ---- Local sessions (replica_local_sessions.cc)
+  // -----------------------------------------------------
+  bool keeps_local_sessions() const { return options.local_sessions && !options.peer.standalone; }
+  SessionId new_session_id();
+  void create_local_session(Connection& connection);
+  void attach_local(Connection& connection, SessionId session);
+  void upgrade_session(Connection& connection);
+  bool exceeds_local(Connection& connection, OpCode op, ByteView body);
+  static znode::Outcome explained(znode::Outcome outcome);
+  void end_local_session(Connection& connection, std::int32_t cxid);
+  void tend_local_sessions(bool slept);
+  void expire_local(SessionId session);
+  void finish_upgrade(SessionId session);
+
   // ---- Read-only mode (replica_read_only.cc)
   // -----------------------------------------------------
   bool may_read_only() const;
-  void tend_read_only(bool slept);
+  void tend_read_only();
   void end_read_only();
-  void create_local_session(Connection& connection);
-  void reconnect_local(Connection& connection, SessionId session);
+  void reconnect_read_only(Connection& connection, SessionId session);
   bool answer_read_only(Connection& connection, std::int32_t cxid, OpCode op, Passage passage);
 
   // ---- The pump and what Ready asks for (replica.cc)
