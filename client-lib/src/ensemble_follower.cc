@@ -65,7 +65,18 @@ void EnsembleFollower::stop() {
 void EnsembleFollower::on_session(SessionState state) {
   if (state != SessionState::Connected && state != SessionState::Reconnected) return;
   // A list of which nothing could be reached may have more luck now.
-  if (!watching_ || !hosts_.empty()) ask();
+  if (!watching_ || !hosts_.empty()) return ask();
+  if (!strayed()) return;
+  hosts_ = connection_->hosts();
+  plan();
+}
+
+/// The client is at a server that the list it has taken does not name: the link was on its way
+/// there when the list came, or nothing else could be reached.
+bool EnsembleFollower::strayed() const {
+  if (!taken_) return false;
+  const std::optional<Host> present = connection_->present_host(connection_->hosts());
+  return present && !holds(connection_->hosts(), *present);
 }
 
 void EnsembleFollower::on_identity() {
@@ -75,6 +86,7 @@ void EnsembleFollower::on_identity() {
 void EnsembleFollower::on_other_hosts() {
   give_up_reaching();
   hosts_.clear();
+  taken_ = false;
 }
 
 void EnsembleFollower::ask() {
@@ -124,7 +136,7 @@ void EnsembleFollower::on_config(ErrorCode error, std::string_view text) {
   }
   give_up_reaching();
   hosts_.clear();
-  if (same_hosts(config.hosts, connection_->hosts())) return;
+  if (same_hosts(config.hosts, connection_->hosts()) && !strayed()) return;
   hosts_ = std::move(config.hosts);
   plan();
 }
@@ -183,6 +195,7 @@ void EnsembleFollower::reached() {
               move_.order.end());
   const bool fresh = !holds(connection_->hosts(), hosts_[move_.order.front()]);
   move_.leave = move_.leave && present && (fresh || !may_stay());
+  taken_ = true;
   connection_->use_hosts(std::exchange(hosts_, {}), std::move(move_));
 }
 

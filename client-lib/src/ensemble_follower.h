@@ -59,12 +59,14 @@ class EnsembleFollower final : public WatchSink,
   void reached();
   void give_up_reaching();
   bool may_stay() const;
+  bool strayed() const;
   std::chrono::milliseconds patience() const;
 
   Connection* connection_;  ///< Null when it is over.
   const std::unique_ptr<Timer> pause_;
   bool asking_ = false;
   bool watching_ = false;  ///< The server will tell of a change.
+  bool taken_ = false;     ///< The list in use is the configuration's.
   std::optional<std::uint64_t> version_;
 
   // ---- A list on its way to be taken

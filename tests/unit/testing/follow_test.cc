@@ -258,6 +258,36 @@ TEST_CASE("follow: the hosts of the connect string are a last resort") {
   CHECK(client.state() == SessionState::Reconnected);
 }
 
+TEST_CASE("follow: who was on its way to a server that is no member any more goes on from there") {
+  FakeEnsemble fake(five_servers());
+  fake.set_config(members({1}, 1));
+  Following client(fake, "fake1");
+  fake.settle();
+  // The connection breaks when the new list has been read and its server is being reached.
+  fake.set_config(members({2}, 2));
+  fake.run_until([&] { return reads_of_config(fake) == 2; });
+  fake.advance(1ms);
+  fake.cut();
+  fake.advance(1s);
+  CHECK(client.servers() == "fake2:2181");
+  CHECK(client.server() == "fake2:2181");
+}
+
+TEST_CASE("follow: back from the last resort, once a server of the list is reached again") {
+  FakeEnsemble fake(five_servers());
+  fake.set_config(members({2}, 1));
+  Following client(fake, "fake1");
+  fake.settle();
+  fake.stop(2);
+  fake.advance(1s);
+  CHECK(client.server() == "fake1:2181");
+  fake.start(2);
+  fake.stop(1);
+  fake.start(1);
+  fake.advance(1s);
+  CHECK(client.server() == "fake2:2181");
+}
+
 TEST_CASE("follow: a configuration that may not be read changes nothing, and is asked for again") {
   FakeEnsemble fake(five_servers());
   fake.set_config(members({1, 2}, 1));
