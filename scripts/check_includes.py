@@ -36,6 +36,7 @@ ALLOWED = {
     "client-lib": ["base", "znode/proto", "cmake"],
     "shell": ["client-lib/include"],
     "examples": ["client-lib/include"],
+    "examples/recipes": ["client-lib/include", "server/testing"],  # A user's own test: quorate/testing/fake.h.
     "examples/pipeline": ["client-lib/include", "examples/pipeline/kafka"],
     "examples/pipeline/kafka": ["examples/pipeline"],
     "examples/pipeline/program": ["client-lib/include", "examples/pipeline"],
