@@ -138,9 +138,8 @@ def a_signal_at_any_moment_of_the_start_ends_all_of_it():
             if at:
                 demo.ends(128 + wanted)
                 return
-            # No condition to wait for: any moment is one, also one before Python hears of signals. (With SIGINT it would
-            # say so in many words.)
-            time.sleep(after)
+            # Also before Python hears of signals; with SIGINT it would say so in many words.
+            time.sleep(after)  # A random moment: this is the fault, no wait.
             demo.process.send_signal(wanted)
             demo.ends(128 + wanted, -wanted)
         side_by_side(lambda numbered: end(*numbered), list(enumerate(cases)))
