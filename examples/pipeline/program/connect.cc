@@ -36,9 +36,9 @@ std::unique_ptr<qc::SyncClient> connect(const std::string& program, const std::s
     for (const auto& [server, reason] : connected.value.failures) {
       std::fprintf(stderr, "  tried %s: %s\n", server.c_str(), reason.c_str());
     }
+    std::fprintf(stderr, "Start one with scripts/quickstart, or name others with --connect.\n");
     if (!again) break;
   }
-  std::fprintf(stderr, "Start a server with scripts/quickstart, or name others with --connect.\n");
   return nullptr;
 }
 

@@ -81,6 +81,7 @@ class Telling : public PartitionHandler {
   }
   std::string state() override {
     wants_ = false;
+    if (commit_at_) told_.add(name_ + " state");
     commit_at_.reset();
     return "state";
   }
@@ -245,8 +246,8 @@ TEST_CASE("consumer: a commit at a moment that the handler names comes without a
     group.append(0, "due");
     CHECK(group.told.wait_for("0 committed 3"));
     CHECK(group.committed(0) == 3);
-    CHECK(group.told.all() ==
-          std::vector<std::string>{"0 due", "0 committed 1", "0 x", "0 due", "0 committed 3"});
+    CHECK(group.told.all() == std::vector<std::string>{"0 due", "0 state", "0 committed 1", "0 x",
+                                                       "0 due", "0 state", "0 committed 3"});
   }
 }
 
@@ -259,13 +260,14 @@ TEST_CASE("consumer: a commit beside holds up no record, and no other begins bef
   Gate gate(group, group.store());
   gate.close();  // Nothing is committed from now on.
   group.append(0, "due");
-  CHECK(group.told.wait_for("0 due"));
+  CHECK(group.told.wait_for("0 state"));
   group.append(1, "due");
   group.append(0, "y");
   CHECK(group.told.wait_for("1 due"));
   CHECK(group.told.wait_for("0 y"));
   for (const std::string& what : group.told.all()) {
     CHECK(what.find("committed") == std::string::npos);
+    CHECK(what != "1 state");
   }
   gate.open();
   CHECK(group.told.wait_for("0 committed 2"));  // As of its state: without y.
