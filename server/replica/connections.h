@@ -141,6 +141,7 @@ class Connections {
   const FanOutLimits limits_;
   ReplicaMetrics& metrics_;
   std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
+  Connection* last_ = nullptr;  ///< That was asked for: nearly always the next one, too.
   std::unordered_map<SessionId, Connection*> by_session_;
   std::vector<ConnectionId> dirty_;
   std::vector<Departure> departures_;

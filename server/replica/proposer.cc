@@ -66,8 +66,9 @@ Bytes Proposer::make_txn(const znode::WriteRequest& write, const znode::Identiti
   if (write.body.size() > static_cast<std::size_t>(options_.max_buffer)) {
     return znode::prepare_error(write, zxid, wall_ms, Code::MarshallingError);
   }
-  if (!creates && !closes && pending_.session_alive(write.session) &&
-      !sessions_.may_write(write.session, origin)) {
+  // Nearly every request comes from the owner, which is the shortest question.
+  if (!creates && !closes && !sessions_.is_owner(write.session, origin) &&
+      pending_.session_alive(write.session) && !sessions_.may_write(write.session, origin)) {
     return znode::prepare_error(write, zxid, wall_ms, Code::SessionMoved);
   }
   if (creates) sessions_.own(write.session, origin);

@@ -1,5 +1,6 @@
 // Clients: handshake, requests in their order, answers.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/ensure.h"
@@ -94,12 +95,14 @@ void Replica::Impl::create_session(Connection& connection) {
   connections.attach(connection, session);
   connection.stage = Stage::Creating;
   connections.touched(connection);
+  std::array<std::byte, sizeof connection.timeout_ms> body;
+  store_be(body.data(), connection.timeout_ms);
+  const znode::WriteRequest write{session, /*cxid=*/0, OpCode::CreateSession, body};
+  if (may_propose_at_once()) return propose_now(write, connection.identities);
   consensus::Request request;
   request.session = session;
   request.op = static_cast<std::int32_t>(OpCode::CreateSession);
-  Bytes body;
-  JuteWriter(body).i32(connection.timeout_ms);
-  request.body = SharedBytes(std::move(body));
+  request.body = SharedBytes::copy_of(body);
   submit(std::move(request));
 }
 
@@ -246,17 +249,25 @@ void Replica::Impl::submit(consensus::Request request) {
   peer.step(consensus::Submit{std::move(request)});
 }
 
+bool Replica::Impl::may_propose_at_once() {
+  if (!proposer || submitted_writes > 0 || !waiting_requests.empty()) return false;
+  return peer.may_propose() && turn_has_room();
+}
+
 bool Replica::Impl::propose_at_once(Connection& connection, const OpenRequest& request,
                                     ByteView body) {
-  if (!proposer || submitted_writes > 0 || !waiting_requests.empty()) return false;
   // A reconfig may have to be told about.
-  if (request.op == OpCode::Reconfig || !peer.may_propose() || !turn_has_room()) return false;
+  if (request.op == OpCode::Reconfig || !may_propose_at_once()) return false;
   gate.submitted(connection.queue, connection.id);
-  ++metrics.prepared;
-  const znode::WriteRequest write{connection.session, request.cxid, request.op, body};
-  propose(proposer->prepare(write, connection.identities, peer.next_zxid(), turn_wall_ms()));
-  note_quota();
+  propose_now({connection.session, request.cxid, request.op, body}, connection.identities);
   return true;
+}
+
+void Replica::Impl::propose_now(const znode::WriteRequest& write,
+                                const znode::Identities& identities) {
+  ++metrics.prepared;
+  propose(proposer->prepare(write, identities, peer.next_zxid(), turn_wall_ms()));
+  note_quota();
 }
 
 void Replica::Impl::submit_next(Connection& connection) {

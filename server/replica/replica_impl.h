@@ -53,6 +53,8 @@ struct Replica::Impl {
   /// The way of nearly every write on a leader: where nothing waits there is nothing to wait for,
   /// and no copy to be made. False: it has to be submitted.
   bool propose_at_once(Connection& connection, const OpenRequest& request, ByteView body);
+  bool may_propose_at_once();
+  void propose_now(const znode::WriteRequest& write, const znode::Identities& identities);
   /// Hands to consensus what may go there now.
   void submit_next(Connection& connection);
   /// Answers, from the oldest request on, all that need not wait.

@@ -75,13 +75,16 @@ void Sessions::closed(SessionId session) {
 }
 
 void Sessions::touch(SessionId session, std::int32_t timeout_ms, std::int64_t now_ms) {
-  if (leading_ && timeout_ms > 0 && tracker_.contains(session)) {
-    tracker_.touch(session, timeout_ms, now_ms);
-  }
+  if (leading_ && timeout_ms > 0) tracker_.renew(session, timeout_ms, now_ms);
 }
 
 void Sessions::own(SessionId session, Owner owner) {
   if (leading_) owners_[session] = owner;
+}
+
+bool Sessions::is_owner(SessionId session, Owner owner) const {
+  const auto at = owners_.find(session);
+  return at != owners_.end() && at->second == owner;
 }
 
 bool Sessions::may_write(SessionId session, Owner owner) {

@@ -89,6 +89,7 @@ class Sessions {
   void expire_later(SessionId session, std::int64_t now_ms) { tracker_.touch(session, 0, now_ms); }
 
   void own(SessionId session, Owner owner);
+  bool is_owner(SessionId session, Owner owner) const;
   /// Whether a request of `session` may come by `owner`. A session without an owner (this leader is
   /// new) is taken over by the first who asks (hazard R59).
   bool may_write(SessionId session, Owner owner);
