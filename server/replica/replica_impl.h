@@ -1,6 +1,7 @@
 // The private part of Replica: its members, and what its source files share. replica.cc has the
-// pump, peers, disk and time; replica_clients.cc has clients and their requests; what is rare
-// has files of its own.
+// face, the pump, commits and time; replica_clients.cc has clients and their requests,
+// replica_leader.cc what only a leader does, replica_links.cc links and the trees that come over
+// them; what is rare has files of its own.
 #pragma once
 
 #include <deque>
@@ -26,6 +27,9 @@
 #include "znode/watch_table.h"
 
 namespace quorate::server {
+
+/// What /zookeeper/config says; "" where it is missing.
+std::string config_of(const znode::DataTree& tree);
 
 struct Replica::Impl {
   Impl(ReplicaOptions given, Recovered recovered, Ports given_ports, Random random);
@@ -118,24 +122,18 @@ struct Replica::Impl {
   void reconnect_read_only(Connection& connection, SessionId session);
   bool answer_read_only(Connection& connection, std::int32_t cxid, OpCode op, Passage passage);
 
-  // ---- The pump and what Ready asks for (replica.cc)
-  // ---------------------------------------------
-  void pump();
-  void carry_out(consensus::Ready ready);
-  void carry_out(consensus::LinkCommand command);
-  void send(consensus::Envelope envelope);
-  void apply(const consensus::LogRecord& record, std::int64_t wall_ms);
-  void track_session(const znode::Outcome& outcome);
+  // ---- Leader (replica_leader.cc)
+  // ----------------------------------------------------------------
   void answer_revalidation(const consensus::Revalidation& revalidation);
-  void observe(const consensus::Event& event);
-  void begin_service();
-  void lose_service();
   void propose_waiting();
   void propose(consensus::LogRecord record);
   void expire_sessions();
   void expire(SessionId session);
   void reap();
   void note_quota();
+
+  // ---- Links and trees (replica_links.cc, replica_restore.cc)
+  // ------------------------------------
   void on_link_bytes(LinkId link, ByteView bytes);
   void drop_link(LinkId link);
   void close_silent_trees();
@@ -146,6 +144,18 @@ struct Replica::Impl {
   void start_restore();
   /// Whether the install was of a tree to restore.
   bool ends_restore(LinkId link, Zxid zxid, bool ok);
+
+  // ---- The pump and what Ready asks for (replica.cc)
+  // ---------------------------------------------
+  void pump();
+  void carry_out(consensus::Ready ready);
+  void carry_out(consensus::LinkCommand command);
+  void send(consensus::Envelope envelope);
+  void apply(const consensus::LogRecord& record, std::int64_t wall_ms);
+  void track_session(const znode::Outcome& outcome);
+  void observe(const consensus::Event& event);
+  void begin_service();
+  void lose_service();
   void flush();
   // A turn is a batch of calls with its pump(): clocks and disk are looked at once, at most.
   std::int64_t turn_ms() {
