@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/pauses.h"
 #include "tests/bench/prewritten.h"
 #include "tests/bench/report.h"
 
@@ -45,7 +46,7 @@ int run(const std::string& path, const Settings& settings, bool append) {
   off_t at = 0;
   const std::vector<char> bytes(std::size_t(settings.size), 'x');
   Histogram latencies;
-  std::vector<double> slow_at_s;
+  Pauses pauses;
   const auto duration_of = [](double seconds) {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   };
@@ -60,9 +61,7 @@ int run(const std::string& path, const Settings& settings, bool append) {
     const auto now = Clock::now();
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now - due).count();
     latencies.add(std::uint64_t(us));
-    if (us > settings.slow_ms * 1000L) {
-      slow_at_s.push_back(std::chrono::duration<double>(due - begin).count());
-    }
+    if (us > settings.slow_ms * 1000L) pauses.add(due, begin, us);
     due = settings.rate > 0 ? due + gap : now;
   }
   close(file);
@@ -70,8 +69,7 @@ int run(const std::string& path, const Settings& settings, bool append) {
   Report report(settings);
   report.add("ops_per_s", double(latencies.count()) /
                               std::chrono::duration<double>(Clock::now() - begin).count());
-  report.add("slow", double(slow_at_s.size()));
-  report.add("slow_at_s", slow_at_s);
+  pauses.report(report);
   report.add("sync", latencies);
   report.print();
   return 0;

@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "tests/bench/modes.h"
+#include "tests/bench/pauses.h"
 #include "tests/bench/process.h"
 #include "tests/bench/report.h"
 
@@ -11,7 +12,6 @@ namespace {
 
 /// More requests than this in the air mean that the server does not keep up at all.
 constexpr std::uint64_t kMostInFlight = 2'000'000;
-constexpr std::size_t kMostSlowKept = 1000;
 
 Clock::duration duration_of(double seconds) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
@@ -39,20 +39,15 @@ class Mix : public Listener {
     if (measuring && done.since >= measure_from) {
       const auto spent = std::chrono::duration_cast<std::chrono::microseconds>(now - done.since);
       (done.op == OpCode::GetData ? reads : writes).add(std::uint64_t(spent.count()));
-      if (spent.count() > settings_.slow_ms * 1000L) note_slow(done.since);
+      if (spent.count() > settings_.slow_ms * 1000L)
+        pauses.add(done.since, measure_from, spent.count());
     }
     if (mixing) next(wire, now);
   }
 
-  void note_slow(Clock::time_point due) {
-    ++slow;
-    if (slow_at_s.size() >= kMostSlowKept) return;
-    slow_at_s.push_back(std::chrono::duration<double>(due - measure_from).count());
-  }
-
-  std::uint64_t sent = 0, replies = 0, errors = 0, slow = 0;
+  std::uint64_t sent = 0, replies = 0, errors = 0;
   Histogram reads, writes;
-  std::vector<double> slow_at_s;
+  Pauses pauses;
   Clock::time_point measure_from;
   bool mixing = false, measuring = false;
 
@@ -66,10 +61,12 @@ void make_nodes(Loop& loop, Mix& mix, const Wires& wires, const Settings& settin
   Wire& wire = *wires[0];
   wire.create("/bench", "");
   const std::string data(std::size_t(settings.size), 'x');
+  Pinger pinger;
   for (int key = 0; key < settings.keys; ++key) {
     wire.create(key_path(std::uint64_t(key)), data);
     if (wire.in_flight() >= 1024) {
       loop.run_until("nodes made", 60, [&] { return wire.in_flight() < 512; });
+      pinger.run(wires, wires.size());
     }
     progress("nodes", key + 1, settings.keys);
   }
@@ -119,7 +116,6 @@ void report_mix(const Settings& settings, const Mix& mix, double seconds, const 
   report.add("writes", double(mix.writes.count()));
   report.add("errors", double(mix.errors));
   report.add("seconds", seconds);
-  report.add("slow", double(mix.slow));
   report.add("bench_cpu_s", own);
   const double servers = cpu.servers();
   report.add("servers_cpu_s", servers);
@@ -129,7 +125,7 @@ void report_mix(const Settings& settings, const Mix& mix, double seconds, const 
   std::vector<double> peaks;
   for (int pid : settings.pids) peaks.push_back(double(peak_rss_kib(pid)));
   report.add("servers_peak_rss_kib", peaks);
-  if (settings.rate > 0) report.add("slow_at_s", mix.slow_at_s);
+  mix.pauses.report(report);
   report.add("read", mix.reads);
   report.add("write", mix.writes);
   report.print();

@@ -94,26 +94,13 @@ class Waiter : public Counter {
 
 }  // namespace
 
-namespace {
-
-/// Lets the server hear of each session every 10 s, a third of the timeout, in slices of 50 ms: a
-/// server that is slow to open many would end the first of them meanwhile.
-class Pinger {
- public:
-  void run(const Wires& wires, std::size_t open) {
-    const auto now = Clock::now();
-    if (open == 0 || now < due_) return;
-    due_ = now + std::chrono::milliseconds(50);
-    const std::size_t slice = (open + 199) / 200;
-    for (std::size_t i = 0; i < slice; ++i) wires[next_++ % open]->ping();
-  }
-
- private:
-  Clock::time_point due_ = Clock::now();
-  std::size_t next_ = 0;
-};
-
-}  // namespace
+void Pinger::run(const Wires& wires, std::size_t open) {
+  const auto now = Clock::now();
+  if (open == 0 || now < due_) return;
+  due_ = now + std::chrono::milliseconds(50);
+  const std::size_t slice = (open + 199) / 200;
+  for (std::size_t i = 0; i < slice; ++i) wires[next_++ % open]->ping();
+}
 
 void open_sessions(Loop& loop, const Settings& settings, int count, Wires& wires) {
   std::size_t open = 0;

@@ -17,6 +17,17 @@ int run_wait(const Settings& settings);
 
 using Wires = std::vector<std::unique_ptr<Wire>>;
 
+/// Lets the server hear of each session every 10 s, a third of the timeout, in slices of 50 ms: one
+/// that is slow to open many, or to make many nodes, would end the silent ones meanwhile.
+class Pinger {
+ public:
+  void run(const Wires& wires, std::size_t open);
+
+ private:
+  Clock::time_point due_ = Clock::now();
+  std::size_t next_ = 0;
+};
+
 /// Opens `count` sessions, not too many at once, and shows how far it is.
 void open_sessions(Loop& loop, const Settings& settings, int count, Wires& wires);
 
