@@ -173,7 +173,7 @@ const std::array kRows = {
     ConfigRow{"fsync.warningthresholdms", number([](Config& c) -> std::int64_t& { return c.storage.slow_sync_ms; }), "1000", 0, kHourMs,
               "How long, in ms, the log may take to reach the disk before a warning and a count in mntr."},
     ConfigRow{"preAllocSize", number([](Config& c) -> std::int64_t& { return c.storage.segment_kib; }), "65536", 1, 4 << 20,
-              "Size of one log segment in KiB."},
+              "Largest size of a log segment in KiB."},
     ConfigRow{"snapCount", number([](Config& c) -> std::int64_t& { return c.storage.snap_count; }), "100000", 2, kInt,
               "Log records after which the checkpoint is renewed."},
     ConfigRow{"autopurge.snapRetainCount", number([](Config& c) -> std::int64_t& { return c.storage.snap_retain_count; }), "3", 1, kInt,

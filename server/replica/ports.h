@@ -53,6 +53,9 @@ class Disk {
   /// last portion is ordered with write(), and answered by Replica::on_installed(link, zxid); an
   /// error, as of a full disk, may be answered earlier: what was there before is untouched then.
   virtual void install(LinkId link, znode::CheckpointBatch portion) = 0;
+  /// What install() has been given of a tree that will never be whole is void, and not answered any
+  /// more. No checkpoint() comes between the first portion and this.
+  virtual void drop_install(LinkId /*link*/) {}
 
   /// False: so much waits to be written that no new requests should be taken.
   virtual bool has_room() const { return true; }

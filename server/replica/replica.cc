@@ -87,6 +87,7 @@ void Replica::Impl::pump() {
       propose_waiting();
       begin_read_round();
     }
+    install_arriving();
     start_install();
     start_restore();
     for (const consensus::TransferDone& done : checkpoints.advance(last_tick_ms, fuzzy_until())) {
@@ -98,7 +99,7 @@ void Replica::Impl::pump() {
   // it.
   if (installing) {
     continue_install();
-  } else {
+  } else if (!arriving || !arriving->begun) {
     const bool idle = !checkpoints.writing();
     checkpoints.renew_if_due(tree, fuzzy_until(), ports.clock.now_ms());
     if (idle && checkpoints.writing()) since.checkpoint = last_tick_ms;
@@ -415,6 +416,7 @@ void Replica::stop() {
   impl_->stopped = true;
   impl_->read_only = false;
   impl_->close_all_clients();
+  if (impl_->arriving) impl_->drop_arriving();
   if (!impl_->installing) impl_->checkpoints.renew_at_once(impl_->tree, impl_->fuzzy_until());
   impl_->flush();
 }

@@ -137,7 +137,11 @@ struct Replica::Impl {
   void on_link_bytes(LinkId link, ByteView bytes);
   void drop_link(LinkId link);
   void close_silent_trees();
+  void install_arriving();
+  void drop_arriving();
+  bool disk_lags() const;
   void start_install();
+  void hand_over(znode::CheckpointBatch portion);
   void continue_install();
   bool tree_in_slices() const;
   void on_installed(LinkId link, Zxid zxid, bool ok);
@@ -190,7 +194,13 @@ struct Replica::Impl {
   struct Install {
     LinkId link;
     znode::DataTree tree;
-    Zxid fuzzy_until;  ///< As the leader said.
+    Zxid fuzzy_until;    ///< As the leader said.
+    bool begun = false;  ///< The disk has a portion of it.
+  };
+  /// A tree that goes to the disk while it arrives.
+  struct Arriving {
+    LinkId link;
+    bool begun = false;  ///< The disk has a portion of it.
   };
   struct Statistics {
     std::uint64_t packets_received = 0, latencies = 0, proposals = 0;
@@ -242,6 +252,7 @@ struct Replica::Impl {
   std::size_t submitted_writes = 0;
   std::map<LinkId, Link> links;
   std::vector<LinkId> links_to_close;  ///< Malformed bytes; closed by the pump.
+  std::optional<Arriving> arriving;
   std::optional<Install> installing;
   std::optional<TreeToRestore> restoring;  ///< Until its answer; nobody is served.
   std::vector<ConnectionId> throttled;

@@ -161,6 +161,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::recover(Recovered& recovered, std::str
     return io_fault(paths.folder(generation.number), error);
   }
   if (generation.archived != Zxid{}) purge_limit = generation.archived.value;
+  purged_for = generation.checkpoint;
   recovered.durable.blank = blank;
   recovered.durable.accepted_epoch = epochs.accepted();
   recovered.durable.current_epoch = epochs.current();
