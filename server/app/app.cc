@@ -57,6 +57,13 @@ std::string address_of(const std::string& host, std::int64_t port) {
   return (host.empty() ? "*" : host) + ':' + std::to_string(port);
 }
 
+std::string bind_failed(const char* port, const std::string& address, const ErrorCode& error) {
+  return std::string("bind-failed port=") + port + " address=" + address + " error=\"" +
+         error.message() +
+         "\" remedy=\"end what listens there, or name a port that is free and an address of this "
+         "machine\"";
+}
+
 }  // namespace
 
 App::App(Config config, Surroundings surroundings)
@@ -134,16 +141,14 @@ bool App::bind_ports() {
     return false;
   }
   if (const ErrorCode error = clients_->listen()) {
-    fail(kExitUnexpected, "bind-failed port=client address=" +
-                              address_of(config_.client.address, config_.client.port) +
-                              " error=\"" + error.message() + '"');
+    fail(kExitUnexpected,
+         bind_failed("client", address_of(config_.client.address, config_.client.port), error));
     return false;
   }
   if (const ErrorCode error = clients_->listen_secure()) {
     fail(kExitUnexpected,
-         "bind-failed port=secureClient address=" +
-             address_of(config_.client.secure_address, config_.client.secure_port) + " error=\"" +
-             error.message() + '"');
+         bind_failed("secureClient",
+                     address_of(config_.client.secure_address, config_.client.secure_port), error));
     return false;
   }
   if (config_.ensemble.standalone) {
@@ -181,10 +186,8 @@ bool App::bind_server_ports() {
     quorum_bound = !error;
     if (quorum_bound) error = election_links_->listen();
     if (!error) break;
-    const std::string text = std::string("bind-failed port=") +
-                             (quorum_bound ? "election" : "quorum") +
-                             " address=" + (quorum_bound ? election_address : quorum_address) +
-                             " error=\"" + error.message() + '"';
+    const std::string text = bind_failed(quorum_bound ? "election" : "quorum",
+                                         quorum_bound ? election_address : quorum_address, error);
     const std::int64_t limit = config_.ensemble.election_port_bind_retry;
     if (limit > 0 && tries >= limit) {
       fail(kExitQuorumPort, text);
