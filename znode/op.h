@@ -55,6 +55,7 @@ const OpInfo& op_info(OpCode code);
 struct AclSchemes {
   bool digest = true;
   bool x509 = false;
+  bool sasl = false;
 };
 
 /// The record of a reconfig.

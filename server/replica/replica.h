@@ -56,6 +56,8 @@ struct ReplicaOptions {
   znode::PortionLimit checkpoint_slice{256u << 10, 2000};
   /// Of a received tree; nobody is served while it is written.
   znode::PortionLimit install_slice{4u << 20, 20000};
+  /// allowSaslFailedClients: who fails to log in goes on without, where SASL is not enforced.
+  bool sasl_failed_stay = false;
   std::int64_t sessionless_timeout_ms = 10000;  ///< A connection that sends no handshake.
   /// Whether a server that finds no leader answers reads of clients that ask for no more; after so
   /// long, and at least a tick.

@@ -232,17 +232,6 @@ void Replica::Impl::on_auth(Connection& connection, std::int32_t cxid, ByteView 
   close(connection);
 }
 
-/// No login is configured: the client goes on without an identity (client-protocol 12).
-void Replica::Impl::on_sasl(Connection& connection, std::int32_t cxid, ByteView body) {
-  JuteReader in(body);
-  in.buffer();
-  if (in.finish()) return close(connection);
-  connections.send(connection, [&](JuteWriter& out) {
-    encode(out, ReplyHeader{cxid, Zxid{}, Code::Ok});
-    out.buffer(Buffer());
-  });
-}
-
 void Replica::Impl::heard(Connection& connection) {
   if (connection.local) {
     local_sessions.touch(connection.session, connection.timeout_ms, last_tick_ms);
