@@ -88,6 +88,8 @@ def start_lambda(run, folder):
     base = "http" + base.rstrip("/") + "/"
     wait_for("lambda has caught up", lambda: (parts := status(base).get("partitions")) and
              all(part["speed"]["lag"] == 0 for part in parts), timeout=300, interval=0.5)
+    # It tells the last minute's; what was caught up with says nothing of how fast it is.
+    wait_for("nothing of that is told any more", lambda: status(base)["latency"]["samples"] == 0, timeout=120, interval=0.5)
     return base
 
 
