@@ -96,6 +96,8 @@ def start_lambda(run, folder):
 def beside(told, base):
     """Kappa's latency and lambda's, and what the one is of the other."""
     latency = status(base)["latency"]
+    if not latency["samples"]:
+        raise SystemExit(f"lambda has shown no event of these: {json.dumps(status(base))[:2000]}")
     both = {"lambda_ms": {name: latency[f"{name}_ms"] for name in ("p50", "p99")}}
     both["kappa_of_lambda"] = {name: round(told["latency_ms"][name] / (latency[f"{name}_ms"] + LAMBDA_DELTA_MS), 2)
                                for name in ("p50", "p99")}
