@@ -62,6 +62,27 @@ void ChildSet::insert(const NodePool& pool, PoolRef child) {
   block.insert(place, child);
 }
 
+bool ChildSet::insert_new(const NodePool& pool, PoolRef child) {
+  const std::string_view name = name_of(pool, child);
+  const bool last = blocks_.empty() || name_of(pool, blocks_.back().back()) < name;
+  if (!last) {
+    if (find(pool, name) != 0) return false;
+    insert(pool, child);
+    return true;
+  }
+  if (blocks_.empty() || blocks_.back().size() == kBlock) blocks_.emplace_back();
+  blocks_.back().push_back(child);
+  ++size_;
+  return true;
+}
+
+PoolRef ChildSet::find(const NodePool& pool, std::string_view name) const {
+  if (blocks_.empty()) return 0;
+  const std::vector<PoolRef>& block = blocks_[block_for(pool, name)];
+  const auto place = place_in(pool, block, name);
+  return place != block.end() && name_of(pool, *place) == name ? *place : 0;
+}
+
 void ChildSet::erase(const NodePool& pool, PoolRef child) {
   ENSURE(!blocks_.empty());
   const std::string_view name = name_of(pool, child);

@@ -17,6 +17,10 @@ class Node;
 class ChildSet {
  public:
   void insert(const NodePool& pool, PoolRef child);
+  /// False: a child of this name is there already.
+  bool insert_new(const NodePool& pool, PoolRef child);
+  /// 0: no child has this name.
+  PoolRef find(const NodePool& pool, std::string_view name) const;
   void erase(const NodePool& pool, PoolRef child);
   std::size_t size() const { return size_; }
   const std::vector<std::vector<PoolRef>>& blocks() const { return blocks_; }

@@ -52,25 +52,31 @@ Node& DataTree::Impl::link(Node* parent, const std::string& path,
                            std::optional<std::string_view> data, AclKey acl,
                            const StoredStat& stat) {
   Node& node = index.create(parent, path, data, stat, acl);
+  if (parent == nullptr) {
+    root = &node;
+  } else {
+    parent->add_child(node);
+  }
+  enter(node, path, data, stat);
+  dirty.mark_created(node, path);
+  return node;
+}
+
+/// Into digest, lists of owners and counts.
+void DataTree::Impl::enter(Node& node, std::string_view path, std::optional<std::string_view> data,
+                           const StoredStat& stat) {
   node.content_crc = content_crc(path, data);
   if (is_digested(path)) {
     digest_ += node_digest(node.content_crc, stat);
   } else {
     node.leave_out_of_digest();
   }
-  if (parent == nullptr) {
-    root = &node;
-  } else {
-    parent->add_child(node);
-  }
   if (is_session_owner(stat.ephemeral_owner)) {
     add_ephemeral(SessionId{stat.ephemeral_owner}, node);
   } else if (stat.ephemeral_owner != 0) {
-    reaped_nodes(stat.ephemeral_owner).insert(path);
+    reaped_nodes(stat.ephemeral_owner).emplace(path);
   }
   data_size += bytes_of(path, node);
-  dirty.mark_created(node, path);
-  return node;
 }
 
 NodeState DataTree::Impl::insert(NodeEdit& parent, const std::string& path,
@@ -194,27 +200,64 @@ void DataTree::Impl::clear() {
   dirty = DirtySet();
   digest_ = 0;
   last_applied = Zxid{};
+  loading.emplace();
 }
 
-ErrorCode DataTree::Impl::load_node(const NodeRecord& record) {
-  Node* parent = nullptr;
-  if (!record.path.empty()) {
-    if (!has_path_form(record.path) || last_name(record.path).empty()) {
-      return Code::MarshallingError;
+/// Nodes nearly always come as a walk through the tree meets them, so the parent is the last node
+/// itself or stands above it; otherwise it is looked for from the root.
+Node* DataTree::Impl::loaded_parent(std::string_view path) const {
+  const std::string_view last = loading->path;
+  if (root == nullptr) return nullptr;
+  if (last.starts_with(path) && (last.size() == path.size() || last[path.size()] == '/')) {
+    Node* node = loading->last;
+    for (const char c : last.substr(path.size())) {
+      if (c == '/') node = node->parent();
     }
-    parent = index.find(parent_path(record.path));
+    return node;
+  }
+  Node* node = root;
+  while (node != nullptr && !path.empty()) {
+    if (path.front() != '/') return nullptr;
+    const std::string_view name = path.substr(1, path.find('/', 1) - 1);
+    node = node->child(name);
+    path.remove_prefix(1 + name.size());
+  }
+  return node;
+}
+
+ErrorCode DataTree::Impl::load_node(std::string_view path, std::optional<std::string_view> data,
+                                    AclKey acl, const StoredStat& stat, bool changed) {
+  ENSURE(loading.has_value());
+  Node* parent = nullptr;
+  std::string_view name;
+  if (path.empty()) {
+    if (root != nullptr) return Code::MarshallingError;
+  } else {
+    name = has_path_form(path) ? last_name(path) : std::string_view();
+    if (!name.empty()) parent = loaded_parent(parent_path(path));
     if (parent == nullptr) return Code::MarshallingError;
   }
-  if (index.find(record.path) != nullptr) return Code::MarshallingError;
-  if (!acls.contains(record.acl)) return Code::MarshallingError;
-  acls.acquire(record.acl);
-  link(parent, record.path, record.data, record.acl, record.stat);
+  if (!acls.contains(acl)) return Code::MarshallingError;
+  Node& node = index.load(parent, name, path_hash(path), data, stat, acl);
+  if (parent == nullptr) {
+    root = &node;
+  } else if (!parent->add_new_child(node)) {
+    index.unload(node);
+    return Code::MarshallingError;
+  }
+  acls.acquire(acl);
+  enter(node, path, data, stat);
+  if (changed) dirty.mark(node);
+  loading->last = &node;
+  loading->path = path;
   return {};
 }
 
 ErrorCode DataTree::Impl::finish_load(Zxid zxid) {
   if (root == nullptr) return Code::MarshallingError;
-  dirty.clear();
+  if (!loading) dirty.clear();
+  index.end_loading();
+  loading.reset();
   for (AclKey key : acls.drop_unused()) dirty.mark_acl(key);
   last_applied = zxid;
   load_quotas();
@@ -283,8 +326,8 @@ void DataTree::load_session(SessionId id, std::int32_t timeout_ms) {
 void DataTree::load_acl(AclKey key, AclList list) {
   impl_->acls.load(key, std::move(list));
 }
-ErrorCode DataTree::load_node(NodeRecord record) {
-  return impl_->load_node(record);
+ErrorCode DataTree::load_node(const NodeRecord& record) {
+  return impl_->load_node(record.path, record.data, record.acl, record.stat);
 }
 ErrorCode DataTree::finish_load(Zxid zxid) {
   return impl_->finish_load(zxid);
@@ -310,8 +353,12 @@ void DataTree::mark_all_dirty() {
     impl_->dirty.mark_unchanged(const_cast<Node&>(*node));
     for (const Node* child : node->children()) todo.push_back(child);
   }
-  for (const auto& [key, entry] : impl_->acls.entries()) impl_->dirty.mark_acl(key);
-  for (const auto& [session, timeout_ms] : impl_->sessions) impl_->dirty.mark_session(session);
+  impl_->mark_tables_dirty();
+}
+
+void DataTree::Impl::mark_tables_dirty() {
+  for (const auto& [key, entry] : acls.entries()) dirty.mark_acl(key);
+  for (const auto& [session, timeout_ms] : sessions) dirty.mark_session(session);
 }
 
 void DataTree::for_each(

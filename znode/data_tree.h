@@ -97,9 +97,9 @@ class DataTree {
   void clear();
   void load_session(SessionId id, std::int32_t timeout_ms);
   void load_acl(AclKey key, AclList list);
-  /// Error: MarshallingError naming what is wrong (unknown parent, duplicate path, unknown ACL
-  /// key). Parents come before children.
-  ErrorCode load_node(NodeRecord record);
+  /// Behind clear(). Error: MarshallingError (unknown parent, duplicate path, unknown ACL key).
+  /// Parents come before children; no node is found by its path before finish_load().
+  ErrorCode load_node(const NodeRecord& record);
   /// Ends loading: the content is as of `zxid`. Recomputes the digest.
   /// Error: MarshallingError if the root is missing.
   ErrorCode finish_load(Zxid zxid);

@@ -210,12 +210,26 @@ ChildRange Node::children() const {
 
 void Node::add_child(Node& child) {
   ENSURE(child.parent() == this);
-  if (!(parts_ & kChildren)) {
-    Parts parts = this->parts();
-    parts.children = std::make_unique<ChildSet>().release();
-    store_parts(parts);
-  }
+  open_child_set();
   child_set()->insert(pool(), child.ref());
+}
+
+bool Node::add_new_child(Node& child) {
+  ENSURE(child.parent() == this);
+  open_child_set();
+  return child_set()->insert_new(pool(), child.ref());
+}
+
+void Node::open_child_set() {
+  if (parts_ & kChildren) return;
+  Parts parts = this->parts();
+  parts.children = std::make_unique<ChildSet>().release();
+  store_parts(parts);
+}
+
+Node* Node::child(std::string_view name) const {
+  const PoolRef found = parts_ & kChildren ? child_set()->find(pool(), name) : 0;
+  return found == 0 ? nullptr : static_cast<Node*>(pool().small_at(found));
 }
 
 void Node::remove_child(Node& child) {

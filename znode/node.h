@@ -68,6 +68,9 @@ class Node {
   /// In byte order of their names. Valid until the tree changes.
   ChildRange children() const;
   void add_child(Node& child);
+  /// False: a child of this name is there already.
+  bool add_new_child(Node& child);
+  Node* child(std::string_view name) const;  ///< nullptr: there is none.
   void remove_child(Node& child);
 
   /// Bytes of the second piece.
@@ -139,6 +142,7 @@ class Node {
 
   static Changes changes_of(const StoredStat& stat);
   ChildSet* child_set() const;
+  void open_child_set();
   /// What is not there has its default, and the Stat is that of a new node.
   Parts parts() const;
   Changes no_changes() const { return {czxid_, czxid_, ctime_, 0, 0, 0}; }

@@ -26,6 +26,18 @@ std::size_t slots_for(std::size_t used) {
   return is_full(used, kSplitSlots) ? kMostSlots : kSplitSlots;
 }
 
+/// Nodes of a table that is filled at once, on average: few of them are then above what the longest
+/// table takes.
+constexpr std::size_t kLoadedTable = 1200;
+
+std::size_t slots_to_load(std::size_t used) {
+  std::size_t slots = kFirstSlots;
+  while (is_full(used, slots) && slots < kMostSlots) {
+    slots = slots == kSplitSlots ? kMostSlots : slots * 2;
+  }
+  return slots;
+}
+
 /// Where the search begins: by the bits that chose no table, so that any number of slots will do.
 std::size_t home_of(std::uint32_t hash, unsigned depth, std::size_t slots) {
   return static_cast<std::size_t>((std::uint64_t{hash << depth} * slots) >> 32);
@@ -61,6 +73,10 @@ void NodeIndex::clear() {
 }
 
 void NodeIndex::destroy_all() {
+  std::vector<Node*> loaded;
+  if (loaded_root_ != nullptr) each_loaded([&loaded](Node& node) { loaded.push_back(&node); });
+  loaded_root_ = nullptr;
+  for (Node* node : loaded) node->destroy();
   const Table* last = nullptr;
   for (Table* table : tables_) {
     if (table == last) continue;
@@ -117,6 +133,60 @@ void NodeIndex::destroy(Node& node) {
   --table.used;
   --size_;
   node.destroy();
+}
+
+// ---- Loading ------------------------------------------------------------------------------------
+
+Node& NodeIndex::load(Node* parent, std::string_view name, std::uint32_t path_hash,
+                      std::optional<std::string_view> data, const StoredStat& stat, AclKey acl) {
+  Node& node = Node::make(*pool_, parent, name, path_hash, data, stat, acl);
+  if (parent == nullptr) loaded_root_ = &node;
+  ++size_;
+  return node;
+}
+
+void NodeIndex::unload(Node& node) {
+  node.destroy();
+  --size_;
+}
+
+template <class Visit>
+void NodeIndex::each_loaded(Visit&& visit) const {
+  std::vector<Node*> todo{loaded_root_};
+  visit(*loaded_root_);
+  while (!todo.empty()) {
+    const Node* parent = todo.back();
+    todo.pop_back();
+    for (const Node* child : parent->children()) {
+      Node& node = const_cast<Node&>(*child);
+      visit(node);
+      if (node.num_children() > 0) todo.push_back(&node);
+    }
+  }
+}
+
+/// As many tables as growing would have made, each as long as it has to be: no node is moved.
+void NodeIndex::end_loading() {
+  if (loaded_root_ == nullptr) return;
+  unsigned depth = 0;
+  while (size_ >> depth > kLoadedTable && depth < kMostDepth) ++depth;
+  ENSURE(tables_.size() == 1);
+  delete tables_.front();
+  tables_.clear();
+  depth_ = depth;
+  std::vector<std::size_t> counts(std::size_t{1} << depth);
+  each_loaded([&](const Node& node) { ++counts[number_of(node.path_hash())]; });
+  for (const std::size_t count : counts) {
+    auto table = std::make_unique<Table>();
+    table->depth = depth;
+    table->slots.resize(slots_to_load(count));
+    tables_.push_back(table.release());
+  }
+  each_loaded([&](const Node& node) {
+    make_room(node.path_hash());
+    place(table_of(node.path_hash()), node.ref(), node.path_hash());
+  });
+  loaded_root_ = nullptr;
 }
 
 void NodeIndex::place(Table& table, PoolRef ref, std::uint32_t hash) {

@@ -32,6 +32,14 @@ class NodeIndex {
   void destroy(Node& node);
   void clear();
 
+  // ---- Loading: a whole tree is put into an empty index at once. Until end_loading() find() knows
+  // none of its nodes: their parents do, from the root on, which comes first.
+  Node& load(Node* parent, std::string_view name, std::uint32_t path_hash,
+             std::optional<std::string_view> data, const StoredStat& stat, AclKey acl);
+  /// Of the node loaded last, which its parent does not list.
+  void unload(Node& node);
+  void end_loading();
+
   std::size_t size() const { return size_; }
   const Node& at(PoolRef ref) const { return node_at(ref); }
 
@@ -48,6 +56,8 @@ class NodeIndex {
   }
   Table& table_of(std::uint32_t hash) const { return *tables_[number_of(hash)]; }
   void destroy_all();  ///< Tables and nodes; nothing of the index may be used then.
+  template <class Visit>
+  void each_loaded(Visit&& visit) const;
   void place(Table& table, PoolRef ref, std::uint32_t hash);
   void make_room(std::uint32_t hash);
   void widen(Table& table);
@@ -58,6 +68,7 @@ class NodeIndex {
   /// 2^depth_ of them; a table of less depth stands at several places in a row, owned by the first.
   std::vector<Table*> tables_;
   std::size_t size_ = 0;
+  Node* loaded_root_ = nullptr;  ///< Of nodes that are in no table yet.
 };
 
 }  // namespace quorate::znode

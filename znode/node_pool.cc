@@ -23,6 +23,11 @@ namespace {
 /// leave a hole beside every aligned page.
 constexpr std::size_t kFirstExtentPages = 4;
 constexpr std::size_t kMostExtentPages = 64;
+/// From this size of the pool on (4 MB) extents are of whole huge pages: what is touched first
+/// costs the system one fault for 2 MB instead of 512, and a look-up misses the TLB less often. Of
+/// the last extent, at most 4 MB, some is then taken and not used.
+constexpr std::size_t kLargePoolPages = 64;
+constexpr std::size_t kHugePageBytes = 2u << 20;
 
 }  // namespace
 
@@ -112,7 +117,13 @@ void NodePool::close_page(Page& page) {
   pages_[page.number] = nullptr;
   spare_numbers_.push_back(page.number);
   ASAN_UNPOISON_MEMORY_REGION(&page, kPageBytes);
-  // The address stays ours, the memory goes back.
+  // The address stays ours, the memory goes back. And stays away: the system may fill up a huge
+  // page again of which a part is missing.
+  const std::uintptr_t huge =
+      reinterpret_cast<std::uintptr_t>(&page) & ~std::uintptr_t{kHugePageBytes - 1};
+  if (is_huge(huge)) {
+    ::madvise(reinterpret_cast<void*>(huge), kHugePageBytes, MADV_NOHUGEPAGE);
+  }
   ::madvise(&page, kPageBytes, MADV_DONTNEED);
   free_pages_.push_back(reinterpret_cast<std::byte*>(&page));
 }
@@ -126,17 +137,29 @@ std::byte* NodePool::take_page() {
 
 void NodePool::take_extent() {
   const std::size_t pages = std::clamp(pages_.size(), kFirstExtentPages, kMostExtentPages);
-  // One more than wanted, because the system aligns to less than a page of ours.
-  const std::size_t bytes = (pages + 1) * kPageBytes;
+  const bool huge = pages_.size() >= kLargePoolPages;
+  const std::size_t alignment = huge ? kHugePageBytes : kPageBytes;
+  // More than wanted, because the system aligns to less than that. What is not touched takes no
+  // memory.
+  const std::size_t bytes = pages * kPageBytes + alignment;
   void* begin = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (begin == MAP_FAILED) throw std::bad_alloc();
-  extents_.push_back({begin, bytes});
   const auto address = reinterpret_cast<std::uintptr_t>(begin);
-  const std::uintptr_t first = (address + kPageBytes - 1) & ~std::uintptr_t{kPageBytes - 1};
+  const std::uintptr_t first = (address + alignment - 1) & ~(alignment - 1);
+  extents_.push_back({begin, bytes, huge ? first : 0});
+  // A wish: without huge pages it is slower, and all the same.
+  if (huge) ::madvise(reinterpret_cast<void*>(first), pages * kPageBytes, MADV_HUGEPAGE);
   // The lowest address is handed out first.
   for (std::size_t i = pages; i-- > 0;) {
     free_pages_.push_back(reinterpret_cast<std::byte*>(first + i * kPageBytes));
   }
+}
+
+bool NodePool::is_huge(std::uintptr_t address) const {
+  return std::any_of(extents_.begin(), extents_.end(), [address](const Extent& extent) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(extent.begin);
+    return extent.huge != 0 && address >= extent.huge && address < begin + extent.bytes;
+  });
 }
 
 void NodePool::list(Page& page) {

@@ -74,10 +74,12 @@ class NodePool {
   struct Extent {
     void* begin;
     std::size_t bytes;
+    std::uintptr_t huge;  ///< Where its huge pages begin; 0: it has none.
   };
 
   std::byte* take_page();
   void take_extent();
+  bool is_huge(std::uintptr_t address) const;
   Page& open_page(std::size_t size_class);
   void close_page(Page& page);
   void list(Page& page);

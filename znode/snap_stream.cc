@@ -1,10 +1,14 @@
 // The SNAP stream between servers (spec: storage-formats 4): snapshot.h's writer and reader.
+#include <algorithm>
+
 #include "base/ensure.h"
 #include "znode/acl_table.h"
 #include "znode/checkpoint_keys.h"
 #include "znode/node_codec.h"
 #include "znode/proto/error.h"
+#include "znode/proto/utf8.h"
 #include "znode/snapshot.h"
+#include "znode/tree_impl.h"
 
 namespace quorate::znode {
 namespace {
@@ -66,6 +70,10 @@ void SnapStreamWriter::finish() {
   writer.string(kSignature);
 }
 
+void SnapStreamWriter::reserve(std::size_t bytes) {
+  impl_->out.reserve(bytes);
+}
+
 Bytes SnapStreamWriter::take() {
   return std::exchange(impl_->out, {});
 }
@@ -124,7 +132,11 @@ struct SnapStreamReader::Impl {
   Result<std::size_t> item_length(ByteView bytes) const;
   ErrorCode take_item(ByteView item);
   ErrorCode take_acl(JuteReader& in);
-  ErrorCode take_node(JuteReader& in);
+  ErrorCode consume(ByteView& input);
+  ErrorCode complete_partial(ByteView& input);
+  ErrorCode take_nodes(ByteView& input);
+  ErrorCode take_node(std::string_view path, ByteView stored);
+  void end_nodes() { part = end == SnapStreamEnd::Signature ? Part::Signature : Part::Done; }
   /// A table's count was read: `part` if it has entries, otherwise what follows the table.
   ErrorCode open_table(std::int32_t count, Part table, Part behind);
   void count_down(Part behind) {
@@ -138,6 +150,8 @@ struct SnapStreamReader::Impl {
   std::int32_t left = 0;  ///< Entries of the current table still to come.
   Bytes partial;          ///< The beginning of an item whose end has not arrived.
   std::int64_t highest = 0;
+  bool packing = false, packed = false;  ///< Now; ever.
+  EntryPack pack;
 };
 
 Result<std::size_t> SnapStreamReader::Impl::item_length(ByteView bytes) const {
@@ -161,14 +175,10 @@ Result<std::size_t> SnapStreamReader::Impl::item_length(ByteView bytes) const {
       }
       break;
     }
-    case Part::Nodes:
-      if (as_text(scan.sized()) == kEndOfTree || !scan.usable()) break;
-      scan.sized();
-      scan.skip(sizeof(AclKey) + kStoredStatBytes);
-      break;
     case Part::Signature:
       scan.sized();
       break;
+    case Part::Nodes:
     case Part::Done:
       break;
   }
@@ -198,11 +208,10 @@ ErrorCode SnapStreamReader::Impl::take_item(ByteView item) {
       return open_table(in.i32(), Part::Acls, Part::Nodes);
     case Part::Acls:
       return take_acl(in);
-    case Part::Nodes:
-      return take_node(in);
     case Part::Signature:
       part = Part::Done;
       return in.string() == kSignature ? ErrorCode() : ErrorCode(Code::MarshallingError);
+    case Part::Nodes:
     case Part::Done:
       break;
   }
@@ -219,39 +228,111 @@ ErrorCode SnapStreamReader::Impl::take_acl(JuteReader& in) {
   return {};
 }
 
-ErrorCode SnapStreamReader::Impl::take_node(JuteReader& in) {
-  NodeRecord record;
-  record.path = in.string();
-  if (record.path == kEndOfTree) {
-    part = end == SnapStreamEnd::Signature ? Part::Signature : Part::Done;
-    return {};
+/// All that have arrived whole. Most of the stream, so nothing of it is looked at twice.
+ErrorCode SnapStreamReader::Impl::take_nodes(ByteView& input) {
+  while (part == Part::Nodes) {
+    ItemScan scan(input, max_field);
+    const ByteView path = scan.sized();
+    const std::size_t stored = scan.end();
+    if (scan.usable() && as_text(path) == kEndOfTree) {
+      end_nodes();
+    } else {
+      scan.sized();
+      scan.skip(kStoredTailBytes);
+      if (scan.fault()) return Code::MarshallingError;
+      if (!scan.usable()) return {};
+      ErrorCode fault = take_node(as_text(path), input.subspan(stored, scan.end() - stored));
+      if (fault) return fault;
+    }
+    input = input.subspan(scan.end());
   }
-  decode_stored(in, record);
-  if (ErrorCode fault = in.finish()) return fault;
-  const StoredStat& stat = record.stat;
+  return {};
+}
+
+ErrorCode SnapStreamReader::Impl::take_node(std::string_view path, ByteView stored) {
+  std::string replaced;
+  if (!is_ascii(path)) path = replaced = valid_utf8(path);
+  const Result<StoredNode> node = decode_stored(stored);
+  if (!node) return node.error();
+  const StoredStat& stat = node->stat;
   highest = std::max({highest, stat.czxid, stat.mzxid, stat.pzxid});
-  return tree.load_node(std::move(record));
+  const bool dirty = packed && !packing;
+  ErrorCode fault = tree.impl().load_node(path, node->data, node->acl, stat, dirty);
+  if (!fault && packing) pack.add(static_cast<char>(EntryKind::Node), path, stored);
+  return fault;
 }
 
 SnapStreamReader::SnapStreamReader(std::size_t max_field, SnapStreamEnd end)
     : impl_(std::make_unique<Impl>(max_field, end)) {}
 SnapStreamReader::~SnapStreamReader() = default;
 
-ErrorCode SnapStreamReader::feed(ByteView& input) {
-  append(impl_->partial, input);
-  ByteView left(impl_->partial);
-  while (!done()) {
-    Result<std::size_t> length = impl_->item_length(left);
+ErrorCode SnapStreamReader::Impl::consume(ByteView& input) {
+  while (part != Part::Done) {
+    if (part == Part::Nodes) {
+      if (ErrorCode fault = take_nodes(input)) return fault;
+      if (part == Part::Nodes) return {};
+      continue;
+    }
+    Result<std::size_t> length = item_length(input);
     if (!length) return length.error();
-    if (*length == 0) break;
-    if (ErrorCode fault = impl_->take_item(left.first(*length))) return fault;
-    left = left.subspan(*length);
+    if (*length == 0) return {};
+    if (ErrorCode fault = take_item(input.first(*length))) return fault;
+    input = input.subspan(*length);
   }
-  // What is behind the end of the stream is not ours and can only have come with this call.
-  input = done() ? input.last(left.size()) : input.last(0);
-  if (done()) left = {};
-  impl_->partial = Bytes(left.begin(), left.end());
   return {};
+}
+
+/// Adds to the item that has begun until it is whole: little, when little is missing.
+ErrorCode SnapStreamReader::Impl::complete_partial(ByteView& input) {
+  constexpr std::size_t kStepBytes = 256;
+  while (!partial.empty() && !input.empty()) {
+    const std::size_t step = std::min(input.size(), std::max(partial.size(), kStepBytes));
+    append(partial, input.first(step));
+    ByteView rest(partial);
+    if (ErrorCode fault = consume(rest)) return fault;
+    const bool whole = rest.size() <= step;
+    // What is left of this step is in the input as well.
+    input = input.subspan(whole ? step - rest.size() : step);
+    if (whole) {
+      partial.clear();
+    } else {
+      partial.erase(partial.begin(), partial.end() - static_cast<std::ptrdiff_t>(rest.size()));
+    }
+  }
+  return {};
+}
+
+ErrorCode SnapStreamReader::feed(ByteView& input) {
+  Impl& my = *impl_;
+  if (ErrorCode fault = my.complete_partial(input)) return fault;
+  if (!my.partial.empty()) return {};
+  if (ErrorCode fault = my.consume(input)) return fault;
+  if (done()) {
+    my.partial = Bytes();
+  } else {
+    my.partial.assign(input.begin(), input.end());
+    input = {};
+  }
+  return {};
+}
+
+void SnapStreamReader::pack_nodes(bool on) {
+  Impl& my = *impl_;
+  // What came before the first call is in no pack.
+  if (on && !std::exchange(my.packed, true)) my.tree.mark_all_dirty();
+  my.packing = on;
+}
+
+bool SnapStreamReader::packs() const {
+  return impl_->packed;
+}
+
+const EntryPack& SnapStreamReader::pack() const {
+  return impl_->pack;
+}
+
+EntryPack SnapStreamReader::take_pack() {
+  return std::exchange(impl_->pack, {});
 }
 
 bool SnapStreamReader::done() const {
@@ -265,7 +346,11 @@ Zxid SnapStreamReader::highest() const {
 Result<DataTree> SnapStreamReader::take(Zxid zxid) {
   ENSURE(done());
   if (ErrorCode fault = impl_->tree.finish_load(zxid)) return fault;
-  impl_->tree.mark_all_dirty();
+  if (impl_->packed) {
+    impl_->tree.impl().mark_tables_dirty();
+  } else {
+    impl_->tree.mark_all_dirty();
+  }
   return std::move(impl_->tree);
 }
 

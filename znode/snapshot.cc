@@ -66,6 +66,25 @@ void begin_checkpoint(DataTree& tree, Zxid fuzzy_until, bool from_scratch) {
   impl.dirty.begin(impl.last_applied, encode_meta(meta_of(impl, fuzzy_until)), from_scratch);
 }
 
+void begin_rest_of_checkpoint(DataTree& tree, Zxid fuzzy_until) {
+  DataTree::Impl& impl = tree.impl();
+  impl.dirty.begin(impl.last_applied, encode_meta(meta_of(impl, fuzzy_until)),
+                   /*from_scratch=*/true);
+}
+
+void EntryPack::add(char kind, std::string_view rest, ByteView value) {
+  const std::size_t at = bytes_.size();
+  bytes_.resize(at + kHeadBytes + 1 + rest.size() + value.size());
+  std::byte* to = bytes_.data() + at;
+  store_be(to, static_cast<std::uint32_t>(1 + rest.size()));
+  store_be(to + 4, static_cast<std::uint32_t>(value.size()));
+  to[kHeadBytes] = static_cast<std::byte>(kind);
+  to += kHeadBytes + 1;
+  rest.copy(reinterpret_cast<char*>(to), rest.size());
+  std::copy(value.begin(), value.end(), to + rest.size());
+  ++count_;
+}
+
 void restate(DataTree& tree, Zxid zxid) {
   ENSURE(!checkpoint_under_way(tree));
   tree.impl().last_applied = zxid;
@@ -133,12 +152,9 @@ struct CheckpointLoader::Impl {
   }
 
   ErrorCode add_node(ByteView key, ByteView value) {
-    NodeRecord record;
-    record.path = std::string(as_text(key.subspan(1)));
-    JuteReader in(value);
-    decode_stored(in, record);
-    if (ErrorCode fault = in.finish()) return fault;
-    return tree.load_node(std::move(record));
+    const Result<StoredNode> node = decode_stored(value);
+    if (!node) return node.error();
+    return tree.impl().load_node(as_text(key.subspan(1)), node->data, node->acl, node->stat);
   }
 
   ErrorCode add_meta(ByteView value) {

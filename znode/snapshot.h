@@ -27,12 +27,39 @@ struct CheckpointEntry {
   std::optional<Bytes> value;  ///< Nothing: delete the key.
 };
 
+/// Entries that put a value, one behind the other in one buffer: no allocation for each.
+class EntryPack {
+ public:
+  /// The key is `kind`, then `rest`.
+  void add(char kind, std::string_view rest, ByteView value);
+  bool empty() const { return bytes_.empty(); }
+  std::size_t count() const { return count_; }
+  std::size_t bytes() const { return bytes_.size(); }
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
+  /// visit(key, value), in the order in which they came.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (ByteView left(bytes_); !left.empty();) {
+      const std::size_t key = load_be<std::uint32_t>(left.data());
+      const std::size_t value = load_be<std::uint32_t>(left.data() + 4);
+      visit(left.subspan(kHeadBytes, key), left.subspan(kHeadBytes + key, value));
+      left = left.subspan(kHeadBytes + key + value);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kHeadBytes = 8;  ///< Lengths of key and value.
+  Bytes bytes_;
+  std::size_t count_ = 0;
+};
+
 /// A portion of a checkpoint, or one whole. All portions together are one atomic batch: applied to
 /// the checkpoint before it (to nothing, when `from_scratch`), they make the checkpoint as of
 /// `zxid`.
 struct CheckpointBatch {
   Zxid zxid;
   std::vector<CheckpointEntry> entries;
+  EntryPack pack;  ///< More of them, of a tree that is written while it arrives.
   std::size_t bytes = 0;
   bool begins = true;         ///< The first portion; one that was not ended is void then.
   bool ends = true;           ///< The last portion.
@@ -53,6 +80,9 @@ void restate(DataTree& tree, Zxid zxid);
 /// of everything. `fuzzy_until` is kept in the meta entry. It is exact as of this moment, however
 /// the tree changes before its last portion. ENSURE: none is under way.
 void begin_checkpoint(DataTree& tree, Zxid fuzzy_until, bool from_scratch = false);
+/// The same from scratch, of a tree of which SnapStreamReader has packed what is not dirty: what
+/// these packs lack.
+void begin_rest_of_checkpoint(DataTree& tree, Zxid fuzzy_until);
 bool checkpoint_under_way(const DataTree& tree);
 /// ENSURE: one is under way. Entries come in no order, each key once.
 CheckpointBatch next_portion(DataTree& tree, const PortionLimit& limit);
@@ -92,6 +122,8 @@ class SnapStreamWriter {
   ~SnapStreamWriter();
   ErrorCode add(ByteView key, ByteView value);
   void finish();
+  /// So many bytes are about to be made.
+  void reserve(std::size_t bytes);
   /// Takes the bytes made so far; may be called between add() calls to bound memory.
   Bytes take();
 
@@ -114,9 +146,19 @@ class SnapStreamReader {
   /// Error: MarshallingError when the bytes cannot be a snapshot.
   ErrorCode feed(ByteView& input);
   bool done() const;
+
+  // ---- A checkpoint of the tree that is written while it arrives --------------------------------
+  /// True: from now on nodes are also put into a pack, and are not dirty then in the tree to come;
+  /// false: they are, as all are before the first call.
+  void pack_nodes(bool on);
+  bool packs() const;  ///< pack_nodes(true) has been called.
+  const EntryPack& pack() const;
+  EntryPack take_pack();
+
   /// The greatest zxid that a node of the stream so far bears.
   Zxid highest() const;
-  /// After done(): the tree, exact or fuzzy as the sender is, as of `zxid`.
+  /// After done(): the tree, exact or fuzzy as the sender is, as of `zxid`. Dirty is what is in no
+  /// pack.
   Result<DataTree> take(Zxid zxid);
 
  private:

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -46,6 +47,8 @@ struct DataTree::Impl final : TreeState {
   /// Puts a node into index, parent, digest and counts. `acl` has been acquired for it.
   Node& link(Node* parent, const std::string& path, std::optional<std::string_view> data,
              AclKey acl, const StoredStat& stat);
+  void enter(Node& node, std::string_view path, std::optional<std::string_view> data,
+             const StoredStat& stat);
   static NodeEdit edit_of(Node& node);
   // ---- Quotas (quota_counts.cc): what a change means for the counts below /zookeeper/quota
   // -------
@@ -59,14 +62,25 @@ struct DataTree::Impl final : TreeState {
   /// After loading: which subtrees have a quota, and how much of it is used.
   void load_quotas();
 
-  ErrorCode load_node(const NodeRecord& record);
+  /// `changed`: no checkpoint has it.
+  ErrorCode load_node(std::string_view path, std::optional<std::string_view> data, AclKey acl,
+                      const StoredStat& stat, bool changed = false);
+  Node* loaded_parent(std::string_view path) const;
   ErrorCode finish_load(Zxid zxid);
+  void mark_tables_dirty();
   void clear();
   void add_ephemeral(SessionId owner, const Node& node);
   void drop_ephemeral(SessionId owner, const Node& node);
 
+  /// From clear() to finish_load(): the node that was loaded last.
+  struct Loading {
+    std::string path;
+    Node* last = nullptr;
+  };
+
   NodeIndex index;
   Node* root = nullptr;
+  std::optional<Loading> loading;
   AclTable acls;
   SessionTable sessions;
   /// In order of reference: told apart fast, and 4 bytes each.

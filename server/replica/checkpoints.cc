@@ -37,6 +37,12 @@ Checkpoints::Checkpoints(CheckpointLimits limits, Zxid current, std::int64_t sta
 void Checkpoints::applied(std::size_t bytes) {
   log_bytes_ += bytes;
   ++records_;
+  applied_ = true;
+}
+
+bool Checkpoints::quiet_due(std::int64_t now_ms) {
+  if (std::exchange(applied_, false)) applied_at_ms_ = now_ms;
+  return log_bytes_ >= limits_.quiet_log_bytes && now_ms - applied_at_ms_ >= limits_.quiet_ms;
 }
 
 void Checkpoints::renew_if_due(znode::DataTree& tree, Zxid fuzzy_until, std::int64_t now_ms) {
@@ -49,7 +55,8 @@ void Checkpoints::renew_if_due(znode::DataTree& tree, Zxid fuzzy_until, std::int
   const bool pauses = from_scratch_ || (due < 1 && !awaited());
   if (now_ms < not_before_ms_ && pauses) return;
   if (!znode::checkpoint_under_way(tree)) {
-    if (!in_flight_.empty() || (due < 1 && !wanted_ && !from_scratch_)) return;
+    const bool quiet = quiet_due(now_ms);
+    if (!in_flight_.empty() || (due < 1 && !wanted_ && !from_scratch_ && !quiet)) return;
     begin_renewal(tree, fuzzy_until);
   }
   if (disk_.checkpoint_backlog() >= kBacklogMax) return;

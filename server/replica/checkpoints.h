@@ -23,6 +23,10 @@ struct CheckpointLimits {
   std::size_t log_bytes = 256u << 20;
   std::int64_t records = 100000;
   znode::PortionLimit slice{256u << 10, 2000};
+  /// Also when nothing has been applied for so long, and more log than this waits for it: a start
+  /// then has little to replay, and the log can go.
+  std::int64_t quiet_ms = 5000;
+  std::size_t quiet_log_bytes = 1u << 20;
 };
 
 class Checkpoints {
@@ -88,6 +92,7 @@ class Checkpoints {
     std::optional<std::uint64_t> digest;  ///< Nothing: the tree is fuzzy.
   };
   bool awaited() const;
+  bool quiet_due(std::int64_t now_ms);
   bool waits(const Sending& sending) const { return !exists_ || current_ < sending.least; }
   std::optional<consensus::TransferDone> advance(LinkId link, Sending& sending, std::int64_t now_ms,
                                                  Zxid fuzzy_until);
@@ -111,6 +116,8 @@ class Checkpoints {
   std::optional<std::uint64_t> digest_;  ///< Of the current one, if it was made by this process.
   std::size_t log_bytes_ = 0;
   std::int64_t records_ = 0;
+  bool applied_ = false;            ///< Since renew_if_due() last looked.
+  std::int64_t applied_at_ms_ = 0;  ///< When it last saw that.
   std::map<LinkId, Sending> sendings_;
   std::int64_t last_copy_ = 0;   ///< Copies count down, links up.
   std::vector<LinkId> dropped_;  ///< The disk is to be told.

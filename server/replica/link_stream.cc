@@ -67,8 +67,9 @@ ErrorCode LinkStream::feed_tree(ByteView& input) {
   if (!reader_->done()) return {};
   Result<znode::DataTree> tree = reader_->take(snap_zxid_);
   if (!tree) return tree.error();
+  received_.emplace(ReceivedTree{snap_zxid_, std::move(*tree), snap_fuzzy_until_, reader_->packs(),
+                                 reader_->take_pack()});
   reader_.reset();
-  received_.emplace(ReceivedTree{snap_zxid_, std::move(*tree), snap_fuzzy_until_});
   return {};
 }
 

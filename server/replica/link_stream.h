@@ -34,12 +34,22 @@ class LinkStream {
     Zxid zxid;  ///< Of the SNAP packet.
     znode::DataTree tree;
     Zxid fuzzy_until;  ///< Behind its own zxid: of a leader whose tree is fuzzy itself up to there.
+    bool packed = false;    ///< Of nodes that are not dirty in `tree` entries have been packed.
+    znode::EntryPack pack;  ///< The last of them.
   };
   /// A tree that has arrived whole, once.
   std::optional<ReceivedTree> take_tree();
 
   /// A SNAP packet has been handed out and its tree has not been taken: zxid of the packet.
   std::optional<Zxid> awaited_tree() const;
+
+  // ---- Its nodes as entries of a checkpoint, while it arrives -----------------------------------
+  bool tree_arrives() const { return reader_ != nullptr; }
+  /// See SnapStreamReader. ENSURE for all three: a tree arrives.
+  void pack_nodes(bool on) { reader_->pack_nodes(on); }
+  const znode::EntryPack& pack() const { return reader_->pack(); }
+  znode::EntryPack take_pack() { return reader_->take_pack(); }
+  Zxid tree_zxid() const { return snap_zxid_; }
 
   std::size_t buffered() const { return partial_.size(); }
 

@@ -1,4 +1,4 @@
-// What the replica asks of the outside: five small interfaces; real, simulated, fake. No socket, no
+// What the replica asks of the outside: six small interfaces; real, simulated, fake. No socket, no
 // file, no Asio here. No port calls back into the replica from inside a call: answers come later,
 // through the on_... functions of Replica, on the replica's thread.
 #pragma once
@@ -13,6 +13,7 @@
 #include "consensus/membership.h"
 #include "consensus/messages.h"
 #include "consensus/ready.h"
+#include "server/replica/sasl.h"
 #include "znode/snapshot.h"
 
 namespace quorate::server {
@@ -52,6 +53,9 @@ class Disk {
   /// last portion is ordered with write(), and answered by Replica::on_installed(link, zxid); an
   /// error, as of a full disk, may be answered earlier: what was there before is untouched then.
   virtual void install(LinkId link, znode::CheckpointBatch portion) = 0;
+  /// What install() has been given of a tree that will never be whole is void, and not answered any
+  /// more. No checkpoint() comes between the first portion and this.
+  virtual void drop_install(LinkId /*link*/) {}
 
   /// False: so much waits to be written that no new requests should be taken.
   virtual bool has_room() const { return true; }
@@ -125,6 +129,7 @@ struct Ports {
   Clients& clients;
   Clock& clock;
   Observer& observer;
+  SaslLogin* sasl = nullptr;  ///< None: no login is configured.
 };
 
 }  // namespace quorate::server

@@ -87,6 +87,7 @@ void Replica::Impl::pump() {
       propose_waiting();
       begin_read_round();
     }
+    install_arriving();
     start_install();
     start_restore();
     for (const consensus::TransferDone& done : checkpoints.advance(last_tick_ms, fuzzy_until())) {
@@ -98,7 +99,7 @@ void Replica::Impl::pump() {
   // it.
   if (installing) {
     continue_install();
-  } else {
+  } else if (!arriving || !arriving->begun) {
     const bool idle = !checkpoints.writing();
     checkpoints.renew_if_due(tree, fuzzy_until(), ports.clock.now_ms());
     if (idle && checkpoints.writing()) since.checkpoint = last_tick_ms;
@@ -215,6 +216,7 @@ void Replica::Impl::track_session(const znode::Outcome& outcome) {
   const TxnHeader& txn = outcome.header;
   if (txn.type == OpCode::CreateSession) {
     sessions.created(txn.client_id, outcome.timeout_ms, ports.clock.now_ms());
+    finish_upgrade(txn.client_id);
   } else if (txn.type == OpCode::CloseSession) {
     sessions.closed(txn.client_id);
   }
@@ -245,13 +247,16 @@ void Replica::Impl::begin_service() {
   // Service may be over again already; its ServiceLost is then behind this event.
   if (!peer.serving()) return;
   serving = proven = true;
+  local_sessions.settle_upgrades();
+  local_sessions.regrant(last_tick_ms);
   show_members();
   // What was proposed before UPTODATE is all in the log now: behind it every txn is exact.
   recovered_fuzzy_until = std::min(recovered_fuzzy_until, peer.last_logged());
   if (peer.role() != consensus::Role::Leading) return;
   submitted_writes = 0;
   sessions.lead(tree.sessions(), ports.clock.now_ms());
-  proposer.emplace(tree, write_ops, sessions, options.peer.max_field);
+  const LocalWriters locals{keeps_local_sessions(), options.peer.self, local_sessions};
+  proposer.emplace(tree, write_ops, sessions, locals, options.peer.max_field);
   reaper.lead(ports.clock.now_ms());
 }
 
@@ -273,6 +278,7 @@ void Replica::Impl::lose_service() {
   proposer.reset();
   reaper.stop();
   sessions.clear();
+  local_sessions.doubt_upgrades();
   reported.clear();
 }
 
@@ -365,13 +371,18 @@ void Replica::on_tick() {
   if (slept) impl.sessions.regrant(impl.tree.sessions(), now_ms);
   impl.expire_sessions();
   impl.reap();
-  impl.tend_read_only(slept);
+  impl.tend_read_only();
+  impl.tend_local_sessions(slept);
   impl.close_sessionless();
   impl.close_silent_trees();
 }
 
 bool Replica::expire_session(SessionId session) {
   Impl& impl = *impl_;
+  if (impl.local_sessions.contains(session) && !impl.stopped) {
+    impl.expire_local(session);
+    return true;
+  }
   const bool can = impl.proposer && !impl.stopped && impl.proposer->session_alive(session) &&
                    impl.waiting_requests.empty() && impl.peer.may_propose();
   if (can) impl.expire(session);
@@ -405,6 +416,7 @@ void Replica::stop() {
   impl_->stopped = true;
   impl_->read_only = false;
   impl_->close_all_clients();
+  if (impl_->arriving) impl_->drop_arriving();
   if (!impl_->installing) impl_->checkpoints.renew_at_once(impl_->tree, impl_->fuzzy_until());
   impl_->flush();
 }

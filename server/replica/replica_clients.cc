@@ -70,7 +70,8 @@ void Replica::Impl::handshake(Connection& connection, ByteView frame) {
   connection.read_only = request->read_only;
   connection.timeout_ms = verdict.timeout_ms;
   if (verdict.action == Verdict::Action::Create) {
-    return read_only ? create_local_session(connection) : create_session(connection);
+    const bool local = read_only || keeps_local_sessions();
+    return local ? create_local_session(connection) : create_session(connection);
   }
   // Of a session of the ensemble nobody here can say whether it lives (step 7).
   if (read_only && tree.sessions().find(request->session_id)) return close(connection);
@@ -78,8 +79,7 @@ void Replica::Impl::handshake(Connection& connection, ByteView frame) {
   Connection* older = connections.of_session(request->session_id);
   if (older != nullptr) close(*older);
   if (verdict.action == Verdict::Action::Refuse) return refuse(connection);
-  read_only ? reconnect_local(connection, request->session_id)
-            : reconnect(connection, request->session_id);
+  reconnect(connection, request->session_id);
 }
 
 Service Replica::Impl::service() const {
@@ -89,18 +89,21 @@ Service Replica::Impl::service() const {
 }
 
 void Replica::Impl::create_session(Connection& connection) {
-  SessionId session = sessions.next_id(tree.sessions(), [this](SessionId id) {
-    return connections.of_session(id) != nullptr || (proposer && proposer->session_alive(id));
-  });
+  const SessionId session = new_session_id();
   connections.attach(connection, session);
   connection.stage = Stage::Creating;
   connections.touched(connection);
-  std::array<std::byte, sizeof connection.timeout_ms> body;
-  store_be(body.data(), connection.timeout_ms);
-  const znode::WriteRequest write{session, /*cxid=*/0, OpCode::CreateSession, body};
+  submit_create_session(connection, connection.timeout_ms);
+}
+
+/// Of the session that the connection has already.
+void Replica::Impl::submit_create_session(Connection& connection, std::int32_t timeout_ms) {
+  std::array<std::byte, sizeof timeout_ms> body;
+  store_be(body.data(), timeout_ms);
+  const znode::WriteRequest write{connection.session, /*cxid=*/0, OpCode::CreateSession, body};
   if (may_propose_at_once()) return propose_now(write, connection.identities);
   consensus::Request request;
-  request.session = session;
+  request.session = connection.session;
   request.op = static_cast<std::int32_t>(OpCode::CreateSession);
   request.body = SharedBytes::copy_of(body);
   submit(std::move(request));
@@ -108,7 +111,22 @@ void Replica::Impl::create_session(Connection& connection) {
 
 void Replica::Impl::reconnect(Connection& connection, SessionId session) {
   ++metrics.connection_revalidations;
+  if (local_sessions.touch(session, connection.timeout_ms, last_tick_ms)) {
+    return attach_local(connection, session);
+  }
+  if (read_only) return reconnect_read_only(connection, session);
   connections.attach(connection, session);
+  if (local_sessions.upgrading(session)) {
+    // The leader may not have heard of it yet: finish_upgrade() goes on.
+    connection.stage = Stage::Revalidating;
+    connections.touched(connection);
+    return;
+  }
+  revalidate(connection);
+}
+
+void Replica::Impl::revalidate(Connection& connection) {
+  const SessionId session = connection.session;
   if (!proposer) {
     connection.stage = Stage::Revalidating;
     connections.touched(connection);
@@ -165,6 +183,9 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   }
   Passage passage = passage_of(op);
   if (read_only && answer_read_only(connection, cxid, op, passage)) return;
+  // A local session ends here, in its turn: the others have nothing to forget.
+  if (op == OpCode::CloseSession && connection.local) passage = Passage::Read;
+  const bool exceeds = passage == Passage::Write && exceeds_local(connection, op, body);
   const bool waits = awaits_round(op, passage);
   bool local = passage != Passage::Write && passage != Passage::Sync;
   if (local && !waits && connection.queue.empty()) {
@@ -186,6 +207,7 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   request.passage = passage;
   request.identities = static_cast<std::uint32_t>(connection.identities.size());
   request.received_ms = turn_ms();
+  request.exceeds_local = exceeds;
   if (waits) join_round(connection, request);
   bool at_once = passage == Passage::Write && gate.open_for_submit(connection.queue);
   if (!at_once || audits(op)) request.body.assign(body.begin(), body.end());
@@ -210,19 +232,8 @@ void Replica::Impl::on_auth(Connection& connection, std::int32_t cxid, ByteView 
   close(connection);
 }
 
-/// No login is configured: the client goes on without an identity (client-protocol 12).
-void Replica::Impl::on_sasl(Connection& connection, std::int32_t cxid, ByteView body) {
-  JuteReader in(body);
-  in.buffer();
-  if (in.finish()) return close(connection);
-  connections.send(connection, [&](JuteWriter& out) {
-    encode(out, ReplyHeader{cxid, Zxid{}, Code::Ok});
-    out.buffer(Buffer());
-  });
-}
-
 void Replica::Impl::heard(Connection& connection) {
-  if (read_only) {
+  if (connection.local) {
     local_sessions.touch(connection.session, connection.timeout_ms, last_tick_ms);
   } else if (proposer) {
     sessions.touch(connection.session, connection.timeout_ms, turn_ms());
@@ -300,6 +311,10 @@ bool Replica::Impl::answer_now(Connection& connection, std::int32_t cxid, OpCode
       break;
   }
   ENSURE(passage == Passage::Read);
+  if (op == OpCode::CloseSession) {
+    end_local_session(connection, cxid);
+    return false;
+  }
   reader.answer(connection, cxid, op, body);
   return true;
 }
@@ -344,8 +359,11 @@ void Replica::Impl::answer_txn(const znode::Outcome& outcome) {
   if (attached != nullptr && attached->stage == Stage::Open) close(*attached);
 }
 
-void Replica::Impl::answer_write(Connection& connection, const znode::Outcome& outcome) {
+void Replica::Impl::answer_write(Connection& connection, const znode::Outcome& told) {
   OpenRequest request = gate.pop(connection.queue);
+  std::optional<znode::Outcome> better;
+  if (request.exceeds_local) better = explained(told);
+  const znode::Outcome& outcome = better ? *better : told;
   if (audits(request.op)) audit_request(connection, request, outcome);
   count_answer(connection, request.cxid, request.op, outcome.header.zxid,
                turn_ms() - request.received_ms);

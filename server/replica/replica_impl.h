@@ -39,13 +39,14 @@ struct Replica::Impl {
   bool on_client_frame(ConnectionId id, ByteView frame);
   void handshake(Connection& connection, ByteView frame);
   void create_session(Connection& connection);
+  void submit_create_session(Connection& connection, std::int32_t timeout_ms);
   void reconnect(Connection& connection, SessionId session);
+  void revalidate(Connection& connection);
   void refuse(Connection& connection);
   /// The handshake is over: answers it and serves what the client has sent meanwhile.
   void establish(Connection& connection);
   void on_request(Connection& connection, ByteView frame);
   void on_auth(Connection& connection, std::int32_t cxid, ByteView body);
-  void on_sasl(Connection& connection, std::int32_t cxid, ByteView body);
   void heard(Connection& connection);
   void submit(Connection& connection, const OpenRequest& request, ByteView body);
   /// Hands a write or a sync to consensus.
@@ -84,6 +85,12 @@ struct Replica::Impl {
            peer.role() == consensus::Role::Leading;
   }
 
+  // ---- SASL (replica_sasl.cc)
+  // --------------------------------------------------------------------
+  void on_sasl(Connection& connection, std::int32_t cxid, ByteView body);
+  SaslStep sasl_step(Connection& connection, const std::string& token);
+  void answer_sasl(Connection& connection, std::int32_t cxid, Code code, const Buffer& token);
+
   // ---- Linearizable reads (replica_reads.cc)
   // -----------------------------------------------------
   bool awaits_round(OpCode op, Passage passage) const;
@@ -93,13 +100,26 @@ struct Replica::Impl {
   consensus::Request round_request();
   bool is_barrier(const TxnHeader& txn) const;
 
+  // ---- Local sessions (replica_local_sessions.cc)
+  // -----------------------------------------------------
+  bool keeps_local_sessions() const { return options.local_sessions && !options.peer.standalone; }
+  SessionId new_session_id();
+  void create_local_session(Connection& connection);
+  void attach_local(Connection& connection, SessionId session);
+  void upgrade_session(Connection& connection);
+  bool exceeds_local(Connection& connection, OpCode op, ByteView body);
+  static znode::Outcome explained(znode::Outcome outcome);
+  void end_local_session(Connection& connection, std::int32_t cxid);
+  void tend_local_sessions(bool slept);
+  void expire_local(SessionId session);
+  void finish_upgrade(SessionId session);
+
   // ---- Read-only mode (replica_read_only.cc)
   // -----------------------------------------------------
   bool may_read_only() const;
-  void tend_read_only(bool slept);
+  void tend_read_only();
   void end_read_only();
-  void create_local_session(Connection& connection);
-  void reconnect_local(Connection& connection, SessionId session);
+  void reconnect_read_only(Connection& connection, SessionId session);
   bool answer_read_only(Connection& connection, std::int32_t cxid, OpCode op, Passage passage);
 
   // ---- Leader (replica_leader.cc)
@@ -117,7 +137,11 @@ struct Replica::Impl {
   void on_link_bytes(LinkId link, ByteView bytes);
   void drop_link(LinkId link);
   void close_silent_trees();
+  void install_arriving();
+  void drop_arriving();
+  bool disk_lags() const;
   void start_install();
+  void hand_over(znode::CheckpointBatch portion);
   void continue_install();
   bool tree_in_slices() const;
   void on_installed(LinkId link, Zxid zxid, bool ok);
@@ -170,7 +194,13 @@ struct Replica::Impl {
   struct Install {
     LinkId link;
     znode::DataTree tree;
-    Zxid fuzzy_until;  ///< As the leader said.
+    Zxid fuzzy_until;    ///< As the leader said.
+    bool begun = false;  ///< The disk has a portion of it.
+  };
+  /// A tree that goes to the disk while it arrives.
+  struct Arriving {
+    LinkId link;
+    bool begun = false;  ///< The disk has a portion of it.
   };
   struct Statistics {
     std::uint64_t packets_received = 0, latencies = 0, proposals = 0;
@@ -222,6 +252,7 @@ struct Replica::Impl {
   std::size_t submitted_writes = 0;
   std::map<LinkId, Link> links;
   std::vector<LinkId> links_to_close;  ///< Malformed bytes; closed by the pump.
+  std::optional<Arriving> arriving;
   std::optional<Install> installing;
   std::optional<TreeToRestore> restoring;  ///< Until its answer; nobody is served.
   std::vector<ConnectionId> throttled;

@@ -10,6 +10,10 @@ namespace quorate::server {
 namespace {
 
 constexpr Zxid kFuzzyToTheEnd{INT64_MAX};
+constexpr std::size_t kLaggingSlices = 4;
+/// What has arrived of a tree goes to the disk in pieces of about this size: below the one from
+/// which on the heap asks the system for each.
+constexpr std::size_t kPackBytes = 192u << 10;
 
 }  // namespace
 
@@ -30,6 +34,7 @@ void Replica::Impl::on_link_bytes(LinkId link, ByteView bytes) {
 
 void Replica::Impl::drop_link(LinkId link) {
   checkpoints.drop(link);
+  if (arriving && arriving->link == link) drop_arriving();
   auto at = links.find(link);
   if (at == links.end()) return;
   std::optional<Zxid> awaited = at->second.stream.awaited_tree();
@@ -52,37 +57,98 @@ void Replica::Impl::close_silent_trees() {
   }
 }
 
+/// A tree goes to the disk while it arrives, so that behind its end little is left to be waited
+/// for. Where the disk falls behind, nodes are left out here and written when the tree is whole.
 /// Runs after all that consensus asked for: a tree on a link that it wanted closed is gone by now.
+void Replica::Impl::install_arriving() {
+  if (installing || restoring || stopped) return;
+  for (auto& [id, link] : links) {
+    if (!link.stream.tree_arrives() || (arriving && arriving->link != id)) continue;
+    if (!arriving) arriving.emplace(Arriving{id});
+    const znode::PortionLimit& slice = options.install_slice;
+    const bool lags = disk_lags();
+    link.stream.pack_nodes(!lags);
+    const znode::EntryPack& pack = link.stream.pack();
+    if (lags || (pack.bytes() < kPackBytes && pack.count() < slice.nodes)) continue;
+    znode::CheckpointBatch portion;
+    portion.zxid = link.stream.tree_zxid();
+    portion.pack = link.stream.take_pack();
+    portion.bytes = portion.pack.bytes();
+    portion.from_scratch = true;
+    portion.begins = !std::exchange(arriving->begun, true);
+    portion.ends = false;
+    ports.disk.install(id, std::move(portion));
+  }
+}
+
+/// So much of a received tree waits to be written that no more of it is encoded.
+bool Replica::Impl::disk_lags() const {
+  return ports.disk.checkpoint_backlog() >= kLaggingSlices * options.install_slice.bytes;
+}
+
+/// It will never be whole.
+void Replica::Impl::drop_arriving() {
+  if (arriving->begun) ports.disk.drop_install(arriving->link);
+  arriving.reset();
+}
+
 void Replica::Impl::start_install() {
   for (auto& [id, link] : links) {
     if (installing) return;
+    if (arriving && arriving->link != id) continue;
     std::optional<LinkStream::ReceivedTree> received = link.stream.take_tree();
     if (!received) continue;
-    installing.emplace(Install{id, std::move(received->tree), received->fuzzy_until});
+    const bool begun = arriving && arriving->begun;
+    arriving.reset();
+    installing.emplace(Install{id, std::move(received->tree), received->fuzzy_until, begun});
+    if (!received->pack.empty()) {
+      znode::CheckpointBatch portion;
+      portion.zxid = received->zxid;
+      portion.pack = std::move(received->pack);
+      portion.bytes = portion.pack.bytes();
+      portion.from_scratch = true;
+      portion.ends = false;
+      hand_over(std::move(portion));
+    }
     // If the tree is a ZooKeeper leader's it is fuzzy, and how far is known at UPTODATE only.
     // Should this process end before its next checkpoint, begin_service() of the next one sets the
     // end.
-    znode::begin_checkpoint(installing->tree, kFuzzyToTheEnd, /*from_scratch=*/true);
+    if (received->packed) {
+      znode::begin_rest_of_checkpoint(installing->tree, kFuzzyToTheEnd);
+    } else {
+      znode::begin_checkpoint(installing->tree, kFuzzyToTheEnd, /*from_scratch=*/true);
+    }
     continue_install();
   }
+}
+
+void Replica::Impl::hand_over(znode::CheckpointBatch portion) {
+  portion.begins = !std::exchange(installing->begun, true);
+  ports.disk.install(installing->link, std::move(portion));
 }
 
 /// The disk sets the pace: a portion when the one before has been written.
 void Replica::Impl::continue_install() {
   if (!znode::checkpoint_under_way(installing->tree)) return;
-  if (ports.disk.checkpoint_backlog() >= options.install_slice.bytes) return;
-  ports.disk.install(installing->link,
-                     znode::next_portion(installing->tree, options.install_slice));
+  if (disk_lags()) return;
+  hand_over(znode::next_portion(installing->tree, options.install_slice));
 }
 
 /// A whole tree is on its way, to or from a learner: the next slice need not wait for a tick.
 bool Replica::Impl::tree_in_slices() const {
+  if (arriving && arriving->begun) return false;
   if (!installing) return !stopped && checkpoints.hurries(tree);
-  return znode::checkpoint_under_way(installing->tree) &&
-         ports.disk.checkpoint_backlog() < options.install_slice.bytes;
+  return znode::checkpoint_under_way(installing->tree) && !disk_lags();
 }
 
 void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
+  if (!ok && arriving && arriving->link == link) {
+    // The disk has dropped it by itself.
+    arriving->begun = false;
+    drop_link(link);
+    links_to_close.push_back(link);
+    return;
+  }
   if (!installing || installing->link != link) return;
   if (ends_restore(link, zxid, ok)) return;
   Install install = *std::exchange(installing, std::nullopt);

@@ -91,10 +91,20 @@ bool Sessions::may_write(SessionId session, Owner owner) {
   return owners_.try_emplace(session, owner).first->second == owner;
 }
 
+void Sessions::ended(SessionId session) {
+  if (!ended_.insert(session).second) return;
+  ended_order_.push_back(session);
+  if (ended_order_.size() <= kEndedMax) return;
+  ended_.erase(ended_order_.front());
+  ended_order_.pop_front();
+}
+
 void Sessions::clear() {
   leading_ = false;
   tracker_.clear();
   owners_.clear();
+  ended_.clear();
+  ended_order_.clear();
   notes_.clear();
 }
 

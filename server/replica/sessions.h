@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -94,6 +96,13 @@ class Sessions {
   /// new) is taken over by the first who asks (hazard R59).
   bool may_write(SessionId session, Owner owner);
 
+  /// Its closing is in the log, or on its way there. With local sessions a leader believes in ids
+  /// that it does not know: so it has to remember which of them are over, as long as a learner may
+  /// not have heard of it. A new leader need not: its learners have.
+  void ended(SessionId session);
+  bool lately_ended(SessionId session) const { return ended_.contains(session); }
+  static constexpr std::size_t kEndedMax = 100'000;
+
   // ---- Learner
   // -----------------------------------------------------------------------------------
   void note(SessionId session, std::int32_t timeout_ms) { notes_.push_back({session, timeout_ms}); }
@@ -110,6 +119,8 @@ class Sessions {
   bool leading_ = false;
   znode::SessionTracker tracker_;
   std::unordered_map<SessionId, Owner> owners_;
+  std::unordered_set<SessionId> ended_;
+  std::deque<SessionId> ended_order_;  ///< Oldest first.
   std::vector<consensus::SessionTouch> notes_;
 };
 

@@ -85,8 +85,15 @@ ErrorCode DiskWorker::Impl::rewrite(const znode::CheckpointBatch& portion) {
 }
 
 void DiskWorker::purge(Zxid checkpoint) {
+  impl_->purged_for = checkpoint;
   Zxid kept{std::min(checkpoint.value, impl_->purge_limit.load())};
   or_fatal(impl_->generation.log->purge(kept, impl_->options.window_records), "log_purge_failed",
+           impl_->paths.log(impl_->generation.number));
+}
+
+void DiskWorker::rest() {
+  Zxid kept{std::min(impl_->purged_for.value, impl_->purge_limit.load())};
+  or_fatal(impl_->generation.log->rest(kept, impl_->options.window_records), "log_rest_failed",
            impl_->paths.log(impl_->generation.number));
 }
 
@@ -174,6 +181,16 @@ ErrorCode DiskWorker::install(const znode::CheckpointBatch& portion) {
   return error;
 }
 
+bool DiskWorker::drop_install() {
+  Impl& my = *impl_;
+  if (!my.building) return false;
+  my.building.reset();
+  // Otherwise at the next start.
+  (void)my.files.remove_tree(my.paths.folder(my.building_number));
+  REACHED("tree dropped that was written while it arrived");
+  return true;
+}
+
 ErrorCode DiskWorker::Impl::build(const znode::CheckpointBatch& portion) {
   if (portion.begins) {
     building.reset();
@@ -183,7 +200,7 @@ ErrorCode DiskWorker::Impl::build(const znode::CheckpointBatch& portion) {
     if (!begun) return begun.error();
     building = std::move(*begun);
   }
-  if (ErrorCode error = building->add(portion.entries)) return error;
+  if (ErrorCode error = building->add(portion.entries, portion.pack)) return error;
   if (!portion.ends) return {};
   auto made = complete_generation(files, options, building_number, *building, portion.zxid);
   if (!made) return made.error();
@@ -192,6 +209,7 @@ ErrorCode DiskWorker::Impl::build(const znode::CheckpointBatch& portion) {
   scrub.reset();
   rewriting.reset();
   generation = std::move(*made);
+  purged_for = portion.zxid;
   next_copy = 1;
   purge_limit = kNoLimit;
   or_fatal(remove_other_generations(files, paths, building_number), "remove_failed", paths.data);

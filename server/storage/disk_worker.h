@@ -43,6 +43,11 @@ struct StorageFault {
   int exit_code = kStorageExitCode;
 };
 
+/// "path: what the system says. What a person can do about it."
+StorageFault io_fault(const std::string& path, ErrorCode error);
+/// Found broken, and nothing here can mend it.
+StorageFault lost_fault(const std::string& what);
+
 /// Epochs, CURRENT, log and checkpoint of one server. One thread at a time: the disk thread, or the
 /// checkpoint thread for the three functions that say so.
 class DiskWorker {
@@ -60,6 +65,8 @@ class DiskWorker {
 
   /// When the log has been idle for 100 ms, and at stop: stamps the durable point.
   void stamp_durable_point();
+  /// When it has been idle for longer: LogStore::rest().
+  void rest();
 
   /// The log's next segment, when it is time to make it: prepare() on any thread, then prepared()
   /// on this one. Not across an install(): the caller sees to that.
@@ -105,6 +112,8 @@ class DiskWorker {
   /// Disk thread. See Disk::install. Error: what was there before is untouched, and the rest of
   /// these portions void: each is answered by operation_canceled.
   ErrorCode install(const znode::CheckpointBatch& portion);
+  /// Forgets the portions of one that will not end. False: there is none.
+  bool drop_install();
 
  private:
   DiskWorker();

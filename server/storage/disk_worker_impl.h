@@ -67,6 +67,7 @@ struct DiskWorker::Impl {
   /// No record behind it may be purged: of the archive, or of the one being made. INT64_MAX: none.
   /// Written by the checkpoint's thread, read by the log's.
   std::atomic<std::int64_t> purge_limit{INT64_MAX};
+  Zxid purged_for;  ///< The log's: the checkpoint that it heard of last.
   std::atomic<std::uint64_t> log_bytes{0};
   std::atomic<std::uint64_t> log_bytes_archived{0};
   bool blank = false;  ///< The file `blank` is there: until a leader has synced this server.

@@ -10,7 +10,6 @@ namespace quorate::server {
 namespace {
 
 /// A whole tree is written in pieces of this size, so that LevelDB never holds it twice in memory.
-constexpr std::size_t kBatchBytes = 4u << 20;
 
 std::string generation_folder(std::uint64_t generation) {
   return format::kGenerationPrefix + std::to_string(generation);
@@ -73,21 +72,13 @@ Result<std::unique_ptr<StoreBuilder>> StoreBuilder::begin(Files& files,
   return std::unique_ptr<StoreBuilder>(new StoreBuilder(files, folder, std::move(*store)));
 }
 
-ErrorCode StoreBuilder::add(const std::vector<znode::CheckpointEntry>& entries) {
-  std::vector<znode::CheckpointEntry> piece;
-  std::size_t bytes = 0;
-  for (const auto& entry : entries) {
-    piece.push_back(entry);
-    bytes += entry.key.size() + (entry.value ? entry.value->size() : 0);
-    if (bytes < kBatchBytes) continue;
-    if (ErrorCode error = store_->write(piece)) return error;
-    piece.clear();
-    bytes = 0;
-  }
-  return piece.empty() ? ErrorCode() : store_->write(piece);
+ErrorCode StoreBuilder::add(const std::vector<znode::CheckpointEntry>& entries,
+                            const znode::EntryPack& pack) {
+  return store_->fill(entries, pack);
 }
 
 Result<std::unique_ptr<TreeStore>> StoreBuilder::finish() {
+  if (ErrorCode error = store_->settle()) return error;
   if (ErrorCode error = files_.sync_directory(folder_.substr(0, folder_.rfind('/')))) return error;
   return std::move(store_);
 }

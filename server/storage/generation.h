@@ -42,7 +42,8 @@ class StoreBuilder {
   static Result<std::unique_ptr<StoreBuilder>> begin(Files& files,
                                                      const OpenTreeStore& open_tree_store,
                                                      const std::string& folder);
-  ErrorCode add(const std::vector<znode::CheckpointEntry>& entries);
+  ErrorCode add(const std::vector<znode::CheckpointEntry>& entries,
+                const znode::EntryPack& pack = {});
   /// Durable, the name of its folder included.
   Result<std::unique_ptr<TreeStore>> finish();
 

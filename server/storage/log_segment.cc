@@ -51,18 +51,24 @@ std::optional<GroupHeader> decode_group(const SegmentHeader& segment, ByteView f
                      load_be<std::uint64_t>(at + 16)};
 }
 
-std::optional<Record> decode_record(const SegmentHeader& segment, ByteView file,
-                                    std::uint64_t offset, std::uint64_t group_end) {
-  std::uint64_t last = std::min<std::uint64_t>(file.size(), group_end);
-  if (offset + kRecordHeaderBytes > last) return std::nullopt;
-  const std::byte* at = file.data() + offset;
+/// `from` begins at `offset` of the segment.
+std::optional<Record> record_in(const SegmentHeader& segment, ByteView from, std::uint64_t offset) {
+  if (from.size() < kRecordHeaderBytes) return std::nullopt;
+  const std::byte* at = from.data();
   std::uint64_t length = load_be<std::uint32_t>(at);
-  if (length > last - offset - kRecordHeaderBytes) return std::nullopt;
-  ByteView bytes = file.subspan(offset + kRecordHeaderBytes, length);
+  if (length > from.size() - kRecordHeaderBytes) return std::nullopt;
+  ByteView bytes = from.subspan(kRecordHeaderBytes, length);
   if (load_be<std::uint64_t>(at + 16) != record_checksum(segment, offset, at, bytes)) {
     return std::nullopt;
   }
   return Record{Zxid{load_be<std::int64_t>(at + 8)}, bytes};
+}
+
+std::optional<Record> record_of_group(const SegmentHeader& segment, ByteView file,
+                                      std::uint64_t offset, std::uint64_t group_end) {
+  std::uint64_t last = std::min<std::uint64_t>(file.size(), group_end);
+  if (offset > last) return std::nullopt;
+  return record_in(segment, file.subspan(offset, last - offset), offset);
 }
 
 constexpr std::size_t kHeaderChecksumAt = kSegmentHeaderBytes - 8;
@@ -161,6 +167,13 @@ void encode_group(Bytes& out, const SegmentHeader& segment, std::uint64_t offset
   store_be(head + 32, checksum(head, 32, segment.nonce));
 }
 
+std::optional<consensus::LogRecord> decode_record(const SegmentHeader& header, ByteView bytes,
+                                                  std::uint64_t offset) {
+  const auto found = record_in(header, bytes, offset);
+  if (!found) return std::nullopt;
+  return consensus::LogRecord{found->zxid, SharedBytes::copy_of(found->bytes)};
+}
+
 SegmentScan scan_segment(const SegmentHeader& header, ByteView file,
                          std::optional<std::uint64_t> limit, const VisitRecord& visit) {
   SegmentScan scan{.end = kDataStart, .proven = kDataStart};
@@ -173,7 +186,7 @@ SegmentScan scan_segment(const SegmentHeader& header, ByteView file,
     std::uint64_t at = start + kGroupHeaderBytes;
     std::uint64_t group_end = at + group->length;
     for (std::uint32_t i = 0; i < group->count; ++i) {
-      auto record = decode_record(header, file, at, group_end);
+      auto record = record_of_group(header, file, at, group_end);
       torn_group = !record;
       if (torn_group) break;
       at += kRecordHeaderBytes + record->bytes.size();

@@ -42,6 +42,10 @@ void encode_group(Bytes& out, const SegmentHeader& segment, std::uint64_t offset
 /// Bytes that encode_group() will make.
 std::size_t group_size(std::span<const consensus::LogRecord* const> records);
 
+/// The record at `offset` of the segment; `bytes` begins there and may reach beyond it.
+std::optional<consensus::LogRecord> decode_record(const SegmentHeader& header, ByteView bytes,
+                                                  std::uint64_t offset);
+
 struct SegmentScan {
   std::uint64_t end = 0;     ///< Behind the last good record or group.
   std::uint64_t proven = 0;  ///< Durable up to here, as the group headers on the way tell.

@@ -45,31 +45,35 @@ Zxid LogStore::base() const {
 
 /// Rolling and cutting are this one step: the new header names what of the segment before counts.
 ErrorCode LogStore::start_segment(std::uint64_t previous, std::uint64_t previous_end, Zxid base) {
-  SegmentHeader header;
-  header.sequence = spare_ ? spare_->sequence : next_sequence_++;
-  header.base = base;
-  header.previous = previous;
-  header.previous_end = previous_end;
-  std::uint64_t before = segments_.empty() ? 0 : segments_.back().header.nonce;
-  header.nonce = Random(options_.nonce_seed ^ Random(before ^ header.sequence).next()).next();
+  const std::uint64_t sequence = spare_ ? spare_->sequence : next_sequence_++;
+  const SegmentHeader header = new_header(sequence, previous, previous_end, base);
   if (!spare_) return create_segment(header);
   take_spare(header);
   return {};
 }
 
+SegmentHeader LogStore::new_header(std::uint64_t sequence, std::uint64_t previous,
+                                   std::uint64_t previous_end, Zxid base) const {
+  SegmentHeader header;
+  header.sequence = sequence;
+  header.base = base;
+  header.previous = previous;
+  header.previous_end = previous_end;
+  std::uint64_t before = segments_.empty() ? 0 : segments_.back().header.nonce;
+  header.nonce = Random(options_.nonce_seed ^ Random(before ^ header.sequence).next()).next();
+  return header;
+}
+
 /// Complete under another name before it is renamed: a segment under its own name always has a
 /// whole header.
 ErrorCode LogStore::create_segment(SegmentHeader header) {
-  header.capacity = std::max(kDataStart, std::min(options_.chunk_bytes, options_.segment_bytes));
-  std::string path = path_of(header.sequence);
-  std::string temporary = path + kTemporarySuffix;
-  auto file = files_.open(temporary, OpenMode::Create);
-  if (!file) return file.error();
+  header.capacity = smallest_capacity();
   Bytes content = encode_segment_header(header);
   content.resize(header.capacity);
-  if (options_.block_bytes() > 1) (*file)->expect_blocks();
-  if (ErrorCode error = (*file)->pwrite(0, content)) return error;
-  if (ErrorCode error = (*file)->sync()) return error;
+  const std::string path = path_of(header.sequence);
+  const std::string temporary = path + kTemporarySuffix;
+  auto file = write_whole(temporary, content);
+  if (!file) return file.error();
   if (ErrorCode error = files_.rename(temporary, path)) return error;
   if (ErrorCode error = files_.sync_directory(options_.directory)) return error;
 
@@ -81,6 +85,15 @@ ErrorCode LogStore::create_segment(SegmentHeader header) {
   prepare_from_ = 0;
   keep_header();
   return {};
+}
+
+Result<std::unique_ptr<File>> LogStore::write_whole(const std::string& path, ByteView content) {
+  auto file = files_.open(path, OpenMode::Create);
+  if (!file) return file.error();
+  if (options_.block_bytes() > 1) (*file)->expect_blocks();
+  if (ErrorCode error = (*file)->pwrite(0, content)) return error;
+  if (ErrorCode error = (*file)->sync()) return error;
+  return file;
 }
 
 /// It shares its block with the first groups.
@@ -115,14 +128,34 @@ std::optional<SegmentPreparation> LogStore::due_preparation() {
   std::uint64_t now = std::max(segments_.back().header.capacity, end_);
   if (end_ < now / 4) return std::nullopt;
   preparing_ = true;
+  preparing_from_ = end_;
   SegmentPreparation wanted;
   wanted.directory = options_.directory;
   wanted.sequence = next_sequence_++;
   wanted.path = path_of(wanted.sequence);
-  wanted.capacity = std::max(kDataStart, std::min(options_.segment_bytes, 4 * now));
+  wanted.capacity = next_capacity();
   if (recyclable_) wanted.recycled = recycle_path();
   recyclable_ = false;
   return wanted;
+}
+
+std::uint64_t LogStore::smallest_capacity() const {
+  return std::max(kDataStart, std::min(options_.chunk_bytes, options_.segment_bytes));
+}
+
+std::uint64_t LogStore::next_capacity() const {
+  return std::max(smallest_capacity(), next_capacity_);
+}
+
+/// How much was written while the last one was made says how fast the log is, without a clock:
+/// making it takes about as long as it is. A fast log gets long segments, a slow one short ones.
+void LogStore::adapt_capacity(std::uint64_t capacity) {
+  const std::uint64_t written = end_ - preparing_from_;
+  if (written > capacity / 16) {
+    next_capacity_ = std::min(options_.segment_bytes, 4 * capacity);
+  } else if (written < capacity / 64) {
+    next_capacity_ = capacity / 4;
+  }
 }
 
 Result<std::unique_ptr<File>> prepare_segment(Files& files, const SegmentPreparation& wanted,
@@ -176,7 +209,9 @@ ErrorCode LogStore::prepared(const SegmentPreparation& wanted, Result<std::uniqu
     return {};
   }
   // Too late: another one had to be made meanwhile, and sequences rise along the chain.
-  if (wanted.sequence < segments_.back().header.sequence) return files_.remove(wanted.path);
+  const bool late = wanted.sequence < segments_.back().header.sequence;
+  if (!late) adapt_capacity(wanted.capacity);
+  if (late) return files_.remove(wanted.path);
   spare_ = Spare{wanted.sequence, wanted.capacity, std::move(*file)};
   return {};
 }
@@ -316,10 +351,12 @@ bool LogStore::read_segment(std::size_t index, const std::function<void(LogRecor
   std::optional<std::uint64_t> limit;
   if (!is_last) limit = segments_[index + 1].header.previous_end;
   auto scan =
-      scan_segment(segment.header, *file, limit, [&](Zxid zxid, ByteView bytes, std::uint64_t) {
+      scan_segment(segment.header, *file, limit, [&](Zxid zxid, ByteView bytes, std::uint64_t end) {
         rising = zxid > last_;
         if (!rising) return false;
         visit({zxid, SharedBytes(Bytes(bytes.begin(), bytes.end()))});
+        const std::uint64_t size = kRecordHeaderBytes + bytes.size();
+        note_place({zxid, segment.header.sequence, end - size, size});
         last_ = zxid;
         ++segment.records;
         return true;
@@ -406,6 +443,12 @@ ErrorCode LogStore::write_group(std::span<const LogRecord* const> records) {
   const std::size_t before = buffer_.size();
   encode_group(buffer_, segments_.back().header, end_, synced_, records);
   const std::size_t size = buffer_.size() - before;
+  std::uint64_t at = end_ + kGroupHeaderBytes;
+  for (const LogRecord* record : records) {
+    const std::uint64_t bytes = kRecordHeaderBytes + record->bytes.size();
+    note_place({record->zxid, segments_.back().header.sequence, at, bytes});
+    at += bytes;
+  }
   // buffer_ ends at end_ again, in front of write_blocks() and behind it.
   end_ += size;
   if (ErrorCode error = write_blocks()) return error;
@@ -493,6 +536,7 @@ ErrorCode LogStore::cut(Zxid after) {
   kept = left;
   segments_.resize(index + 1);
   last_ = left.last;
+  forget_places(last_);
   if (ErrorCode error = start_segment(left.header.sequence, end, last_)) return error;
   if (ErrorCode error = write_header()) return error;
   return remove_segments(unused);
@@ -503,6 +547,7 @@ ErrorCode LogStore::restart(Zxid base) {
   for (const Segment& segment : segments_) unused.push_back(segment.header.sequence);
   segments_.clear();
   last_ = base;
+  places_known_ = 0;
   if (ErrorCode error = start_segment(0, 0, base)) return error;
   if (ErrorCode error = write_header()) return error;
   return remove_segments(unused);
@@ -523,7 +568,7 @@ ErrorCode LogStore::purge(Zxid checkpoint, std::size_t window_records) {
   for (std::size_t i = 0; i < first_kept; ++i) unused.push_back(segments_[i].header.sequence);
   // Not while one is being made: it may be of the blocks that wait under that very name.
   if (!recyclable_ && !preparing_ && first_kept > 0 &&
-      segments_[first_kept - 1].header.capacity == options_.segment_bytes) {
+      segments_[first_kept - 1].header.capacity == next_capacity()) {
     if (ErrorCode error = files_.rename(path_of(unused.back()), recycle_path())) return error;
     unused.pop_back();
     recyclable_ = true;

@@ -22,8 +22,8 @@ struct LogOptions {
   std::uint64_t segment_bytes = 64u << 20;
   /// What a segment begins with that could not be prepared: so many zeros are written ahead of the
   /// records, and again when they are used up. An append then overwrites written blocks and its
-  /// sync need not journal new ones (design.md section 2). Prepared segments grow from here
-  /// fourfold up to segment_bytes, so that a quiet server stays small.
+  /// sync need not journal new ones (design.md section 2). Prepared segments are as long as this,
+  /// and fourfold again and again up to segment_bytes where much is written while one is made.
   std::uint64_t chunk_bytes = 1u << 20;
   std::uint64_t nonce_seed = 0;
 
@@ -90,6 +90,10 @@ class LogStore {
   /// Removes the oldest segments that hold only records <= `checkpoint` and are not needed for
   /// `window_records` records before it.
   ErrorCode purge(Zxid checkpoint, std::size_t window_records);
+  /// Nothing has been written for a while. What was made for a busy log is given back: when few
+  /// records are left that purge() would keep, they move into one small segment. Atomic: a crash
+  /// leaves the one or the other. Without the room for it all stays as it is.
+  ErrorCode rest(Zxid checkpoint, std::size_t window_records);
 
   /// The next segment when it is time to make it; prepared() must follow. The caller carries it out
   /// by prepare_segment(), in the background: no append waits for it.
@@ -119,8 +123,15 @@ class LogStore {
   /// Makes `header` the current segment's, durably.
   ErrorCode start_segment(std::uint64_t previous, std::uint64_t previous_end, Zxid base);
   ErrorCode create_segment(SegmentHeader header);
+  /// A file of this content, durable but for its name.
+  Result<std::unique_ptr<File>> write_whole(const std::string& path, ByteView content);
+  SegmentHeader new_header(std::uint64_t sequence, std::uint64_t previous,
+                           std::uint64_t previous_end, Zxid base) const;
   /// Takes the prepared one; its header is written with the first group, or by write_header().
   void take_spare(SegmentHeader header);
+  std::uint64_t smallest_capacity() const;
+  std::uint64_t next_capacity() const;
+  void adapt_capacity(std::uint64_t capacity);
   ErrorCode roll();
   ErrorCode write_header();
   ErrorCode write_blocks();
@@ -137,6 +148,22 @@ class LogStore {
   bool read_segment(std::size_t index, const std::function<void(consensus::LogRecord)>& visit,
                     LogProblem& problem);
   ErrorCode settle_tail(const SegmentScan& scan, ByteView file);
+
+  /// Where a record lies.
+  struct Place {
+    Zxid zxid;
+    std::uint64_t sequence = 0, offset = 0, size = 0;
+  };
+  void note_place(const Place& place);
+  /// The newest but `back`; ENSURE: places_known_ is greater.
+  const Place& place(std::size_t back) const;
+  void forget_places(Zxid after);
+  std::uint64_t file_bytes() const;
+  /// The records to be kept, oldest first, and the zxid before them. Nothing: they are too many.
+  std::optional<std::vector<consensus::LogRecord>> few_kept(Zxid checkpoint,
+                                                            std::size_t window_records,
+                                                            Zxid& base) const;
+  std::optional<consensus::LogRecord> read_record(const Place& place) const;
 
   Files& files_;
   LogOptions options_;
@@ -155,13 +182,19 @@ class LogStore {
   };
   std::optional<Spare> spare_;
   bool preparing_ = false;
-  bool recyclable_ = false;         ///< A purged segment waits under recycle_path().
-  std::uint64_t prepare_from_ = 0;  ///< After a failure: not before the segment has this end.
+  std::uint64_t preparing_from_ = 0;  ///< Where the segment ended when that began.
+  std::uint64_t next_capacity_ = 0;   ///< Of the next one to be prepared; 0: of the smallest.
+  bool recyclable_ = false;           ///< A purged segment waits under recycle_path().
+  std::uint64_t prepare_from_ = 0;    ///< After a failure: not before the segment has this end.
   Zxid last_;
   bool torn_tail_cut_ = false;
   /// From the beginning of the block in which the next group begins to end_. Kept between groups:
   /// no allocation per group.
   Bytes buffer_;
+  // Of the last records, as far as rest() may want them: a ring.
+  std::vector<Place> places_;
+  std::uint64_t places_noted_ = 0;
+  std::size_t places_known_ = 0;
 };
 
 }  // namespace quorate::server

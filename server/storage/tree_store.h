@@ -37,6 +37,14 @@ class TreeStore {
   virtual ErrorCode commit() = 0;
   virtual void discard() = 0;
 
+  // ---- A new store, filled in pieces ------------------------------------------------------------
+  /// In the order of the calls. Nothing of it counts before settle(): until then it may be lost in
+  /// part. After an error the store is of no use.
+  virtual ErrorCode fill(const std::vector<znode::CheckpointEntry>& entries,
+                         const znode::EntryPack& pack) = 0;
+  /// All that fill() was given is there, durably.
+  virtual ErrorCode settle() = 0;
+
   /// nullptr when the store cannot be read now, after a failed write.
   virtual std::unique_ptr<TreeStoreView> view() = 0;
   /// Rising keys that cut the whole into pieces of about equal size, for reading it with several

@@ -169,6 +169,12 @@ void SimDisk::install(LinkId link, znode::CheckpointBatch portion) {
   start();
 }
 
+void SimDisk::drop_install(LinkId link) {
+  --installs_asked_;
+  waiting_.push_back(Job{Kind::DropInstall, 0, {}, link, {}, {}, installs_asked_});
+  start();
+}
+
 // ---- The disk thread
 // -----------------------------------------------------------------------------
 
@@ -188,7 +194,8 @@ void SimDisk::start() {
 }
 
 void SimDisk::finish() {
-  if (armed_ == CrashPoint::InGroup && current_->kind != Kind::Stamp) {
+  const bool idles = current_->kind == Kind::Stamp || current_->kind == Kind::Rest;
+  if (armed_ == CrashPoint::InGroup && !idles) {
     armed_ = CrashPoint::None;
     files_.crash_at(1 + random_.below(group_operations_));
   }
@@ -199,11 +206,13 @@ void SimDisk::finish() {
   reach(CrashPoint::Synced);
   if (plan_.mutant != Mutant::AckBeforeSync || done->kind != Kind::Write) answer(*done);
   start();
-  if (current_ != nullptr || done->kind == Kind::Stamp) return;
-  std::uint64_t stamp = ++idle_stamp_;
-  owner_.post(100 * kMillisecond, [this, stamp] {
-    if (stamp != idle_stamp_ || current_ != nullptr) return;
-    waiting_.push_back(Job{Kind::Stamp, 0, {}, {}, {}, {}, 0});
+  if (current_ != nullptr || done->kind == Kind::Rest) return;
+  // Stamped when it is idle; what a busy log has taken is given back when it is idle for longer.
+  const bool stamped = done->kind == Kind::Stamp;
+  std::uint64_t idle = ++idle_stamp_;
+  owner_.post(stamped ? 500 * kMillisecond : 100 * kMillisecond, [this, idle, stamped] {
+    if (idle != idle_stamp_ || current_ != nullptr) return;
+    waiting_.push_back(Job{stamped ? Kind::Rest : Kind::Stamp, 0, {}, {}, {}, {}, 0});
     start();
   });
 }
@@ -223,11 +232,17 @@ void SimDisk::carry_out(Job& job) {
       durable_.install(job.zxid);
       ++installs_done_;
       break;
+    case Kind::DropInstall:
+      worker_->drop_install();
+      break;
     case Kind::Purge:
       if (job.installs == installs_done_) worker_->purge(job.zxid);
       break;
     case Kind::Stamp:
       worker_->stamp_durable_point();
+      break;
+    case Kind::Rest:
+      worker_->rest();
       break;
     case Kind::Prepared:
       if (job.installs != installs_done_) break;
@@ -295,6 +310,7 @@ std::vector<consensus::LogWrite> SimDisk::power_lost() {
         if (current_->kind == Kind::Purge && current_->installs == installs_done_) {
           worker_->purge(current_->zxid);
         }
+        if (current_->kind == Kind::Rest) worker_->rest();
       } catch (const test::SimCrash&) {
       } catch (const ServerFatal&) {  // Its disk was failing as well.
       }

@@ -57,6 +57,7 @@ class SimDisk final : public server::Disk {
   void read_snapshot(LinkId link) override;
   void drop_snapshot(LinkId link) override;
   void install(LinkId link, znode::CheckpointBatch portion) override;
+  void drop_install(LinkId link) override;
 
   void arm(CrashPoint point) { armed_ = point; }
   void set_slow(int factor) { slow_ = factor; }
@@ -66,7 +67,7 @@ class SimDisk final : public server::Disk {
   Zxid install_in_doubt() const { return install_in_doubt_; }
 
  private:
-  enum class Kind { Write, Install, Purge, Stamp, Prepared };
+  enum class Kind { Write, Install, Purge, Stamp, Prepared, DropInstall, Rest };
   struct Job {
     Kind kind;
     std::uint64_t last = 0;

@@ -31,6 +31,7 @@ class FakeDisk : public Disk {
   void install(LinkId link, znode::CheckpointBatch whole) override {
     installs.emplace_back(link, std::move(whole));
   }
+  void drop_install(LinkId link) override { dropped_installs.push_back(link); }
 
   std::size_t records() const { return log().size(); }
   std::vector<consensus::LogRecord> log() const {
@@ -47,7 +48,7 @@ class FakeDisk : public Disk {
   std::uint64_t last_write = 0;
   std::size_t backlog = 0;
   std::vector<znode::CheckpointBatch> checkpoints;
-  std::vector<LinkId> reads, dropped;
+  std::vector<LinkId> reads, dropped, dropped_installs;
   std::vector<std::pair<LinkId, znode::CheckpointBatch>> installs;
 };
 

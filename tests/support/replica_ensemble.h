@@ -48,6 +48,8 @@ struct EnsembleNode {
   FakeObserver observer;
   std::map<std::string, std::string> checkpoint;
   Zxid checkpoint_zxid;
+  std::map<std::string, std::string> installing;  ///< What is to take its place.
+  std::size_t portions = 0;                       ///< Of trees, but for the last of each.
   std::map<LinkId, std::pair<EnsembleNode*, LinkId>> wires;
   std::unique_ptr<Replica> replica;
 
@@ -59,6 +61,9 @@ struct EnsembleNode {
       else
         checkpoint.erase(key);
     }
+    batch.pack.for_each([this](ByteView key, ByteView value) {
+      checkpoint[std::string(as_text(key))] = as_text(value);
+    });
     checkpoint_zxid = batch.zxid;
   }
   SharedBytes stream() const {
@@ -90,7 +95,7 @@ class ReplicaEnsemble {
     nodes.resize(static_cast<std::size_t>(size));
   }
 
-  EnsembleNode& start(int number, ReplicaOptions options = {}) {
+  EnsembleNode& start(int number, ReplicaOptions options = {}, Recovered recovered = {}) {
     auto& node = nodes.at(static_cast<std::size_t>(number - 1));
     node = std::make_unique<EnsembleNode>();
     node->id = ServerId{number};
@@ -99,7 +104,6 @@ class ReplicaEnsemble {
     if (options.peer.ensemble.members().empty()) options.peer.ensemble = ensemble_;
     options.peer.window_records = 10;
     options.peer.window_bytes = 1;
-    Recovered recovered;
     node->replica = std::make_unique<Replica>(
         std::move(options), std::move(recovered),
         Ports{node->disk, node->links, node->clients, node->clock, node->observer},
@@ -111,6 +115,10 @@ class ReplicaEnsemble {
     for (auto& node : nodes) {
       if (node.get() == &gone) node.reset();
     }
+  }
+
+  void cut_all(EnsembleNode& node) {
+    while (!node.wires.empty()) cut(node, node.wires.begin()->first);
   }
 
   /// 10 ms of everybody's life.
@@ -155,6 +163,7 @@ class ReplicaEnsemble {
   const consensus::Ensemble& ensemble() const { return ensemble_; }
 
   std::vector<std::unique_ptr<EnsembleNode>> nodes;
+  std::size_t link_bytes_max = SIZE_MAX;  ///< That arrive on a link in a round.
 
  private:
   EnsembleNode* find(ServerId id) { return nodes.at(static_cast<std::size_t>(id.value - 1)).get(); }
@@ -167,9 +176,16 @@ class ReplicaEnsemble {
     for (ServerId peer : std::set<ServerId>(node.links.wanted)) connect(node, peer);
     for (auto& [link, bytes] : std::exchange(node.links.out, {})) {
       auto wire = node.wires.find(link);
-      if (wire != node.wires.end()) {
-        wire->second.first->replica->on_link_bytes(wire->second.second, bytes);
-      }
+      if (wire == node.wires.end()) continue;
+      const ByteView all(bytes);
+      const ByteView piece = all.first(std::min(all.size(), link_bytes_max));
+      const ByteView rest = all.subspan(piece.size());
+      Bytes& out = node.links.out[link];
+      out.insert(out.begin(), rest.begin(), rest.end());
+      if (out.empty()) node.links.out.erase(link);
+      auto [peer, far] = wire->second;
+      peer->replica->on_link_bytes(far, piece);
+      peer->replica->pump();
     }
     for (LinkId link : std::exchange(node.links.closed, {})) cut(node, link);
     serve_disk(node);
@@ -201,9 +217,17 @@ class ReplicaEnsemble {
       node.replica->on_checkpointed(batch.zxid);
     }
     for (auto& [link, batch] : std::exchange(disk.installs, {})) {
-      node.checkpoint.clear();
+      if (batch.begins) node.installing.clear();
+      node.checkpoint.swap(node.installing);
+      const Zxid before = node.checkpoint_zxid;
       node.store(batch);
-      node.replica->on_installed(link, batch.zxid, /*ok=*/true);
+      if (batch.ends) {
+        node.replica->on_installed(link, batch.zxid, /*ok=*/true);
+      } else {
+        node.checkpoint.swap(node.installing);
+        node.checkpoint_zxid = before;
+        ++node.portions;
+      }
     }
     for (LinkId link : std::exchange(disk.reads, {})) {
       node.replica->on_snapshot_piece(link, node.checkpoint_zxid, node.stream(), true, true);

@@ -233,6 +233,25 @@ class SimStore : public server::TreeStore {
   }
   void discard() override { staged_.clear(); }
 
+  /// Kept in memory up to settle(): a crash before that leaves nothing of it.
+  ErrorCode fill(const std::vector<znode::CheckpointEntry>& entries,
+                 const znode::EntryPack& pack) override {
+    check();
+    filled_.insert(filled_.end(), entries.begin(), entries.end());
+    pack.for_each([this](ByteView key, ByteView value) {
+      filled_.push_back({Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end())});
+    });
+    auto fate = files_.begin(SimOperation::StoreWrite, path_, entries.size() + pack.bytes());
+    if (fate == SimFiles::Fate::Fail) return files_.fail_with_;
+    if (fate == SimFiles::Fate::Crash) throw SimCrash{};
+    return {};
+  }
+  ErrorCode settle() override {
+    if (ErrorCode error = write(filled_)) return error;
+    filled_.clear();
+    return {};
+  }
+
   std::unique_ptr<server::TreeStoreView> view() override {
     check();
     return std::make_unique<SimView>(node_->store);
@@ -248,7 +267,7 @@ class SimStore : public server::TreeStore {
   SimFiles::NodePtr node_;
   std::string path_;
   std::uint64_t life_;
-  std::vector<znode::CheckpointEntry> staged_;
+  std::vector<znode::CheckpointEntry> staged_, filled_;
 };
 
 // ---- Files --------------------------------------------------------------------------------------

@@ -15,18 +15,6 @@ constexpr std::size_t kAclBytesMin = 12;  // perms and two lengths
 constexpr std::size_t kStringBytesMin = 4;
 constexpr std::size_t kStatBytes = 68;
 
-bool is_ascii(ByteView bytes) {
-  constexpr std::uint64_t kHighBits = 0x8080808080808080;
-  std::uint64_t seen = 0;
-  for (; bytes.size() >= sizeof seen; bytes = bytes.subspan(sizeof seen)) {
-    std::uint64_t word;
-    std::memcpy(&word, bytes.data(), sizeof word);
-    seen |= word;
-  }
-  for (std::byte b : bytes) seen |= std::to_integer<std::uint64_t>(b);
-  return (seen & kHighBits) == 0;
-}
-
 }  // namespace
 
 bool JuteReader::need(std::size_t count) {
@@ -77,7 +65,7 @@ std::optional<ByteView> JuteReader::sized() {
 std::optional<std::string> JuteReader::nullable_string() {
   std::optional<ByteView> raw = sized();
   if (!raw) return std::nullopt;
-  return is_ascii(*raw) ? std::string(as_text(*raw)) : valid_utf8(as_text(*raw));
+  return is_ascii(as_text(*raw)) ? std::string(as_text(*raw)) : valid_utf8(as_text(*raw));
 }
 
 std::string JuteReader::string() {

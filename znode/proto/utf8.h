@@ -10,4 +10,7 @@ namespace quorate {
 /// longest valid beginning counts as one sequence, and so does a whole encoded surrogate.
 std::string valid_utf8(std::string_view raw);
 
+/// Such text is valid by itself.
+bool is_ascii(std::string_view text);
+
 }  // namespace quorate

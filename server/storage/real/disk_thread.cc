@@ -33,6 +33,7 @@ struct InstallJob {
   LinkId link;
   znode::CheckpointBatch portion;
 };
+struct DropInstallJob {};
 struct PurgeJob {
   Zxid checkpoint;
   std::uint64_t installs = 0;
@@ -42,7 +43,7 @@ struct PreparedJob {
   Result<std::unique_ptr<File>> file;
   std::uint64_t installs = 0;
 };
-using LogJob = std::variant<WriteJob, InstallJob, PurgeJob, PreparedJob>;
+using LogJob = std::variant<WriteJob, InstallJob, DropInstallJob, PurgeJob, PreparedJob>;
 
 // The one job of the thread that makes segments.
 struct PrepareJob {
@@ -83,6 +84,7 @@ struct DiskThread::Impl {
   void prepare_if_due();
   void enqueue(WriteJob job);
   void install(InstallJob job);
+  void drop_install();
   void purge(Zxid checkpoint);
 
   std::unique_ptr<DiskWorker> worker;
@@ -100,8 +102,9 @@ struct DiskThread::Impl {
   bool install_waits = false;  // For prepare_mutex.
   // Who may use the worker's log: the log's thread while `log_busy`, the replica's while `inline`.
   bool log_busy = false, inline_busy = false;
-  bool stamped = true;            // The log names all of itself as durable.
-  SteadyClock::time_point wrote;  // When it was written to last.
+  bool stamped = true;                                 // The log names all of itself as durable.
+  bool rested = false;                                 // And has given back what it does not need.
+  SteadyClock::time_point wrote = SteadyClock::now();  // When it was written to last.
   std::optional<PrepareJob> prepare_job;
   std::uint64_t sync_count = 0, sync_slow = 0;
   double sync_min = 0, sync_max = 0, sync_sum = 0;
@@ -126,16 +129,21 @@ void DiskThread::Impl::run_log() {
   std::unique_lock lock(mutex);
   while (true) {
     auto has_work = [&] { return !inline_busy && (!log_jobs.empty() || stop_log); };
-    bool idle = false;
-    if (stamped) {
+    bool idle = false, rests = false;
+    if (stamped && rested) {
       log_work.wait(lock, [&] { return has_work() || !stamped; });
       if (!has_work()) continue;  // Written to inline: to be stamped when that has ended.
     } else {
+      const bool was_stamped = stamped;
+      const auto pause = stamped ? options.idle_before_rest : options.idle_before_stamp;
       // A copy: an inline write moves `wrote` on.
-      auto due = (inline_busy ? SteadyClock::now() : wrote) + options.idle_before_stamp;
-      bool work = log_work.wait_until(lock, due, has_work);
-      idle = !work && !inline_busy && SteadyClock::now() >= wrote + options.idle_before_stamp;
-      if (!work && !idle) continue;
+      auto due = (inline_busy ? SteadyClock::now() : wrote) + pause;
+      log_work.wait_until(lock, due, [&] { return has_work() || stamped != was_stamped; });
+      const bool quiet = !has_work() && !inline_busy && stamped == was_stamped &&
+                         SteadyClock::now() >= wrote + pause;
+      if (!has_work() && !quiet) continue;
+      idle = quiet && !stamped;
+      rests = quiet && stamped;
     }
     std::deque<LogJob> jobs;
     jobs.swap(log_jobs);
@@ -145,12 +153,15 @@ void DiskThread::Impl::run_log() {
     lock.unlock();
     if (stamps) {
       worker->stamp_durable_point();
+    } else if (rests) {
+      worker->rest();
     } else {
       run_jobs(std::move(jobs));
     }
     lock.lock();
     log_busy = false;
-    stamped = idle || ending;
+    stamped = idle || rests || ending;
+    rested = rests || (rested && idle);
     wrote = SteadyClock::now();
     if (ending) return;
   }
@@ -179,6 +190,7 @@ void DiskThread::Impl::run_jobs(std::deque<LogJob> jobs) {
     }
     flush();
     if (auto* whole = std::get_if<InstallJob>(&job)) install(std::move(*whole));
+    if (std::holds_alternative<DropInstallJob>(job)) drop_install();
     if (auto* purge = std::get_if<PurgeJob>(&job)) {
       // A checkpoint of before an install says nothing about the log behind it.
       bool current;
@@ -315,6 +327,14 @@ void DiskThread::Impl::install(InstallJob job) {
   answers->on_installed(job.link, portion.zxid, /*ok=*/!error);
 }
 
+void DiskThread::Impl::drop_install() {
+  std::lock_guard lock(checkpoints.store_mutex());
+  // One that has failed has ended already.
+  if (!worker->drop_install()) return;
+  checkpoints.install_ended(/*replaced=*/false);
+  checkpoint_pacer().hurry(1);
+}
+
 /// The checkpoint's thread, which holds its store: so it is of the store and log in use.
 void DiskThread::Impl::purge(Zxid checkpoint) {
   {
@@ -402,7 +422,7 @@ std::optional<std::uint64_t> DiskThread::write_held() {
   {
     std::lock_guard lock(my.mutex);
     my.inline_busy = false;
-    my.stamped = false;
+    my.stamped = my.rested = false;
     my.wrote = SteadyClock::now();
     waiting = !my.log_jobs.empty();
   }
@@ -445,6 +465,15 @@ void DiskThread::install(LinkId link, znode::CheckpointBatch portion) {
   {
     std::lock_guard lock(impl_->mutex);
     impl_->log_jobs.push_back(InstallJob{link, std::move(portion)});
+  }
+  impl_->log_work.notify_one();
+}
+
+void DiskThread::drop_install(LinkId) {
+  if (impl_->stopped) return;
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->log_jobs.push_back(DropInstallJob{});
   }
   impl_->log_work.notify_one();
 }

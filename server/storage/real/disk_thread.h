@@ -41,6 +41,7 @@ struct DiskThreadOptions {
   /// its leader goes on. It stops reading, and the leader drops it.
   std::size_t queue_bytes_max = 256u << 20;
   std::chrono::milliseconds idle_before_stamp{100};
+  std::chrono::milliseconds idle_before_rest{5000};
   /// fsync.warningthresholdms: a group that takes longer is warned of and counted.
   std::chrono::milliseconds slow_sync{1000};
   /// Whether a group may wait for the loop to be idle and be written by it
@@ -74,6 +75,7 @@ class DiskThread : public Disk {
   void read_snapshot(LinkId link) override;
   void drop_snapshot(LinkId link) override;
   void install(LinkId link, znode::CheckpointBatch portion) override;
+  void drop_install(LinkId link) override;
   bool has_room() const override;
 
   // ---- Inline sync; the replica's thread (design.md section 4) ----------------------------------

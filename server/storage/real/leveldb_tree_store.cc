@@ -10,6 +10,7 @@
 #include <boost/system/errc.hpp>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/log/log.h"
@@ -27,6 +28,8 @@ constexpr std::size_t kBlockBytes = 32u << 10;
 constexpr int kOpenFilesMax = 100;
 /// One table is the unit of compaction and of parallel reading.
 constexpr std::size_t kTableBytes = 4u << 20;
+/// A new store is filled in batches of this size; each is one table.
+constexpr std::size_t kFillBytes = 4u << 20;
 /// A batch above this is moved out of memory at once; a smaller one when the next ones come.
 constexpr std::size_t kFlushedBatchBytes = 256u << 10;
 
@@ -51,14 +54,16 @@ ByteView view_of(const leveldb::Slice& bytes) {
   return {reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()};
 }
 
-void add(leveldb::WriteBatch& batch, const std::vector<znode::CheckpointEntry>& entries) {
-  for (const auto& entry : entries) {
-    if (entry.value) {
-      batch.Put(slice(entry.key), slice(*entry.value));
-    } else {
-      batch.Delete(slice(entry.key));
-    }
+void add(leveldb::WriteBatch& batch, const znode::CheckpointEntry& entry) {
+  if (entry.value) {
+    batch.Put(slice(entry.key), slice(*entry.value));
+  } else {
+    batch.Delete(slice(entry.key));
   }
+}
+
+void add(leveldb::WriteBatch& batch, const std::vector<znode::CheckpointEntry>& entries) {
+  for (const auto& entry : entries) add(batch, entry);
 }
 
 // ---- Opening ------------------------------------------------------------------------------------
@@ -217,6 +222,35 @@ class LevelDbStore : public TreeStore {
     return {};
   }
 
+  ErrorCode fill(const std::vector<znode::CheckpointEntry>& entries,
+                 const znode::EntryPack& pack) override {
+    if (!filling_) filling_ = std::make_unique<leveldb::WriteBatch>();
+    ErrorCode error;
+    for (const auto& entry : entries) {
+      add(*filling_, entry);
+      if (error = fill_when_full(); error) return error;
+    }
+    pack.for_each([&](ByteView key, ByteView value) {
+      if (error) return;
+      filling_->Put(slice(key), slice(value));
+      error = fill_when_full();
+    });
+    return error;
+  }
+
+  /// What is little is one synced batch. Of more, LevelDB's log is never synced: what counts is
+  /// that all of it has gone into tables, which are synced before its manifest lists them. An empty
+  /// batch makes it begin to write its memory to a table; a second one waits for that, and for all
+  /// tables before it.
+  ErrorCode settle() override {
+    const bool little = !std::exchange(unsynced_, false);
+    ErrorCode error = filling_ ? write(*filling_, /*sync=*/little) : ErrorCode();
+    filling_.reset();
+    for (int i = 0; i < 2 && !error && !little; ++i) error = flush();
+    if (!little) ::malloc_trim(0);
+    return error;
+  }
+
   std::unique_ptr<TreeStoreView> view() override {
     if (!database_) return nullptr;
     return std::make_unique<LevelDbView>(database_, path_);
@@ -230,13 +264,28 @@ class LevelDbStore : public TreeStore {
 
  private:
   /// After an error LevelDB takes no more writes; it has to be opened again.
-  ErrorCode write(leveldb::WriteBatch& batch) {
+  ErrorCode write(leveldb::WriteBatch& batch, bool sync = true) {
     if (!database_) {
       if (ErrorCode error = to_error(open_or_mend(env_, path_, database_), path_)) return error;
     }
     leveldb::WriteOptions options;
-    options.sync = true;
+    options.sync = sync;
     ErrorCode error = to_error(database_->db->Write(options, &batch), path_);
+    if (error) database_.reset();
+    return error;
+  }
+
+  ErrorCode fill_when_full() {
+    if (filling_->ApproximateSize() < kFillBytes) return {};
+    if (ErrorCode error = write(*filling_, /*sync=*/false)) return error;
+    filling_->Clear();
+    unsynced_ = true;
+    return {};
+  }
+
+  ErrorCode flush() {
+    if (!database_) return make_error_code(boost::system::errc::io_error);
+    ErrorCode error = to_error(database_->db->Write({}, nullptr), path_);
     if (error) database_.reset();
     return error;
   }
@@ -244,6 +293,8 @@ class LevelDbStore : public TreeStore {
   leveldb::Env* env_;
   std::shared_ptr<Database> database_;  ///< Shared with views; nullptr after an error.
   std::unique_ptr<leveldb::WriteBatch> staged_;
+  std::unique_ptr<leveldb::WriteBatch> filling_;
+  bool unsynced_ = false;  ///< Batches have been written that no sync covers.
   std::string path_;
 };
 

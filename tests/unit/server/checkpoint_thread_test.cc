@@ -76,6 +76,11 @@ class FullForAWhile : public TreeStore {
     return make_error_code(errc::no_space_on_device);
   }
   void discard() override { store_->discard(); }
+  ErrorCode fill(const std::vector<znode::CheckpointEntry>& entries,
+                 const znode::EntryPack& pack) override {
+    return store_->fill(entries, pack);
+  }
+  ErrorCode settle() override { return store_->settle(); }
   std::unique_ptr<TreeStoreView> view() override { return store_->view(); }
 
  private:

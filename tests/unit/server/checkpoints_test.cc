@@ -47,6 +47,28 @@ TEST_CASE_FIXTURE(CheckpointFixture, "a checkpoint is due after so many records 
   CHECK(fake.disk.checkpoints.size() == 2);
 }
 
+TEST_CASE_FIXTURE(CheckpointFixture, "a checkpoint is due when all is quiet and log waits for it") {
+  CheckpointLimits limits{1u << 30, 1u << 30, 1 << 30};
+  limits.quiet_ms = 1000;
+  limits.quiet_log_bytes = 100;
+  Checkpoints checkpoints = make(Zxid{1}, limits);
+  checkpoints.applied(99);
+  checkpoints.renew_if_due(tree, Zxid{0}, 100);
+  checkpoints.renew_if_due(tree, Zxid{0}, 5000);
+  CHECK(fake.disk.checkpoints.empty());  // Too little.
+  checkpoints.applied(1);
+  checkpoints.renew_if_due(tree, Zxid{0}, 5500);
+  checkpoints.applied(1);
+  checkpoints.renew_if_due(tree, Zxid{0}, 6000);
+  checkpoints.renew_if_due(tree, Zxid{0}, 6999);
+  CHECK(fake.disk.checkpoints.empty());  // Too soon.
+  checkpoints.renew_if_due(tree, Zxid{0}, 7000);
+  CHECK(fake.disk.checkpoints.size() == 1);
+  CHECK(checkpoints.on_checkpointed(tree.last_applied()));
+  checkpoints.renew_if_due(tree, Zxid{0}, 60000);
+  CHECK(fake.disk.checkpoints.size() == 1);
+}
+
 TEST_CASE_FIXTURE(CheckpointFixture, "one batch at a time is on its way to the disk") {
   Checkpoints checkpoints = make(Zxid{1}, {1u << 30, 1u << 30, /*records=*/1});
   checkpoints.applied(1);

@@ -326,6 +326,55 @@ TEST_CASE("disk thread: full segments are followed by ones made in the backgroun
   CHECK(real.recovered.durable.records.back() == record(Zxid{4000}, 100));
 }
 
+TEST_CASE("disk thread: a log that is quiet for long gives back what it does not need") {
+  RealDisk real;
+  DiskThreadOptions options;
+  options.idle_before_stamp = std::chrono::milliseconds(1);
+  options.idle_before_rest = std::chrono::milliseconds(1);
+  real.open(options);
+  std::uint64_t number = 0;
+  for (std::int64_t z = 1; z <= 4000; ++z) real.disk->write(++number, {append_of(z)});
+  REQUIRE(real.answers.wait_for([&] { return real.answers.synced == number; }));
+  real.disk->checkpoint(tree_as_of(Zxid{3990}));
+  const std::string log = real.folder.path() + "/quorate-1/gen-1/log";
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  std::size_t files = 0;
+  do {
+    const auto names = real.files.list(log);
+    REQUIRE(names.has_value());
+    files = names->size();
+  } while (files != 1 && std::chrono::steady_clock::now() < deadline);
+  CHECK(files == 1);
+  real.disk->write(++number, {append_of(4001)});
+  real.disk->stop();
+  real.reopen();
+  CHECK(real.recovered.durable.log_base == Zxid{3985});
+  CHECK(real.recovered.durable.records.size() == 16);
+  CHECK(real.recovered.durable.records.back() == record(Zxid{4001}, 100));
+}
+
+TEST_CASE("disk thread: a dropped tree holds up no checkpoint") {
+  RealDisk real;
+  real.open();
+  real.disk->write(1, {append_of(1)});
+  znode::CheckpointBatch early;
+  early.zxid = Zxid{70};
+  early.from_scratch = true;
+  early.ends = false;
+  early.pack.add('n', "/early", as_bytes("of no use"));
+  early.bytes = early.pack.bytes();
+  real.disk->install(LinkId{3}, early);
+  real.disk->drop_install(LinkId{3});
+  real.disk->checkpoint(tree_as_of(Zxid{1}));
+  CHECK(real.answers.wait_for([&] { return !real.answers.checkpointed.empty(); }));
+  CHECK(real.disk->checkpoint_backlog() == 0);
+  real.disk->install(LinkId{4}, tree_as_of(Zxid{80}));
+  CHECK(real.answers.wait_for([&] { return real.answers.installed == Zxid{80}; }));
+  real.disk->stop();
+  real.reopen();
+  CHECK(holds_tree_as_of(real.recovered.tree, Zxid{80}));
+}
+
 TEST_CASE("disk thread: above its limit it has no room, and again when it has caught up") {
   RealDisk real;
   DiskThreadOptions options;

@@ -358,6 +358,58 @@ TEST_CASE("disk: a fresh server can serve a SNAP of the empty tree at once") {
   CHECK(tree->digest() == znode::DataTree().digest());
 }
 
+TEST_CASE("disk: a tree that is dropped leaves nothing, and the next one may begin") {
+  SimFiles files(1);
+  StorageOptions options = ensemble_options();
+  Opening opening = open(files, options);
+  opening.worker->write({AppendRecord{record(Zxid{1}, 10)}});
+  CHECK_FALSE(opening.worker->drop_install());
+  znode::CheckpointBatch early;
+  early.zxid = Zxid{70};
+  early.from_scratch = true;
+  early.ends = false;
+  early.pack.add('n', "/early", as_bytes("of no use"));
+  REQUIRE(!opening.worker->install(early));
+  CHECK(opening.worker->drop_install());
+  CHECK_FALSE(files.exists("/data/quorate-1/gen-2"));
+  early.begins = false;
+  CHECK(opening.worker->install(early));  // Its rest is void.
+  opening.worker->write({AppendRecord{record(Zxid{2}, 10)}});
+  early.begins = true;
+  REQUIRE(!opening.worker->install(early));
+  znode::CheckpointBatch rest = tree_as_of(Zxid{70});
+  rest.begins = false;
+  rest.entries.push_back({znode::node_key("/early"), std::nullopt});
+  REQUIRE(!opening.worker->install(rest));
+  opening.worker.reset();
+  Opening again = open(files, options);
+  REQUIRE(again.worker);
+  CHECK(holds_tree_as_of(again.recovered.tree, Zxid{70}));
+}
+
+TEST_CASE("disk: at rest the log keeps what is behind the checkpoint, and the window") {
+  SimFiles files(1);
+  StorageOptions options = ensemble_options();
+  options.window_records = 2;
+  Opening opening = open(files, options);
+  for (std::int64_t z = 1; z <= 60; ++z) {
+    opening.worker->write({AppendRecord{record(Zxid{z}, 200)}});
+  }
+  opening.worker->rest();  // No checkpoint: all of it is needed.
+  CHECK(files.files_below("/datalog").size() > 4);
+  REQUIRE(!opening.worker->checkpoint(tree_as_of(Zxid{58})));
+  opening.worker->purge(Zxid{58});
+  opening.worker->rest();
+  CHECK(files.files_below("/datalog").size() == 1);
+  opening.worker->write({AppendRecord{record(Zxid{61}, 200)}});
+  opening.worker.reset();
+  Opening again = open(files, options);
+  REQUIRE(again.worker);
+  CHECK(again.recovered.durable.log_base == Zxid{56});
+  CHECK(again.recovered.durable.records.size() == 5);
+  CHECK(again.recovered.durable.records.back() == record(Zxid{61}, 200));
+}
+
 TEST_CASE("disk: install leaves one generation, and a log that begins behind the tree") {
   SimFiles files(1);
   StorageOptions options = ensemble_options();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/system/errc.hpp>
+#include <cerrno>
 #include <map>
 
 #include "base/random.h"
@@ -91,6 +92,98 @@ TEST_CASE("leveldb store: batches are there after opening again") {
   Map map;
   REQUIRE(!read_all(**store, map));
   CHECK(map == Map{{bytes_of("b"), bytes_of("3")}, {bytes_of("c"), {}}});
+}
+
+namespace {
+
+/// Something to fill a store with: so much that it becomes several tables, in portions of both
+/// forms.
+ErrorCode fill(TreeStore& store, Map& map) {
+  Random random(3);
+  ErrorCode error;
+  for (int portion = 0; portion < 9 && !error; ++portion) {
+    znode::EntryPack pack;
+    std::vector<znode::CheckpointEntry> entries;
+    for (int i = 0; i < 12; ++i) {
+      const std::string path = "/" + std::to_string(portion * 1000 + i);
+      std::string value(120'000, '\0');
+      for (char& c : value) c = static_cast<char>(random.below(256));
+      map[bytes_of("n" + path)] = bytes_of(value);
+      if (portion % 2 == 0) {
+        pack.add('n', path, as_bytes(value));
+      } else {
+        entries.push_back(put("n" + path, value));
+      }
+    }
+    // A later portion may correct an earlier one.
+    entries.push_back(put("m", std::to_string(portion)));
+    map[bytes_of("m")] = bytes_of(std::to_string(portion));
+    error = store.fill(entries, pack);
+  }
+  return error ? error : store.settle();
+}
+
+}  // namespace
+
+TEST_CASE("leveldb store: what it has been filled with is there, and goes on as any other") {
+  test::TemporaryFolder folder;
+  auto open = open_leveldb_tree_store();
+  Map expected, found;
+  {
+    auto store = open(folder.path());
+    REQUIRE(store.has_value());
+    REQUIRE(!fill(**store, expected));
+    REQUIRE(!read_all(**store, found));
+    CHECK(found == expected);
+    REQUIRE(!(*store)->write({put("x", "1"), erase("m")}));
+  }
+  auto store = open(folder.path());
+  REQUIRE(store.has_value());
+  expected.erase(bytes_of("m"));
+  expected[bytes_of("x")] = bytes_of("1");
+  REQUIRE(!read_all(**store, found));
+  CHECK(found == expected);
+}
+
+TEST_CASE("leveldb store: behind settle() a power cut takes nothing of what it was filled with") {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    CAPTURE(seed);
+    CrashDisk disk(seed);
+    const auto open = disk.open_tree_store();
+    Map expected, found;
+    {
+      REQUIRE(!disk.disk.make_directories("/store"));
+      REQUIRE(!disk.disk.sync_directory("/"));
+      auto store = open("/store");
+      REQUIRE(store.has_value());
+      REQUIRE(!fill(**store, expected));
+      disk.wait_idle();
+    }
+    disk.crash(seed % 2 == 0 ? test::Loss::All : test::Loss::Seeded);
+    auto store = open("/store");
+    REQUIRE(store.has_value());
+    REQUIRE(!read_all(**store, found));
+    CHECK(found == expected);
+  }
+}
+
+TEST_CASE("leveldb store: an error while it is filled comes back") {
+  std::size_t refused = 0;
+  for (std::uint64_t n = 1; n < 2000; n += 1 + n / 8) {
+    CAPTURE(n);
+    CrashDisk disk(n);
+    auto store = disk.open_tree_store()("/store");
+    REQUIRE(store.has_value());
+    disk.disk.fail_at(n, ErrorCode(ENOSPC, boost::system::system_category()));
+    Map expected, found;
+    const ErrorCode error = fill(**store, expected);
+    disk.wait_idle();
+    refused += error ? 1 : 0;
+    if (error) continue;
+    REQUIRE(!read_all(**store, found));
+    CHECK(found == expected);
+  }
+  CHECK(refused > 5);
 }
 
 TEST_CASE("leveldb store: a scan keeps to prefix and start, and ends when told") {

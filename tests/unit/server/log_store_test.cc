@@ -513,20 +513,37 @@ TEST_CASE("log: with the next segment prepared, each append is one write and one
   CHECK(again.records == range(1, 300));
 }
 
-TEST_CASE("log: prepared segments grow fourfold up to the configured size") {
+TEST_CASE("log: prepared segments are as long as the log is fast, up to the configured size") {
   SimFiles files(1);
   LogOptions options = small_segments();
   options.segment_bytes = 32768;
   Log log = create_log(files, options);
-  std::vector<std::uint64_t> capacities;
-  for (int z = 1; z <= 1000 && capacities.size() < 4; ++z) {
-    append_synced(*log, range(z, z));
-    if (auto wanted = log->due_preparation()) {
-      capacities.push_back(wanted->capacity);
+  std::int64_t z = 1;
+  const auto capacities = [&](std::size_t count, bool busy) {
+    std::vector<std::uint64_t> found;
+    while (found.size() < count) {
+      append_synced(*log, range(z, z));
+      ++z;
+      auto wanted = log->due_preparation();
+      if (!wanted) continue;
+      found.push_back(wanted->capacity);
+      // What is written while it is made.
+      for (std::uint64_t bytes = 0; busy && bytes < wanted->capacity / 8; bytes += 100, ++z) {
+        append_synced(*log, range(z, z));
+      }
       REQUIRE(!log->prepared(*wanted, prepare_segment(files, *wanted)));
     }
-  }
-  CHECK(capacities == std::vector<std::uint64_t>{4096, 16384, 32768, 32768});
+    return found;
+  };
+  using Found = std::vector<std::uint64_t>;
+  CHECK(capacities(3, /*busy=*/false) == Found{1024, 1024, 1024});
+  CHECK(capacities(5, /*busy=*/true) == Found{1024, 4096, 16384, 32768, 32768});
+  CHECK(capacities(5, /*busy=*/false) == Found{32768, 8192, 2048, 1024, 1024});
+  log.reset();
+  files.crash(Loss::All);
+  auto again = open_log(files, options);
+  REQUIRE(again.log);
+  CHECK(again.records == range(1, z - 1));
 }
 
 TEST_CASE("log: a purged segment's blocks are used again, and its records never come back") {
@@ -619,7 +636,9 @@ TEST_CASE("log: a cut that takes the prepared segment is durable before it retur
 
 TEST_CASE("log: a purge while a recycled segment is being made leaves that one alone") {
   SimFiles files(1);
-  Log log = create_log(files);
+  LogOptions options = small_segments();
+  options.chunk_bytes = options.segment_bytes;
+  Log log = create_log(files, options);
   int z = 1;
   std::size_t met = 0;
   for (int round = 0; round < 200; ++round) {
@@ -642,7 +661,7 @@ TEST_CASE("log: a purge while a recycled segment is being made leaves that one a
   CHECK(met > 3);
   Zxid base = log->base();
   log.reset();
-  auto again = open_log(files);
+  auto again = open_log(files, options);
   REQUIRE(again.log);
   CHECK(again.records == range(base.value + 1, z - 1));
 }

@@ -164,6 +164,89 @@ TEST_CASE("a server without data gets a whole tree, and what was written meanwhi
   CHECK(world.equal());
 }
 
+/// One of three servers is away while much is written, and comes back with nothing.
+struct FarBehind : Three {
+  FarBehind() {
+    EnsembleNode& gone = follower();
+    number = static_cast<int>(gone.id.value);
+    stop(gone);
+    NodeClient client(*this, leader(), kA);
+    for (std::int32_t i = 1; i <= 200; ++i) {
+      client.create(i, "/n" + std::to_string(i));
+      REQUIRE(client.take().err == Code::Ok);
+    }
+    link_bytes_max = 1500;
+  }
+  EnsembleNode& come_back(znode::PortionLimit slice) {
+    ReplicaOptions options;
+    options.ops.skip_acl = true;
+    options.install_slice = slice;
+    return start(number, options);
+  }
+  /// What its disk holds is the tree as its leader has it.
+  void check(EnsembleNode& back) {
+    run_until([&] { return all_serve(); });
+    run(50);
+    CHECK(equal());
+    znode::DataTree stored;
+    znode::CheckpointLoader loader(stored);
+    for (const auto& [key, value] : back.checkpoint) {
+      REQUIRE_FALSE(loader.add(as_bytes(key), as_bytes(value)));
+    }
+    REQUIRE_FALSE(loader.finish());
+    CHECK(stored.find("/n200") != nullptr);
+  }
+  int number = 0;
+};
+
+TEST_CASE("a tree goes to the disk while it arrives") {
+  FarBehind world;
+  EnsembleNode& back = world.come_back({4u << 20, 20});
+  world.run_until([&] { return back.portions > 3; });
+  CHECK(back.checkpoint_zxid == Zxid{0});  // The old one counts until all of it is there.
+  CHECK_FALSE(back.replica->status().serving);
+  world.check(back);
+  CHECK(back.portions > 5);
+}
+
+TEST_CASE("a tree that never ends is dropped by the disk, and the next one is taken") {
+  FarBehind world;
+  EnsembleNode& back = world.come_back({4u << 20, 20});
+  world.run_until([&] { return back.portions > 3; });
+  back.replica->on_link_down(back.wires.begin()->first);
+  CHECK(back.disk.dropped_installs.size() == 1);
+  back.replica->on_link_down(back.wires.begin()->first);
+  CHECK(back.disk.dropped_installs.size() == 1);
+  world.cut_all(back);
+  world.check(back);
+}
+
+TEST_CASE("a disk that refuses a part of a tree ends its link; the next tree is taken") {
+  FarBehind world;
+  EnsembleNode& back = world.come_back({4u << 20, 20});
+  world.run_until([&] { return back.portions > 3; });
+  const LinkId link = back.wires.begin()->first;
+  back.replica->on_installed(link, Zxid{0}, /*ok=*/false);
+  back.replica->pump();
+  REQUIRE_FALSE(back.links.closed.empty());
+  CHECK(back.links.closed.front() == link);
+  CHECK(back.disk.dropped_installs.empty());
+  world.check(back);
+}
+
+TEST_CASE("a disk that falls behind gets the nodes of that time when the tree is whole") {
+  FarBehind world;
+  EnsembleNode& back = world.come_back({1000, 20});
+  world.run_until([&] { return back.portions > 2; });
+  back.disk.backlog = 4000;
+  const std::size_t portions = back.portions;
+  world.run(3);
+  CHECK(back.portions == portions);
+  back.disk.backlog = 0;
+  world.check(back);
+  CHECK(back.portions > portions);
+}
+
 TEST_CASE("garbage on a link closes that link; the follower comes back") {
   Three world;
   EnsembleNode& victim = world.follower();

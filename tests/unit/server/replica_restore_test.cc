@@ -23,7 +23,7 @@ znode::DataTree kept_tree(std::vector<SessionId> sessions = {}, std::int64_t zxi
     record.path = path;
     record.data = "kept";
     record.stat.czxid = record.stat.mzxid = zxid;
-    REQUIRE_FALSE(tree.load_node(std::move(record)));
+    REQUIRE_FALSE(tree.load_node(record));
   }
   REQUIRE_FALSE(tree.finish_load(Zxid{zxid}));
   tree.mark_all_dirty();

@@ -83,6 +83,66 @@ TEST_CASE("index: random nodes come and go as in a plain map, data and children 
   }
 }
 
+TEST_CASE("index: a loaded tree is as one that has grown, whatever its size") {
+  for (const int count : {0, 1, 13, 14, 500, 1199, 1201, 1400, 5000, 40000}) {
+    CAPTURE(count);
+    NodeIndex index;
+    const auto load = [&index](Node* parent, const std::string& path) -> Node& {
+      Node& node = index.load(parent, parent == nullptr ? "" : last_name(path), path_hash(path),
+                              "x" + path, {}, kOpenAcl);
+      if (parent != nullptr) REQUIRE(parent->add_new_child(node));
+      return node;
+    };
+    Node& root = load(nullptr, "");
+    Node& top = load(&root, "/top");
+    for (int i = 0; i < count; ++i)
+      load(i % 3 == 0 ? &root : &top, (i % 3 ? "/top/" : "/") + std::to_string(i));
+    index.end_loading();
+    CHECK(index.size() == static_cast<std::size_t>(count) + 2);
+    for (int i = 0; i < count; ++i) {
+      const std::string path = (i % 3 ? "/top/" : "/") + std::to_string(i);
+      const Node* node = index.find(path);
+      REQUIRE(node != nullptr);
+      CHECK(node->path() == path);
+      CHECK(node->data() == "x" + path);
+    }
+    CHECK(index.find("/none") == nullptr);
+    // It grows and shrinks as any other.
+    for (int i = 0; i < 3000; ++i) {
+      Node& node = index.create(&top, "/top/more" + std::to_string(i), "y");
+      top.add_child(node);
+    }
+    for (int i = 0; i < count; i += 2) {
+      Node& node = *index.find((i % 3 ? "/top/" : "/") + std::to_string(i));
+      node.parent()->remove_child(node);
+      index.destroy(node);
+    }
+    for (int i = 0; i < 3000; ++i) CHECK(index.find("/top/more" + std::to_string(i)) != nullptr);
+    for (int i = 1; i < count; i += 2) {
+      CHECK(index.find((i % 3 ? "/top/" : "/") + std::to_string(i)) != nullptr);
+    }
+  }
+}
+
+TEST_CASE("index: a name is loaded once, and what was given up leaves nothing behind") {
+  NodeIndex index;
+  Node& root = index.load(nullptr, "", path_hash(""), "", {}, kOpenAcl);
+  for (const char* name : {"b", "d", "a", "c"}) {
+    Node& node = index.load(&root, name, path_hash("/" + std::string(name)), "", {}, kOpenAcl);
+    CHECK(root.add_new_child(node));
+    Node& again = index.load(&root, name, path_hash("/" + std::string(name)), "", {}, kOpenAcl);
+    CHECK_FALSE(root.add_new_child(again));
+    index.unload(again);
+  }
+  CHECK(names(root) == std::vector<std::string>{"a", "b", "c", "d"});
+  CHECK(root.child("c")->name() == "c");
+  CHECK(root.child("e") == nullptr);
+  CHECK(root.child("c")->child("x") == nullptr);
+  CHECK(index.size() == 5);
+  index.clear();  // Never ended.
+  CHECK(index.size() == 0);
+}
+
 TEST_CASE("index: a node stays where it is while everything around it changes") {
   Forest forest;
   Node& node = forest.add("/a", "old");

@@ -22,6 +22,9 @@ class Store {
         entries_.erase(entry.key);
       }
     }
+    batch.pack.for_each([this](ByteView key, ByteView value) {
+      entries_[Bytes(key.begin(), key.end())] = Bytes(value.begin(), value.end());
+    });
   }
   ErrorCode load(DataTree& tree) const {
     CheckpointLoader loader(tree);
@@ -239,6 +242,155 @@ TEST_CASE("checkpoint: damage is an error, never a different tree") {
   REQUIRE(!loader.finish());
   CHECK(loader.fuzzy_until() == Zxid{3});
   CHECK(loader.zxid() == f.tree.last_applied());
+}
+
+namespace {
+
+/// Nodes of some depth; names around '/' and beyond ASCII, so that the order of keys is not that of
+/// a walk.
+void grow(TreeFixture& f, Random& random, int count) {
+  std::vector<std::string> paths{""};
+  const char* names[] = {"a", "a!", "a-b", "b", "\xc3\xa9", "c"};
+  while (count-- > 0) {
+    const std::string path = paths[random.below(paths.size())] + "/" + names[random.below(6)] +
+                             std::to_string(random.below(20));
+    AclList acl = open_acl();
+    if (random.percent(25))
+      acl = {{perm::kAll, {"ip", "10.0.0." + std::to_string(random.below(3))}}};
+    if (f.create(path, CreateMode::Persistent, acl) == Code::Ok) paths.push_back(path);
+  }
+}
+
+Bytes stream_of(const Store& store) {
+  SnapStreamWriter writer;
+  for (const char kind : {'s', 'a', 'n'}) {
+    for (const auto& [key, value] : store.entries_) {
+      if (static_cast<char>(key[0]) == kind) REQUIRE(!writer.add(key, value));
+    }
+  }
+  writer.finish();
+  return writer.take();
+}
+
+}  // namespace
+
+TEST_CASE("loading: nodes may come in any order that has parents first") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    TreeFixture f;
+    f.options.skip_acl = true;
+    Random random(seed);
+    grow(f, random, 300);
+    std::vector<NodeRecord> records;
+    f.tree.for_each([&](const std::string& path, const Node& node) {
+      records.push_back({path, node.data_copy(), kOpenAcl, node.stat()});
+    });
+    // As they are ready: their parent has come.
+    DataTree loaded;
+    loaded.clear();
+    std::map<std::string, bool> there;
+    while (!records.empty()) {
+      const std::size_t at = seed % 2 == 0 ? random.below(records.size()) : 0;
+      const std::string path = records[at].path;
+      const bool ready = path.empty() || there.contains(path.substr(0, path.rfind('/')));
+      CHECK(static_cast<bool>(loaded.load_node(records[at])) == !ready);
+      if (!ready) continue;
+      CHECK(loaded.load_node(records[at]));  // Twice.
+      there[path] = true;
+      records.erase(records.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+    NodeRecord bad;
+    for (const char* path : {"/", "//x", "a/b", "/no/parent", "x", "/a0/"}) {
+      bad.path = path;
+      CHECK(loaded.load_node(bad));
+    }
+    REQUIRE(!loaded.finish_load(f.tree.last_applied()));
+    CHECK(loaded.digest() == f.tree.digest());
+    CHECK(loaded.dirty_count() == 0);
+    for (const auto& [path, here] : there) {
+      REQUIRE(loaded.find(path) != nullptr);
+      CHECK(loaded.find(path)->path() == path);
+    }
+  }
+}
+
+TEST_CASE(
+    "SNAP stream: packs and the rest behind them are the checkpoint, wherever packing stops") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    TreeFixture f;
+    f.options.skip_acl = true;
+    Random random(seed);
+    grow(f, random, 400);
+    f.submit(SessionId{7}, OpCode::CreateSession, CreateSessionTxn{5000});
+    f.create("/mine", CreateMode::Ephemeral, open_acl(), SessionId{7});
+    const Store sent = whole_tree(f.tree);
+    const Bytes stream = stream_of(sent);
+
+    SnapStreamReader reader;
+    Store store;
+    std::size_t packed = 0;
+    if (seed % 4 == 0) reader.pack_nodes(true);
+    for (ByteView left(stream); !left.empty();) {
+      ByteView piece = left.first(std::min<std::size_t>(left.size(), 1 + random.below(700)));
+      left = left.subspan(piece.size());
+      REQUIRE(!reader.feed(piece));
+      if (random.percent(20)) reader.pack_nodes(random.percent(70));
+      if (!random.percent(30)) continue;
+      CheckpointBatch early;
+      early.pack = reader.take_pack();
+      packed += early.pack.count();
+      store.write(early);
+    }
+    REQUIRE(reader.done());
+    CheckpointBatch early;
+    early.pack = reader.take_pack();
+    store.write(early);
+    packed += early.pack.count();
+    const bool packs = reader.packs();
+    Result<DataTree> tree = reader.take(f.tree.last_applied());
+    REQUIRE(tree.has_value());
+    CHECK(tree->digest() == f.tree.digest());
+    CHECK(packed + tree->dirty_count() == f.tree.node_count() - 1);
+    if (packs) {
+      begin_rest_of_checkpoint(*tree, Zxid{3});
+    } else {
+      begin_checkpoint(*tree, Zxid{3}, /*from_scratch=*/true);
+    }
+    while (checkpoint_under_way(*tree)) {
+      const CheckpointBatch portion = next_portion(*tree, {SIZE_MAX, 50});
+      CHECK(portion.from_scratch);
+      store.write(portion);
+    }
+    CHECK(without_meta(store.entries_) == sent.entries_);
+    DataTree again;
+    REQUIRE(!store.load(again));
+    CHECK(again.last_applied() == f.tree.last_applied());
+    CHECK(again.digest() == f.tree.digest());
+  }
+}
+
+TEST_CASE("SNAP stream: a path that is no UTF-8 is stored as the tree has it") {
+  Bytes bytes;
+  JuteWriter out(bytes);
+  out.i32(0);
+  out.i32(0);
+  for (const char* path : {"", "/\xff"}) {
+    out.string(path);
+    out.buffer(Buffer());
+    out.i64(kOpenAcl);
+    out.raw(Bytes(60));
+  }
+  out.string("/");
+  out.string("BenWasHere");
+  SnapStreamReader reader;
+  reader.pack_nodes(true);
+  ByteView input(bytes);
+  REQUIRE(!reader.feed(input));
+  REQUIRE(reader.done());
+  std::vector<std::string> keys;
+  reader.pack().for_each([&keys](ByteView key, ByteView) { keys.emplace_back(as_text(key)); });
+  CHECK(keys == std::vector<std::string>{"n", "n/\xef\xbf\xbd"});
 }
 
 TEST_CASE("SNAP stream: impossible lengths and contents are errors") {
