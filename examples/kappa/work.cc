@@ -7,6 +7,7 @@
 #include "examples/kappa/worker.h"
 #include "examples/pipeline/open_bus.h"
 #include "examples/pipeline/program/connect.h"
+#include "examples/pipeline/program/folder.h"
 #include "examples/pipeline/program/stop_signal.h"
 
 namespace kappa_app {
@@ -72,6 +73,10 @@ int work(Arguments& arguments) {
   }
   if (!pipeline_program::is_name(settings.id)) {
     return refuse("--id: letters, digits, '.', '_', '-'");
+  }
+  if (const std::string fault = pipeline_program::make_folder(settings.places.folder);
+      !fault.empty()) {
+    return fail({FaultKind::Storage, fault});
   }
   pipeline_program::StopSignal signal;
   auto bus = open_bus(settings.places.bus);

@@ -16,6 +16,7 @@
 #include "examples/pipeline/consumer.h"
 #include "examples/pipeline/open_bus.h"
 #include "examples/pipeline/program/connect.h"
+#include "examples/pipeline/program/folder.h"
 #include "examples/pipeline/program/stop_signal.h"
 #include "quorate/recipes/sync_cache.h"
 
@@ -172,6 +173,10 @@ int speed(pipeline_program::Arguments& arguments) {
     return 0;
   }
   if (!settings.fault.empty()) return refuse(settings.fault);
+  if (const std::string fault = pipeline_program::make_folder(settings.common.folder);
+      !fault.empty()) {
+    return fail(fault);
+  }
   pipeline_program::StopSignal signal;
   auto bus = open_bus(settings.common.bus);
   if (!bus) return fail(bus.error().message);

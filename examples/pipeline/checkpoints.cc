@@ -138,7 +138,10 @@ Result<> OwnedCheckpoint::commit(const Checkpoint& checkpoint) {
     text.file = name_ + '-' + std::to_string(token_) + '-' + std::to_string(text.offset) + '-' +
                 std::to_string(text.file_hash);
     if (Result<> written = write_file(folder_, text.file, checkpoint.state); !written) {
-      return written;
+      // A later owner's claim removes what this one was just writing: then that is the reason.
+      const Result<VersionedText::Value> value = text_->read();
+      const auto other = value ? decode_checkpoint(value->text) : std::nullopt;
+      return other && other->token > token_ ? fenced(name_, token_, other->token) : written;
     }
   }
   Result<> done = put(text);

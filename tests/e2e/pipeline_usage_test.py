@@ -82,6 +82,10 @@ def a_missing_broker_file_or_topic_is_named():
             common = ["--bus", bus, "--connect", ensemble.connect]
             done = run("kappa", "work", *common, "--generation", 1, "--gap-ms", 1000, "--id", "a", "--folder", folder)
             assert done.returncode == 1 and "hits" in done.stderr and "lambda collect" in done.stderr, done
+            for program, words in (("kappa", ["work", "--generation", 1, "--id", "a"]), ("lambda", ["speed"]),
+                                   ("pipeline-tool", ["consume", "--group", "g", "--id", "a"])):
+                done = run(program, words[0], *common, *words[1:], "--folder", folder / "hits.log" / "in-a-file")
+                assert done.returncode == 1 and f"--folder {folder}/hits.log/in-a-file: " in done.stderr, done
             done = run("kappa", "work", *common, "--generation", 7, "--id", "a", "--folder", folder)
             assert done.returncode == 1 and "7" in done.stderr and "kappa start" in done.stderr, done
             done = run("pipeline-tool", "aggregate", folder / "none.log")

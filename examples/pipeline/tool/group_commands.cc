@@ -13,6 +13,7 @@
 #include "examples/pipeline/consumer.h"
 #include "examples/pipeline/open_bus.h"
 #include "examples/pipeline/program/answers_json.h"
+#include "examples/pipeline/program/folder.h"
 #include "examples/pipeline/program/stop_signal.h"
 #include "examples/pipeline/tool/commands.h"
 #include "examples/pipeline/tool/group.h"
@@ -191,6 +192,9 @@ int consume(Arguments& arguments) {
   if (settings.hosts.empty() || settings.bus.empty() || settings.options.place.group.empty() ||
       settings.options.member.empty()) {
     return refuse("consume needs --connect, --bus, --group and --id");
+  }
+  if (const std::string fault = make_folder(settings.options.place.folder); !fault.empty()) {
+    return fail(fault);
   }
   StopSignal signal;
   auto bus = open_bus(settings.bus);

@@ -95,6 +95,16 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("fencing: a zombie whose file is taken away while it writes it is refused, not broken") {
+  CheckpointFixture f;
+  OwnedCheckpoint zombie = f.owner();
+  REQUIRE(zombie.claim(5));
+  std::filesystem::remove_all(f.folder.path());  // As if in that moment.
+  CHECK(zombie.commit({10, kLarge}).error().kind == FaultKind::Storage);
+  REQUIRE(f.owner().claim(6));
+  CHECK(zombie.commit({10, kLarge}).error().kind == FaultKind::Fenced);
+}
+
 TEST_CASE("fencing: an owner that was paused between lock and claim cannot claim any more") {
   CheckpointFixture f;
   OwnedCheckpoint owner = f.owner();
