@@ -58,7 +58,8 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)
 # The first line of a description is the summary.
 set(CPACK_DEBIAN_SERVER_PACKAGE_NAME quorate)
 set(CPACK_DEBIAN_SERVER_PACKAGE_SECTION net)
-set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS "adduser")
+# The library loads the module of DIGEST-MD5 by itself: no program names it.
+set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS "adduser, libsasl2-modules")
 set(CPACK_DEBIAN_SERVER_DESCRIPTION
     "coordination service, compatible with Apache ZooKeeper
 A small tree of nodes, kept alike on several servers, for election, locks and configuration.
@@ -86,7 +87,7 @@ nothing else, the Asio face the headers of Boost, the static library those of Op
 set(CPACK_DEBIAN_LIBQUORATE_TESTING_PACKAGE_NAME libquorate-testing-dev)
 set(CPACK_DEBIAN_LIBQUORATE_TESTING_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_LIBQUORATE_TESTING_PACKAGE_DEPENDS
-    "libquorate-dev (= ${PROJECT_VERSION}), libleveldb-dev, libsnappy-dev, libxxhash-dev, zlib1g-dev, libssl-dev, libspdlog-dev")
+    "libquorate-dev (= ${PROJECT_VERSION}), libleveldb-dev, libsnappy-dev, libxxhash-dev, zlib1g-dev, libssl-dev, libspdlog-dev, libsasl2-dev")
 set(CPACK_DEBIAN_LIBQUORATE_TESTING_DESCRIPTION
     "a Quorate server inside a test's own process
 The server as a static library, for the tests of programs that use Quorate or ZooKeeper.")

@@ -1,5 +1,6 @@
 #include "consensus/core.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/ensure.h"
@@ -40,6 +41,11 @@ Core::Core(PeerOptions given, DurableState state)
     if (record.zxid > log.applied()) see_config(record);
   }
   ready.membership_changed = true;
+}
+
+std::int64_t Core::connect_ms() const {
+  constexpr std::int64_t kConnectMs = 1000;
+  return std::min(std::max(kConnectMs, options.tick_time_ms), ticks(options.init_limit));
 }
 
 bool Core::is_observer() const {

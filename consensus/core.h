@@ -68,6 +68,9 @@ class Core {
 
   Zxid reported_zxid() const { return blank ? kBlankZxid : log.last(); }
   std::int64_t ticks(std::int32_t count) const { return count * options.tick_time_ms; }
+  /// So long a server tries to reach whom it follows: that one may still be deciding. When it is
+  /// gone, a short wait is better than all of initLimit: the next election may be quick.
+  std::int64_t connect_ms() const;
 
   PeerOptions options;
   Membership membership;

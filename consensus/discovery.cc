@@ -28,7 +28,11 @@ void Discovery::promise_self() {
 
 Discovery::Promise Discovery::promise(ServerId from, std::int32_t current, Zxid last) {
   // -1: promised before, perhaps to another leader of this number; it must not count twice.
-  if (promised_ || current < 0 || last < Zxid{0}) return Promise::NotCounted;
+  if (promised_) return Promise::NotCounted;
+  if (current < 0 || last < Zxid{0}) {
+    spent_.insert(from);
+    return Promise::NotCounted;
+  }
   const auto epoch = static_cast<std::uint32_t>(current);
   if (epoch > self_.current || (epoch == self_.current && last > self_.last)) {
     return Promise::MoreRecent;
@@ -36,6 +40,15 @@ Discovery::Promise Discovery::promise(ServerId from, std::int32_t current, Zxid 
   promises_.push_back(from);
   promised_ = membership_->is_quorum(promises_);
   return Promise::Counted;
+}
+
+bool Discovery::possible(const std::set<ServerId>& gone) const {
+  std::vector<ServerId> able = promises_;
+  for (const ServerId voter : membership_->voters()) {
+    const bool counted = std::find(able.begin(), able.end(), voter) != able.end();
+    if (!counted && !spent_.contains(voter) && !gone.contains(voter)) able.push_back(voter);
+  }
+  return membership_->is_quorum(able);
 }
 
 }  // namespace quorate::consensus

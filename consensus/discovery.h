@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/ids.h"
@@ -40,6 +41,8 @@ class Discovery {
   void promise_self();  ///< Own acceptedEpoch is durable.
   /// A quorum, this server included, will accept nothing of an older epoch any more.
   bool promised() const { return promised_; }
+  /// Whether those who have not said that they cannot, and are not `gone`, make up such a quorum.
+  bool possible(const std::set<ServerId>& gone) const;
 
  private:
   const Membership* membership_;
@@ -48,6 +51,7 @@ class Discovery {
   std::vector<ServerId> reported_;
   std::optional<std::uint32_t> epoch_;
   std::vector<ServerId> promises_;
+  std::set<ServerId> spent_;  ///< Had promised this epoch before.
   bool promised_ = false;
 };
 

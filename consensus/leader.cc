@@ -17,6 +17,7 @@ Leader::Leader(Core& core)
     : core_(&core),
       discovery_(core.membership,
                  {core.options.self, core.accepted, core.current, core.log.last()}),
+      following_(core),
       tracker_(core.membership) {
   deadline_ = core.now + core.ticks(core.options.init_limit);
   next_ping_ = core.now;
@@ -34,8 +35,11 @@ Leader::Leader(Core& core)
 void Leader::on_tick() {
   if (core_->options.standalone) return;
   if (!established() && core_->now > deadline_) {
-    return core_->leave_role("no quorum within initLimit");
+    return core_->leave_role(handing_over_ ? "no quorum for the next epoch within syncLimit"
+                                           : "no quorum within initLimit");
   }
+  if (!established() && !handing_over_) watch_following();
+  if (core_->leave) return;
   if (retired_) return retire();
   watch_learners();
   if (core_->now >= next_ping_) {
@@ -52,6 +56,34 @@ void Leader::on_tick() {
   }
 }
 
+/// Whoever leads or follows answers only votes of those who look; and to be elected is what this
+/// server asks for, once more.
+void Leader::watch_following() {
+  const std::vector<ServerId> here = voters_here();
+  if (const char* why = following_.lost(here)) return core_->leave_role(why);
+  if (core_->membership.current().is_quorum(here) || !following_.time_to_ask()) return;
+  for (const ServerId voter : core_->membership.voters()) {
+    if (std::find(here.begin(), here.end(), voter) != here.end()) continue;
+    core_->send_vote(voter, PeerState::Looking, core_->vote, core_->vote.round);
+  }
+}
+
+void Leader::on_notification(ServerId from, const Notification& n) {
+  if (established() || handing_over_ || !core_->membership.is_voter(from)) return;
+  const std::vector<ServerId> here = voters_here();
+  if (std::find(here.begin(), here.end(), from) != here.end()) return;
+  following_.note(from, n);
+  if (const char* why = following_.lost(here)) core_->leave_role(why);
+}
+
+std::vector<ServerId> Leader::voters_here() const {
+  std::vector<ServerId> here{core_->options.self};
+  for (const auto& [link, entry] : learners_) {
+    if (entry.stage >= Stage::Reported && !entry.without_vote) here.push_back(entry.sid);
+  }
+  return here;
+}
+
 /// Who does not know yet that it votes asks nobody for this leader, but its vote is needed.
 void Leader::call_absent() {
   for (const ServerId voter : core_->membership.voters()) {
@@ -64,11 +96,7 @@ void Leader::call_absent() {
 
 /// Learners that have fallen silent are gone from the table already (watch_learners).
 void Leader::check_quorum() {
-  std::vector<ServerId> alive{core_->options.self};
-  for (const auto& [link, entry] : learners_) {
-    if (entry.stage >= Stage::Reported && !entry.without_vote) alive.push_back(entry.sid);
-  }
-  if (!core_->membership.is_quorum(alive)) core_->leave_role("quorum lost");
+  if (!core_->membership.is_quorum(voters_here())) core_->leave_role("quorum lost");
 }
 
 void Leader::on_progress() {
@@ -86,6 +114,12 @@ void Leader::on_progress() {
   pump_requests();
 }
 
+/// From one epoch to the next it goes on serving clients, and learners have only a few records to
+/// store: who does not answer is as far away as one that answers no PING (R46).
+std::int32_t Leader::phase_limit() const {
+  return handing_over_ ? core_->options.sync_limit : core_->options.init_limit;
+}
+
 /// Each phase ends when its quorum is there and what is to be said next is durable (section 7.1).
 void Leader::advance() {
   if (phase_ == Phase::Discovery && discovery_.epoch()) {
@@ -97,7 +131,7 @@ void Leader::advance() {
   }
   if (phase_ == Phase::StoreAccepted && core_->durable(barrier_)) {
     phase_ = Phase::Promises;
-    deadline_ = core_->now + core_->ticks(core_->options.init_limit);
+    deadline_ = core_->now + core_->ticks(phase_limit());
     discovery_.promise_self();
     for (auto& [link, entry] : learners_) {
       if (entry.stage == Stage::Reported) inform(link, entry);
@@ -109,7 +143,7 @@ void Leader::advance() {
   }
   if (phase_ == Phase::StoreCurrent && core_->durable(barrier_)) {
     phase_ = Phase::Synchronising;
-    deadline_ = core_->now + core_->ticks(core_->options.init_limit);
+    deadline_ = core_->now + core_->ticks(phase_limit());
     for (auto& [link, entry] : learners_) {
       if (entry.stage == Stage::Promised) begin_sync(link, entry);
     }
@@ -408,7 +442,7 @@ void Leader::hand_over() {
                          {core_->options.self, core_->accepted, core_->current, core_->log.last()});
   discovery_.fix(epoch_);
   phase_ = Phase::StoreAccepted;
-  deadline_ = core_->now + core_->ticks(core_->options.init_limit);
+  deadline_ = core_->now + core_->ticks(phase_limit());
   barrier_ = core_->write(StoreAcceptedEpoch{epoch_});
   core_->tell(EventKind::EpochEnds, core_->options.self, core_->log.last());
 }

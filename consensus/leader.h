@@ -10,6 +10,7 @@
 
 #include "consensus/core.h"
 #include "consensus/discovery.h"
+#include "consensus/following.h"
 #include "consensus/peer.h"
 #include "consensus/proposal_tracker.h"
 
@@ -20,6 +21,7 @@ class Leader {
   explicit Leader(Core& core);
 
   void on_tick();
+  void on_notification(ServerId from, const Notification& n);
   void on_accepted(LinkId link);
   void on_link_down(LinkId link);
   void on_packet(LinkId link, const QuorumPacket& packet);
@@ -98,8 +100,11 @@ class Leader {
   void end_of_counter();
   bool may_hand_over() const;
   void hand_over();
+  std::int32_t phase_limit() const;
   void check_quorum();
   void call_absent();
+  void watch_following();
+  std::vector<ServerId> voters_here() const;
   bool counter_left(std::size_t wanted) const;
 
   // leader_learners.cc: one learner.
@@ -127,6 +132,7 @@ class Leader {
   Core* core_;
   Phase phase_ = Phase::Discovery;
   Discovery discovery_;
+  Following following_;
   ProposalTracker tracker_;
   Learners learners_;
   std::uint32_t epoch_ = 0;

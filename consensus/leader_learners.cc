@@ -115,6 +115,7 @@ void Leader::on_info(LinkId link, Entry& entry, const QuorumPacket& packet) {
   }
   replace_older(link, info->sid);
   entry.stage = Stage::Reported;
+  following_.forget(info->sid);
   discovery_.report(info->sid, accepted, /*counts=*/!info->blank && !info->without_vote);
   const auto fixed = discovery_.epoch();
   if (fixed && accepted > *fixed && membership.is_voter(info->sid)) {
@@ -157,6 +158,12 @@ void Leader::on_ack_epoch(LinkId link, Entry& entry, const QuorumPacket& packet)
   const std::int32_t counted = entry.without_vote ? -1 : *current;
   if (discovery_.promise(entry.sid, counted, packet.zxid) == Discovery::Promise::MoreRecent) {
     return drop(link, "its history is newer than ours");
+  }
+  if (phase_ == Phase::Promises && !discovery_.promised() &&
+      !discovery_.possible(core_->unreachable)) {
+    // Whoever crashed behind its promise has spent it: the next epoch is free.
+    REACHED("promises are spent");
+    return core_->leave_role("too many have promised this epoch before");
   }
   entry.last = packet.zxid;
   entry.stage = Stage::Promised;

@@ -12,17 +12,13 @@ namespace quorate::consensus {
 namespace {
 
 constexpr std::int64_t kReopenMs = 50;
-constexpr std::int64_t kConnectMs = 1000;
 constexpr std::size_t kHeldMax = 10000;
 
 }  // namespace
 
 Learner::Learner(Core& core, ServerId leader)
     : core_(&core), leader_(leader), observer_(core.is_observer()) {
-  // The elected server may not have decided yet. But when it is gone, a short wait is better than
-  // all of initLimit: the next election may be quick.
-  const std::int64_t wait = std::max(kConnectMs, core.options.tick_time_ms);
-  connect_until_ = core.now + std::min(wait, core.ticks(core.options.init_limit));
+  connect_until_ = core.now + core.connect_ms();
   deadline_ = connect_until_;
   core.ready.links.push_back(OpenLink{leader});
 }
@@ -61,6 +57,17 @@ void Learner::on_link_down(LinkId link) {
   stage_ = Stage::Connecting;
   deadline_ = connect_until_;
   reopen_at_ = core_->now + kReopenMs;
+}
+
+/// In a later round it has given up what it was elected for; in an earlier one it was restarted,
+/// unless that vote was on its way for long. A successor named by a reconfig has no round to
+/// compare with.
+void Learner::on_leader_looking(std::int64_t round) {
+  if (stage_ > Stage::AwaitEpoch || core_->vote.round < 0) return;
+  const bool restarted = round < core_->vote.round && core_->now > connect_until_;
+  if (round <= core_->vote.round && !restarted) return;
+  REACHED("leader looks again");
+  core_->leave_role("leader looks for another");
 }
 
 void Learner::on_packet(LinkId link, QuorumPacket packet) {

@@ -16,6 +16,8 @@ class Learner {
   Learner(Core& core, ServerId leader);
 
   void on_tick();
+  /// The leader has sent a vote.
+  void on_leader_looking(std::int64_t round);
   void on_link_up(LinkId link, ServerId peer);
   void on_link_down(LinkId link);
   void on_packet(LinkId link, QuorumPacket packet);

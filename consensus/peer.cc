@@ -124,9 +124,12 @@ void Peer::Impl::on(const ElectionMessage& message) {
   if (auto* election = as<Election>()) {
     return election->on_notification(message.from, message.notification);
   }
-  if (message.notification.state != PeerState::Looking) return;
+  if (auto* leader = as<Leader>()) leader->on_notification(message.from, message.notification);
+  if (message.notification.state != PeerState::Looking || core.leave) return;
   PeerState own = PeerState::Leading;
-  if (const auto* learner = as<Learner>()) {
+  if (auto* learner = as<Learner>()) {
+    if (message.from == learner->leader()) learner->on_leader_looking(message.notification.round);
+    if (core.leave) return;
     own = learner->observing() ? PeerState::Observing : PeerState::Following;
   }
   core.send_vote(message.from, own, core.vote, core.vote.round);

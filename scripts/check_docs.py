@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Pages against the program: docs/reference/configuration.md is what `quorate-server --keys` prints, and
 docs/compatibility.md has a row for each key, operation, word and command, "works" only with a test that
-names it; every file that docs/pipelines.md names is there, and every term names one.
+names it; every file that docs/pipelines.md names is there, and every term names one; docs/client_guide.md
+has each option of a connection and each error that a client can meet, and each public type says what it is.
 
 usage: scripts/check_docs.py [--write]     --write renews the reference
 """
@@ -91,6 +92,36 @@ def check_files(page, root=ROOT):
     return faults
 
 
+def check_client(root=ROOT):
+    """The guide's tables have every option and error; types in installed headers have a comment."""
+    guide = (root / "docs" / "client_guide.md").read_text()
+    include = root / "client-lib" / "include" / "quorate"
+    faults = []
+    errors = guide.split("\n## Errors\n", 1)[1].split("\n## ", 1)[0]
+    enums = [("znode/proto/code.h", "enum class Code"), ("client-lib/include/quorate/errors.h", "enum class ClientErrc")]
+    for path, start in enums:
+        body = (root / path).read_text().split(start, 1)[1].split("{", 1)[1].split("};", 1)[0]
+        for name in re.findall(r"^  (\w+)\b", body, re.M):
+            if name != "Ok" and not re.search(rf"`(ClientErrc::)?{name}`", errors):
+                faults.append(f"client_guide.md: Errors: no row for {name}")
+    options = (include / "options.h").read_text().split("struct ConnectOptions {", 1)[1].split("\n};", 1)[0]
+    for name in re.findall(r"^  [\w:<>]+ (\w+)(?: = [^;]*|\{[^;]*\})?;", options, re.M):
+        if f"`{name}`" not in guide:
+            faults.append(f"client_guide.md: no row for ConnectOptions::{name}")
+    headers = [*include.rglob("*.h"), *(root / "server" / "testing" / "include").rglob("*.h")]
+    for path in sorted(headers):
+        lines = path.read_text().splitlines()
+        for number, line in enumerate(lines):
+            if not re.match(r"\s*(class|struct|enum class) [^;:]*(: [^;]*)?\{", line):
+                continue
+            before = number - 1
+            while lines[before].lstrip().startswith("template"):
+                before -= 1
+            if not lines[before].lstrip().startswith("///"):
+                faults.append(f"{path.relative_to(root)}:{number + 1}: a public type without a word")
+    return faults
+
+
 def main():
     made = HEAD + subprocess.run([str(SERVER), "--keys"], capture_output=True, text=True, check=True).stdout
     if "--write" in sys.argv[1:]:
@@ -99,7 +130,7 @@ def main():
     faults = []
     if not REFERENCE.exists() or REFERENCE.read_text() != made:
         faults.append(f"{REFERENCE.relative_to(ROOT)} is not what the program prints: scripts/check_docs.py --write")
-    fail(faults + check_files(PIPELINES) + check_rows(set(re.findall(r"^\| `([^`]+)` \|", made, re.M))))
+    fail(faults + check_client() + check_files(PIPELINES) + check_rows(set(re.findall(r"^\| `([^`]+)` \|", made, re.M))))
 
 
 if __name__ == "__main__":

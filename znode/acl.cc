@@ -18,11 +18,13 @@ constexpr std::string_view kAuth = "auth";
 constexpr std::string_view kDigest = "digest";
 constexpr std::string_view kIp = "ip";
 constexpr std::string_view kX509 = "x509";
+constexpr std::string_view kSasl = "sasl";
 constexpr std::string_view kSuper = "super";
 
 /// Schemes whose identities are proved: `auth` stands for these.
-bool is_authenticated(std::string_view scheme) {
-  return scheme == kDigest || scheme == "sasl" || scheme == kX509 || scheme == "key";
+bool is_authenticated(std::string_view scheme, const AclSchemes& schemes) {
+  if (scheme == kSasl) return schemes.sasl;
+  return scheme == kDigest || scheme == kX509 || scheme == "key";
 }
 
 struct Address {
@@ -131,6 +133,8 @@ bool contains(const Network& network, const Address& address) {
 
 bool matches(const AuthId& granted, const AuthId& identity) {
   if (granted.scheme != identity.scheme) return false;
+  // Whoever has logged in by SASL as `super` is everybody that SASL knows.
+  if (granted.scheme == kSasl && identity.id == kSuper) return true;
   if (granted.scheme != kIp) return granted.id == identity.id;
   std::optional<Network> network = parse_network(granted.id);
   std::optional<Address> address = parse_address(identity.id);
@@ -143,11 +147,21 @@ bool is_digest_id(std::string_view id) {
   return std::count(id.begin(), id.end(), ':') == 1;
 }
 
+/// A name, or a principal of Kerberos: service@REALM, service/host@REALM.
+bool is_sasl_id(std::string_view id) {
+  const std::size_t at = id.find('@');
+  if (at == std::string_view::npos) return true;
+  const std::string_view name = id.substr(0, at), realm = id.substr(at + 1);
+  return std::count(name.begin(), name.end(), '/') <= 1 &&
+         realm.find_first_of("/@") == std::string_view::npos;
+}
+
 bool is_valid_id(const AuthId& who, const AclSchemes& schemes) {
   if (who.scheme == kWorld) return who.id == kAnyone;
   if (who.scheme == kDigest) return schemes.digest && is_digest_id(who.id);
   if (who.scheme == kIp) return parse_network(who.id).has_value();
   if (who.scheme == kX509) return schemes.x509 && is_distinguished_name(who.id);
+  if (who.scheme == kSasl) return schemes.sasl && is_sasl_id(who.id);
   return false;
 }
 
@@ -181,7 +195,7 @@ Result<AclList> fixed_acl(const AclList& list, const Identities& identities,
     }
     const std::size_t before = fixed.size();
     for (const AuthId& identity : identities) {
-      if (is_authenticated(identity.scheme)) fixed.push_back({acl.perms, identity});
+      if (is_authenticated(identity.scheme, schemes)) fixed.push_back({acl.perms, identity});
     }
     if (fixed.size() == before) return Code::InvalidAcl;
   }

@@ -141,6 +141,19 @@ ErrorCode authenticate(const AuthOptions& options, const std::string& scheme, co
   return Code::AuthFailed;
 }
 
+void add_sasl(const AuthOptions& options, std::string name, Identities& identities) {
+  const auto& supers = options.sasl_super_users;
+  if (std::find(supers.begin(), supers.end(), name) != supers.end()) {
+    add_once(identities, {"super", ""});
+  }
+  add_once(identities, {"sasl", std::move(name)});
+}
+
+bool requires_sasl(const AuthOptions& options) {
+  return std::find(options.enforced.begin(), options.enforced.end(), "sasl") !=
+         options.enforced.end();
+}
+
 bool may_operate(const AuthOptions& options, const Identities& identities) {
   return options.enforced.empty() ||
          std::any_of(options.enforced.begin(), options.enforced.end(),

@@ -18,6 +18,7 @@ struct AuthOptions {
   std::string super_digest;                ///< "super:<hash>"; empty: nobody is super by password.
   std::string x509_super_user;             ///< Subject of a certificate; empty: nobody.
   std::vector<std::string> enforced = {};  ///< One of these schemes, or no operation at all.
+  std::vector<std::string> sasl_super_users = {};  ///< Names that SASL proves; they are super, too.
 };
 
 /// What a connection is from its first byte: `ip:<address>`, and what its transport has proved.
@@ -30,8 +31,13 @@ Identities first_identities(const AuthOptions& options, std::string_view address
 ErrorCode authenticate(const AuthOptions& options, const std::string& scheme, const Buffer& auth,
                        Identities& identities);
 
+/// A SASL login that has come to its end: adds `sasl:<name>`, and `super` where that name has it.
+void add_sasl(const AuthOptions& options, std::string name, Identities& identities);
+
 /// False when enforce.auth asks for a scheme that none of `identities` is of.
 bool may_operate(const AuthOptions& options, const Identities& identities);
+/// Whether SASL is among those schemes: then a login that fails is answered like having none.
+bool requires_sasl(const AuthOptions& options);
 
 /// "user:base64(hash of the whole text)", the user being all before the first colon. The algorithm
 /// is one that has_digest() knows.

@@ -28,6 +28,8 @@ using Identities = std::vector<AuthId>;
 struct Caller {
   SessionId session;
   const Identities& identities;
+  /// The session is known to the server alone that it came to: it may do all but own nodes.
+  bool local = false;
 };
 
 /// What kind of passage through the server an operation takes.
@@ -53,6 +55,7 @@ const OpInfo& op_info(OpCode code);
 struct AclSchemes {
   bool digest = true;
   bool x509 = false;
+  bool sasl = false;
 };
 
 /// The record of a reconfig.
@@ -100,6 +103,10 @@ struct WriteRequest {
 /// caller passes cxid 0. A dead session's request becomes an error txn with SessionExpired.
 Bytes prepare(PendingView& pending, const OpOptions& options, const Caller& caller,
               const WriteRequest& request, Zxid zxid, std::int64_t time_ms);
+
+/// Whether a client's request asks for a node that its session would own, be it in a part of a
+/// multi. False for bytes that do not decode.
+bool creates_ephemeral(OpCode op, ByteView body);
 
 /// Like prepare(), for a refusal that the server decided itself (SessionMoved, Unimplemented).
 Bytes prepare_error(const WriteRequest& request, Zxid zxid, std::int64_t time_ms, Code error);

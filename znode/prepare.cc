@@ -1,4 +1,6 @@
 // prepare(): from a request to the txn that every server applies. Leader only.
+#include <algorithm>
+
 #include "base/ensure.h"
 #include "znode/apply_change.h"
 #include "znode/pending_impl.h"
@@ -56,7 +58,22 @@ TxnHeader header_of(const WriteRequest& request, Zxid zxid, std::int64_t time_ms
   return {request.session, request.cxid, zxid, time_ms, request.op};
 }
 
+/// Create and create2 alone: so ZooKeeper looks for it.
+bool owned_create(OpCode op, ByteView body) {
+  if (op != OpCode::Create && op != OpCode::Create2) return false;
+  Result<CreateRequest> request = decode_all<CreateRequest>(body);
+  return request && is_ephemeral(static_cast<CreateMode>(request->flags));
+}
+
 }  // namespace
+
+bool creates_ephemeral(OpCode op, ByteView body) {
+  if (op != OpCode::Multi) return owned_create(op, body);
+  const Result<std::vector<SubRequest>> parts = split_multi(body);
+  return parts && std::any_of(parts->begin(), parts->end(), [](const SubRequest& part) {
+           return owned_create(part.op, part.body);
+         });
+}
 
 Bytes prepare(PendingView& pending, const OpOptions& options, const Caller& caller,
               const WriteRequest& request, Zxid zxid, std::int64_t time_ms) {

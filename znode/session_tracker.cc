@@ -6,10 +6,14 @@
 
 namespace quorate::znode {
 
-void SessionTracker::touch(SessionId id, std::int32_t timeout_ms, std::int64_t now_ms) {
+/// Rounded up to the next tick, also when it falls on one: never early.
+std::int64_t SessionTracker::deadline_of(std::int32_t timeout_ms, std::int64_t now_ms) const {
   ENSURE(tick_ms_ > 0);
-  // Rounded up to the next tick, also when it falls on one: never early.
-  const std::int64_t deadline = ((now_ms + timeout_ms) / tick_ms_ + 1) * tick_ms_;
+  return ((now_ms + timeout_ms) / tick_ms_ + 1) * tick_ms_;
+}
+
+void SessionTracker::touch(SessionId id, std::int32_t timeout_ms, std::int64_t now_ms) {
+  const std::int64_t deadline = deadline_of(timeout_ms, now_ms);
   auto [at, added] = heard_.try_emplace(id, Heard{deadline, deadline});
   if (added) {
     buckets_[deadline].push_back(id);
@@ -17,6 +21,12 @@ void SessionTracker::touch(SessionId id, std::int32_t timeout_ms, std::int64_t n
   }
   // A touch never shortens a life: pings may be reported late and out of order.
   at->second.deadline = std::max(at->second.deadline, deadline);
+}
+
+void SessionTracker::renew(SessionId id, std::int32_t timeout_ms, std::int64_t now_ms) {
+  const auto at = heard_.find(id);
+  if (at == heard_.end()) return;
+  at->second.deadline = std::max(at->second.deadline, deadline_of(timeout_ms, now_ms));
 }
 
 void SessionTracker::remove(SessionId id) {

@@ -20,6 +20,8 @@ class SessionTracker {
 
   /// Adds or touches. Unknown sessions are added.
   void touch(SessionId id, std::int32_t timeout_ms, std::int64_t now_ms);
+  /// Touches; unknown sessions stay unknown.
+  void renew(SessionId id, std::int32_t timeout_ms, std::int64_t now_ms);
   void remove(SessionId id);
   void clear();
   bool contains(SessionId id) const { return heard_.contains(id); }
@@ -34,6 +36,8 @@ class SessionTracker {
   std::vector<SessionId> take_expired(std::int64_t now_ms);
 
  private:
+  std::int64_t deadline_of(std::int32_t timeout_ms, std::int64_t now_ms) const;
+
   /// A touch renews the deadline only; the session moves on to a later bucket when its own is due.
   /// So each is listed once, however often it is heard of.
   struct Heard {

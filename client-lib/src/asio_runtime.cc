@@ -107,6 +107,12 @@ ErrorCode AsioLink::meaning(const ErrorCode& error) {
   return tls_ ? tls_meaning(error, SSL_get_verify_result(tls_->native_handle())) : error;
 }
 
+std::string AsioLink::address() const {
+  ErrorCode unknown;
+  const Tcp::endpoint end = socket_.remote_endpoint(unknown);
+  return unknown ? std::string() : to_string(Host{end.address().to_string(), end.port()});
+}
+
 void AsioLink::close() {
   ErrorCode ignored;
   resolver_.cancel();

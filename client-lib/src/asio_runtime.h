@@ -34,6 +34,7 @@ class AsioLink final : public Link, public std::enable_shared_from_this<AsioLink
   void close() override;
   ErrorCode meaning(const ErrorCode& error) override;
   bool secured() const override { return tls_.has_value(); }
+  std::string address() const override;
 
  private:
   using Tcp = asio::ip::tcp;

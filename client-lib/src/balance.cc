@@ -7,10 +7,6 @@ namespace quorate::client {
 
 namespace {
 
-bool holds(const std::vector<Host>& hosts, const Host& host) {
-  return std::find(hosts.begin(), hosts.end(), host) != hosts.end();
-}
-
 void shuffle(std::vector<std::size_t>& order, Random& random) {
   for (std::size_t i = order.size(); i > 1; --i) {
     std::swap(order[i - 1], order[random.below(i)]);

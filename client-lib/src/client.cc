@@ -31,6 +31,9 @@ Client Client::with_timeout(std::chrono::milliseconds operation_timeout) const {
 asio::any_io_executor Client::get_executor() const {
   return connection_->strand();
 }
+std::string Client::servers() const {
+  return connection_->servers();
+}
 SessionState Client::state() const {
   return connection_->state();
 }

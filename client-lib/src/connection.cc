@@ -5,8 +5,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "client-lib/src/balance.h"
 #include "client-lib/src/completion.h"
+#include "client-lib/src/ensemble_follower.h"
 
 namespace quorate::client {
 
@@ -63,6 +63,8 @@ Connection::Connection(asio::any_io_executor executor, ConnectOptions options)
     return;
   }
   servers_ = std::move(*parsed);
+  named_hosts_ = servers_.hosts;
+  publish_servers();
   Result<TlsContext> tls = make_tls_context(options_.tls);
   if (!tls) {
     bad_options_ = tls.error();
@@ -70,6 +72,10 @@ Connection::Connection(asio::any_io_executor executor, ConnectOptions options)
   }
   tls_ = std::move(*tls);
   core_.emplace(core_options(options_, servers_.hosts.size()), random_.next());
+}
+
+Connection::~Connection() {
+  if (follower_) follower_->disown();
 }
 
 std::int64_t Connection::now_ms() const {
@@ -88,6 +94,9 @@ void Connection::connect(Client::ConnectHandler handler) {
       return;
     }
     self->started_ = true;
+    if (self->options_.follow_ensemble) {
+      self->follower_ = std::make_shared<EnsembleFollower>(*self);
+    }
     // Not by assignment: any_completion_handler's calls itself for ever in Boost 1.81.
     self->connect_handler_.swap(handler);
     if (self->options_.connect_timeout.count() > 0) {
@@ -134,26 +143,6 @@ void Connection::abandon_session() {
   asio::post(strand_, [self = shared_from_this()] {
     if (!self->core_) return;
     self->core_->abandon(ClientErrc::Closed);
-    self->turn();
-  });
-}
-
-void Connection::update_servers(std::string connect_string, Client::DoneHandler handler) {
-  asio::post(strand_, [self = shared_from_this(), text = std::move(connect_string),
-                       handler = std::move(handler)]() mutable {
-    Result<ConnectString> parsed = parse_connect_string(text);
-    ErrorCode error = self->bad_options_;
-    if (!error && !parsed) error = parsed.error();
-    // Another root would give every path and watch another meaning.
-    if (!error && parsed->chroot != self->servers_.chroot) error = ClientErrc::BadChroot;
-    if (!error) {
-      std::optional<Host> current;
-      if (self->link_) current = self->link_->host();
-      Move move = plan_move(self->servers_.hosts, parsed->hosts, current, self->random_);
-      self->servers_.hosts = std::move(parsed->hosts);
-      self->core_->set_hosts(self->now_ms(), std::move(move.order), move.leave);
-    }
-    post_completion(std::move(handler), self->strand_, error);
     self->turn();
   });
 }
@@ -225,10 +214,15 @@ void Connection::admit(Submission& submission) {
       removal->only = known == taker_ids_.end() ? ~WatchId{0} : known->second;
     }
   }
+  const bool identity = submission.request.op == OpCode::Auth;
   const RequestId id = core_->submit(now_ms(), std::move(submission.request));
   if (submission.ticket) *submission.ticket = id;
   while (first_call_ + calls_.size() < id) calls_.emplace_back();
   calls_.push_back(std::move(submission.call));
+  if (!identity || !follower_) return;
+  asio::post(strand_, [self = shared_from_this()] {
+    if (self->follower_) self->follower_->on_identity();
+  });
 }
 
 void Connection::cancel(std::shared_ptr<RequestId> ticket) {
@@ -323,12 +317,8 @@ void Connection::deliver_ready() {
   if (ready_.empty()) ready_.swap(batch);  // Keeps the capacity.
 }
 
-std::shared_ptr<Link> Connection::make_link(std::size_t host) {
-  return runtime_->make_link(strand_, servers_.hosts[host], tls_, options_.tls.verify_host);
-}
-
 void Connection::handle(ConnectTo& wish) {
-  link_ = make_link(wish.host);
+  link_ = make_link(host_at(wish.host));
   link_->open(random_.next(), shared_from_this());
 }
 
@@ -378,7 +368,7 @@ class Connection::Probe final : public LinkListener, public std::enable_shared_f
 
 void Connection::handle(ProbeWritable& wish) {
   if (probe_) probe_->close();  // The one before, if it still waits.
-  probe_ = make_link(wish.host);
+  probe_ = make_link(host_at(wish.host));
   probe_->open(random_.next(), std::make_shared<Probe>(shared_from_this(), wish.host));
 }
 
@@ -475,11 +465,13 @@ void Connection::handle(SessionChanged& change) {
   if (link_) event.server = to_string(link_->host());
   const auto listeners = listeners_;  // One of them may add or remove others.
   for (const auto& [id, listener] : listeners) listener(event);
+  if (follower_) follower_->on_session(change.state);
 
   if (change.state == SessionState::Connected || change.state == SessionState::ReadOnly) {
     finish_connect({});
   }
   if (!is_final(change.state)) return;
+  if (const auto follower = std::exchange(follower_, nullptr)) follower->stop();
   finish_connect(end_of(change.state));
   end_all_watches(change.state);
   for (auto& handler : close_handlers_) {

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "client-lib/src/balance.h"
 #include "client-lib/src/host_list.h"
 #include "client-lib/src/runtime.h"
 #include "client-lib/src/session_core.h"
@@ -22,6 +23,8 @@
 #include "quorate/options.h"
 
 namespace quorate::client {
+
+class EnsembleFollower;
 
 /// Somebody to be told something, in two steps, both on the strand: answer() keeps what came while
 /// the bytes are there, deliver() calls the user when the state machine is at rest.
@@ -49,11 +52,14 @@ struct Submission {
 class Connection : public LinkListener, public std::enable_shared_from_this<Connection> {
  public:
   Connection(asio::any_io_executor executor, ConnectOptions options);
+  ~Connection() override;
 
   const asio::strand<asio::any_io_executor>& strand() const { return strand_; }
   SessionState state() const { return state_.load(); }
   SessionId session_id() const { return {session_id_.load()}; }
   const std::string& chroot() const { return servers_.chroot; }
+  /// The connect string in use.
+  std::string servers() const;
 
   void connect(Client::ConnectHandler handler);
   void close(Client::DoneHandler handler);
@@ -77,6 +83,16 @@ class Connection : public LinkListener, public std::enable_shared_from_this<Conn
 
   const ConnectOptions& options() const { return options_; }
   const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
+
+  // ---- For EnsembleFollower, on the strand
+  Random& random() { return random_; }
+  const std::vector<Host>& hosts() const { return servers_.hosts; }
+  const std::vector<Host>& named_hosts() const { return named_hosts_; }
+  /// Where the session is; by its name in `known` when that has one.
+  std::optional<Host> present_host(const std::vector<Host>& known) const;
+  std::shared_ptr<Link> make_link(const Host& host);
+  /// Other hosts from now on, before those that the user named.
+  void use_hosts(std::vector<Host> hosts, Move move);
 
  private:
   class Probe;
@@ -109,7 +125,8 @@ class Connection : public LinkListener, public std::enable_shared_from_this<Conn
   void on_bytes(Link& link, ErrorCode error, ByteView bytes) override;
   void on_written(Link& link, ErrorCode error) override;
   void probe_ended(const Link& link, std::size_t host, std::optional<bool> writable);
-  std::shared_ptr<Link> make_link(std::size_t host);
+  const Host& host_at(std::size_t index) const;
+  void publish_servers();
   void link_failed(Link& link, ErrorCode reason);
   ErrorCode reason_of(Link& link, const ErrorCode& error) const;
   void write_some();
@@ -124,6 +141,8 @@ class Connection : public LinkListener, public std::enable_shared_from_this<Conn
   const std::shared_ptr<Runtime> runtime_;
   Random random_;
   ConnectString servers_;
+  std::vector<Host> named_hosts_;  ///< By the user.
+  std::vector<Host> spare_hosts_;  ///< Those of them that servers_ has not; numbered behind.
   TlsContext tls_;
   ErrorCode bad_options_;
 
@@ -132,7 +151,11 @@ class Connection : public LinkListener, public std::enable_shared_from_this<Conn
   std::atomic<std::int64_t> session_id_{0};
   std::atomic<std::uint64_t> next_listener_id_{1};
 
+  mutable std::mutex servers_mutex_;  ///< Any thread may ask; changes are rare.
+  std::string servers_text_;
+
   std::optional<SessionCore> core_;
+  std::shared_ptr<EnsembleFollower> follower_;  ///< While the session lives, when it was asked for.
   bool started_ = false;
   std::shared_ptr<Link> link_;
   std::shared_ptr<Link> probe_;  ///< Looks for a writable server.

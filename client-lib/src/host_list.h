@@ -1,6 +1,7 @@
 // Connect strings and chroots.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,10 @@ struct Host {
 
   friend bool operator==(const Host&, const Host&) = default;
 };
+
+inline bool holds(const std::vector<Host>& hosts, const Host& host) {
+  return std::find(hosts.begin(), hosts.end(), host) != hosts.end();
+}
 
 /// "name:port", "[v6]:port".
 std::string to_string(const Host& host);

@@ -54,6 +54,8 @@ class Link {
   /// `error` of a read or write in words a user can act on.
   virtual ErrorCode meaning(const ErrorCode& error) { return error; }
   virtual bool secured() const { return false; }
+  /// Of the server's end, as host() would name it; "" when that is not known.
+  virtual std::string address() const { return {}; }
 
   const Host& host() const { return host_; }
 

@@ -169,6 +169,7 @@ void SessionCore::close(std::int64_t now_ms) {
   now_ms_ = now_ms;
   if (closing_ || is_final(state_)) return;
   closing_ = true;
+  closing_since_ms_ = now_ms;
   if (link_ != Link::Up) {
     finish(SessionState::Closed, ClientErrc::Closed);
     return;
@@ -212,9 +213,10 @@ void SessionCore::enter(SessionState state) {
 void SessionCore::connect_next(std::int64_t now_ms) {
   link_ = Link::Opening;
   retry_at_ms_ = kNever;
-  const auto hosts = static_cast<std::int64_t>(order_.size());
+  const auto hosts = static_cast<std::int64_t>(order_.size() + spares_.size());
   link_deadline_ms_ = now_ms + std::max<std::int64_t>(timeout_ms_ / hosts, 1);
-  events_.push_back(ConnectTo{order_[next_host_]});
+  events_.push_back(
+      ConnectTo{on_spare() ? spares_[failures_in_round_ - order_.size()] : order_[next_host_]});
 }
 
 void SessionCore::link_up(std::int64_t now_ms) {
@@ -275,11 +277,12 @@ void SessionCore::lose_link(std::int64_t now_ms) {
 }
 
 void SessionCore::retry(std::int64_t now_ms, bool lived) {
-  // After set_hosts() and probed() the first of the order is the one to take.
-  if (!std::exchange(moving_, false)) next_host_ = (next_host_ + 1) % order_.size();
-  failures_in_round_ = lived ? 0 : failures_in_round_ + 1;
+  // After set_hosts() and probed() the host to take is known, and none has failed.
+  const bool moving = std::exchange(moving_, false);
+  if (!moving && !on_spare()) next_host_ = (next_host_ + 1) % order_.size();
+  failures_in_round_ = lived || moving ? 0 : failures_in_round_ + 1;
   if (lived) backoff_ms_ = 0;
-  if (failures_in_round_ < order_.size()) {
+  if (failures_in_round_ < order_.size() + spares_.size()) {
     connect_next(now_ms);
     return;
   }
@@ -427,7 +430,8 @@ void SessionCore::tick(std::int64_t now_ms) {
   if (link_ == Link::Waiting && now_ms >= retry_at_ms_) connect_next(now_ms);
   if (now_ms >= link_deadline_ms_) drop_link(now_ms, timed_out());
   if (link_ == Link::Up) {
-    if (now_ms - last_heard_ms_ >= timeout_ms_ * 2 / 3) {
+    const bool silent = now_ms - last_heard_ms_ >= timeout_ms_ * 2 / 3;
+    if (silent || (closing_ && now_ms >= farewell_deadline_ms())) {
       drop_link(now_ms, timed_out());
     } else if (now_ms - last_sent_ms_ >= timeout_ms_ / 3) {
       send_ping();
@@ -438,6 +442,11 @@ void SessionCore::tick(std::int64_t now_ms) {
   expire_operations(now_ms);
 }
 
+/// While replies come, what was asked before the end is still worth waiting for.
+std::int64_t SessionCore::farewell_deadline_ms() const {
+  return std::max(closing_since_ms_, last_heard_ms_) + options_.farewell_ms;
+}
+
 std::int64_t SessionCore::next_deadline_ms() const {
   std::int64_t due = std::min(link_deadline_ms_, link_ == Link::Waiting ? retry_at_ms_ : kNever);
   if (link_ == Link::Up) {
@@ -445,6 +454,7 @@ std::int64_t SessionCore::next_deadline_ms() const {
     due = std::min(due, last_sent_ms_ + timeout_ms_ / 3);
     due = std::min(due, probe_at_ms_);
     if (sure()) due = std::min(due, proven_ms_ + timeout_ms_ * 2 / 3);
+    if (closing_) due = std::min(due, farewell_deadline_ms());
   }
   if (!deadlines_.empty()) due = std::min(due, deadlines_.begin()->first);
   return due;

@@ -65,6 +65,7 @@ struct CoreOptions {
   std::int64_t probe_first_ms = 100;  ///< Until a writable server is looked for; doubles.
   std::int64_t probe_max_ms = 10'000;
   std::size_t identities_max = 256;  ///< Auth packets kept.
+  std::int64_t farewell_ms = 3'000;  ///< How long close() waits for a word from the server.
 };
 
 /// Wish to be told of what happens to a path. Takes effect when the reply says so.
@@ -145,15 +146,18 @@ class SessionCore {
   void cancel(RequestId id);
 
   /// Ends the session: what was submitted before is still sent, then closeSession. With no link up,
-  /// ends at once and leaves the session to expire on the server. SessionChanged{Closed} follows.
+  /// ends at once and leaves the session to expire on the server; so it does when a server has said
+  /// nothing for CoreOptions::farewell_ms. SessionChanged{Closed} follows.
   void close(std::int64_t now_ms);
 
   /// As close() without saying farewell to the server: the session is left to expire there.
   void abandon(ErrorCode why);
 
   /// Other hosts from now on: `order` holds their numbers in the order to try. With `leave`, the
-  /// link is given up for one of them; else they count from its end on.
-  void set_hosts(std::int64_t now_ms, std::vector<std::size_t> order, bool leave);
+  /// link is given up for one of them; else they count from its end on. `spares` are tried, in
+  /// their order, when a round of all the others was in vain.
+  void set_hosts(std::int64_t now_ms, std::vector<std::size_t> order, bool leave,
+                 std::vector<std::size_t> spares = {});
 
   /// The answer to ProbeWritable.
   void probed(std::int64_t now_ms, std::size_t host, bool writable);
@@ -174,6 +178,8 @@ class SessionCore {
   SessionState state() const { return state_; }
   /// Connected, but nothing heard from the server yet.
   bool in_handshake() const { return link_ == Link::Handshake; }
+  /// There is a link, and the session goes over it.
+  bool linked() const { return link_ == Link::Up; }
   SessionId session_id() const { return session_id_; }
   std::int32_t negotiated_timeout_ms() const { return timeout_ms_; }
   Zxid last_zxid_seen() const { return last_zxid_; }
@@ -214,6 +220,7 @@ class SessionCore {
   void drop_link(std::int64_t now_ms, ErrorCode why);
   void lose_link(std::int64_t now_ms);
   void retry(std::int64_t now_ms, bool lived);
+  bool on_spare() const { return failures_in_round_ >= order_.size(); }
   void finish(SessionState state, ErrorCode why);
 
   void on_frame(std::int64_t now_ms, ByteView frame);
@@ -238,17 +245,20 @@ class SessionCore {
   bool sure() const { return link_ == Link::Up && !doubted_ && !closing_; }
   Entry* find(RequestId id);
   void see(Zxid zxid);
+  std::int64_t farewell_deadline_ms() const;
 
   CoreOptions options_;
   Random random_;
   std::vector<std::size_t> order_;  ///< Shuffled host numbers.
-  std::size_t next_host_ = 0;       ///< Index into order_.
-  std::size_t failures_in_round_ = 0;
+  std::vector<std::size_t> spares_;
+  std::size_t next_host_ = 0;          ///< Index into order_.
+  std::size_t failures_in_round_ = 0;  ///< Of order_; from its size on, of spares_.
   std::int64_t backoff_ms_ = 0;
 
   SessionState state_ = SessionState::Connecting;
   Link link_ = Link::Idle;
   bool closing_ = false;
+  std::int64_t closing_since_ms_ = 0;
   SessionId session_id_;
   std::string password_;
   std::int32_t timeout_ms_;  ///< Wanted before, negotiated after the first handshake.

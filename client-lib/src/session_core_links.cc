@@ -79,9 +79,11 @@ void SessionCore::on_auth(std::int64_t now_ms, const ReplyHeader& header) {
 
 // ---- Hosts -------------------------------------------------------------------------------------
 
-void SessionCore::set_hosts(std::int64_t now_ms, std::vector<std::size_t> order, bool leave) {
+void SessionCore::set_hosts(std::int64_t now_ms, std::vector<std::size_t> order, bool leave,
+                            std::vector<std::size_t> spares) {
   ENSURE(!order.empty());
   order_ = std::move(order);
+  spares_ = std::move(spares);
   next_host_ = probe_next_ = 0;
   failures_in_round_ = 0;
   moving_ = leave;

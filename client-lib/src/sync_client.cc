@@ -3,6 +3,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <future>
 #include <optional>
 #include <thread>
 
@@ -117,6 +118,9 @@ Status SyncClient::update_servers(const std::string& connect_string) {
   });
 }
 
+std::string SyncClient::servers() const {
+  return io_->client->servers();
+}
 SessionState SyncClient::state() const {
   return io_->client->state();
 }
@@ -130,6 +134,11 @@ std::uint64_t SyncClient::add_session_listener(std::function<void(const SessionE
 
 void SyncClient::remove_session_listener(std::uint64_t id) {
   io_->client->remove_session_listener(id);
+  // With one thread for all no call is under way, and nothing could be waited for.
+  if (io_->called_back() || io_->runtime->world() != nullptr) return;
+  std::promise<void> removed;
+  asio::post(io_->client->get_executor(), [&removed] { removed.set_value(); });
+  removed.get_future().wait();
 }
 
 Reply<CreateReply> SyncClient::create(const std::string& path, Buffer data, CreateOptions options) {

@@ -201,7 +201,8 @@ int main(int argc, char** argv) {
     if (parsed.ec != std::errc() || parsed.ptr != text.end() || duration < 0) argc = 0;
     end = steady_clock::now() + seconds(duration);
   }
-  if (argc != 2 && argc != 3) {
+  const bool help = argc == 2 && argv[1][0] == '-';
+  if (help || (argc != 2 && argc != 3)) {
     std::fprintf(stderr, "usage: failover-writer HOST:PORT[,HOST:PORT...] [SECONDS]\n");
     return 2;
   }

@@ -20,7 +20,6 @@ using pipeline_program::step_of;
 namespace {
 
 constexpr std::uint64_t kLagMax = 1'000;  ///< As SwitchOrder's.
-constexpr std::size_t kSeriesMax = 20'000;
 
 WebResponse json_response(const json& value) {
   WebResponse response;
@@ -33,13 +32,8 @@ std::string add_series(const Summary& summary, const Query& query, Granularity s
   if (length_ms(step) < length_ms(summary.options().granularity)) {
     return "step: this generation keeps longer buckets";
   }
-  const auto series = summary.series(query, step);
-  if (series.size() > kSeriesMax) {
-    return std::to_string(series.size()) + " buckets are more than " + std::to_string(kSeriesMax) +
-           ": narrow from and to, or take a longer step";
-  }
-  to["series"] = pipeline_program::to_json(series);
-  return "";
+  const Result<> added = pipeline_program::add_series(summary.series(query, step), to);
+  return added ? "" : added.error().message;
 }
 
 }  // namespace
@@ -89,8 +83,7 @@ WebResponse Api::ask(const WebRequest& request, What what) {
     if (what == What::Prefixes) {
       object["prefixes"] = summary.prefixes();
     } else if (!summary.can_answer(*query)) {
-      fault = "prefix=" + query->prefix + ": expected directories, at most " +
-              std::to_string(summary.options().prefix_depth) + " deep, as /blog/";
+      fault = pipeline_program::wrong_prefix(*query, summary.options()).message;
     } else if (what == What::Answer) {
       object.update(pipeline_program::to_json(summary.answer(*query)));
     } else {

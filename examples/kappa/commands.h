@@ -19,8 +19,9 @@ int generations(pipeline_program::Arguments& arguments);
 int view(pipeline_program::Arguments& arguments);
 int serve(pipeline_program::Arguments& arguments);
 
-/// Print why and return the exit code of a usage error (2) or of a failure (1, 3 without a server).
+/// Print why and return the exit code of a usage error (2) or of a failure (1).
 int refuse(std::string_view fault);
+void print_usage();
 int fail(const pipeline::Fault& fault);
 
 }  // namespace kappa_app

@@ -6,6 +6,10 @@
 int main(int argc, char** argv) {
   using namespace kappa_app;
   pipeline_program::Arguments arguments(argc, argv, {"--json", "--wait"});
+  if (arguments.asks_for_help()) {
+    print_usage();
+    return 0;
+  }
   const std::string& command = arguments.command();
   if (command == "start") return start(arguments);
   if (command == "work") return work(arguments);

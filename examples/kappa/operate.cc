@@ -55,7 +55,7 @@ struct Tools {
 };
 
 GenerationNumber number_of(Arguments& arguments, const std::string& name) {
-  return static_cast<GenerationNumber>(arguments.number(name, 0));
+  return static_cast<GenerationNumber>(arguments.number(name, 0, 1'000'000));
 }
 
 SwitchOrder order_of(Arguments& arguments) {

@@ -20,17 +20,21 @@ constexpr const char* kUsage =
     "       kappa serve [--listen HOST:PORT] [--session-timeout-ms N]\n"
     "All: --bus BUS (not start), --connect HOSTS (127.0.0.1:2181), --root /kappa, --topic hits,\n"
     "     --folder FOLDER (., shared by all workers)\n";
+constexpr const char* kExitCodes =
+    "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 no server.\n";
 
 }  // namespace
 
 namespace kappa_app {
 
 int refuse(std::string_view fault) {
-  std::fprintf(
-      stderr,
-      "kappa: %.*s\n%sBUS: %s\nExit codes: 0 done, 1 refused or failed, 2 usage, 3 no server.\n",
-      static_cast<int>(fault.size()), fault.data(), kUsage, pipeline::kBusForms);
+  std::fprintf(stderr, "kappa: %.*s\n%sBUS: %s\n%s", static_cast<int>(fault.size()), fault.data(),
+               kUsage, pipeline::kBusForms, kExitCodes);
   return 2;
+}
+
+void print_usage() {
+  std::fprintf(stdout, "%sBUS: %s\n%s", kUsage, pipeline::kBusForms, kExitCodes);
 }
 
 int fail(const pipeline::Fault& fault) {

@@ -10,6 +10,15 @@ namespace kappa_app {
 
 using namespace pipeline;
 
+namespace {
+
+void note(std::atomic<std::int64_t>& slowest_ms, ViewHandler::Clock::duration took) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  if (ms > slowest_ms) slowest_ms = ms;
+}
+
+}  // namespace
+
 ViewHandler::ViewHandler(HandlerSetting& setting, PartitionNumber partition, std::int64_t token)
     : setting_(setting),
       partition_(partition),
@@ -23,7 +32,7 @@ ViewHandler::ViewHandler(HandlerSetting& setting, PartitionNumber partition, std
 std::unique_ptr<ViewHandler> ViewHandler::make(HandlerSetting& setting, PartitionNumber partition,
                                                std::int64_t token, const Checkpoint& last) {
   std::unique_ptr<ViewHandler> handler(new ViewHandler(setting, partition, token));
-  handler->from_ = handler->to_ = handler->committed_ = last.offset;
+  handler->from_ = handler->to_ = last.offset;
   if (last.state.empty()) return handler;
   auto state = decode_view_state(last.state);
   if (!state || state->summary.options() != setting.generation.options) return nullptr;
@@ -94,33 +103,27 @@ std::string ViewHandler::state() {
   if (from_ < to_) take_part();
   std::string bytes = encode(total_, part_.seen());
   commit_bytes_ = bytes.size();
+  urgent_ = false;
+  note(setting_.counts.slowest_state_ms, Clock::now() - commit_began_);
   return bytes;
 }
 
-void ViewHandler::committed(Offset offset) {
-  committed_ = offset;
-  urgent_ = false;
+/// More may have been handled since state().
+void ViewHandler::committed(Offset) {
   const auto now = Clock::now();
   const auto took = now - commit_began_;
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-  if (ms > setting_.counts.slowest_commit_ms) setting_.counts.slowest_commit_ms = ms;
+  note(setting_.counts.slowest_commit_ms, took);
   const std::chrono::duration<double> writing(static_cast<double>(commit_bytes_) /
                                               static_cast<double>(setting_.commit_bytes_per_s));
   const auto turn = std::chrono::duration_cast<Clock::duration>(
       std::max<std::chrono::duration<double>>(writing, took / setting_.commit_share));
   setting_.turn_at = now + turn;
+  if (urgent_) return;  // It has become so meanwhile.
   // Behind the others, or a busy partition would take every turn.
   commit_at_ =
       now + std::max<Clock::duration>(setting_.commit_interval, turn * setting_.partitions.load());
 }
 
-std::optional<ViewHandler::Clock::time_point> ViewHandler::next_tick() const {
-  std::optional<Clock::time_point> next = send_at_;
-  if (to_ > committed_ && (!next || commit_due() < *next)) next = commit_due();
-  return next;
-}
-
-/// A commit that is due follows from wants_commit().
 void ViewHandler::tick() {
   if (send_at_ && *send_at_ <= Clock::now()) send();
 }

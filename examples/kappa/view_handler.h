@@ -22,7 +22,8 @@ struct HandlerCounts {
   std::atomic<std::uint64_t> unreadable{0};  ///< Records that are neither event nor mark.
   std::atomic<std::uint64_t> deltas{0};      ///< Sent.
   std::atomic<std::uint64_t> unsent{0};      ///< Too large for a record, or the bus refused.
-  std::atomic<std::int64_t> slowest_commit_ms{0};  ///< From encoding to Quorate's answer.
+  std::atomic<std::int64_t> slowest_commit_ms{0};  ///< From encoding to Quorate's answer...
+  std::atomic<std::int64_t> slowest_state_ms{0};   ///< ... and that of it which holds up events.
 };
 
 /// What all handlers of one worker share. Outlives them.
@@ -38,9 +39,10 @@ struct HandlerSetting {
   std::chrono::milliseconds delta_interval{50};
   /// At least this from one commit of a partition to the next.
   std::chrono::milliseconds commit_interval{200};
-  /// A commit writes the whole view, which grows with the log, and holds up what comes meanwhile.
-  /// So a worker writes no more than this on the average, and spends no more than this share of its
-  /// time in commits: they become rarer as views become larger.
+  /// A commit makes bytes of the whole view, which grows with the log, and holds up what comes
+  /// meanwhile; they are written beside. So a worker writes no more than this on the average, and
+  /// has a commit on its way for no more than this share of the time: they become rarer as views
+  /// become larger.
   std::size_t commit_bytes_per_s = 2u << 20;
   double commit_share = 0.2;
   std::chrono::milliseconds pause{0};  ///< After each batch; makes a replay slow, for tests.
@@ -64,8 +66,10 @@ class ViewHandler : public pipeline::PartitionHandler {
   void handle(const pipeline::Batch& batch) override;
   std::string state() override;
   void committed(Offset offset) override;
-  bool wants_commit() const override { return to_ > committed_ && commit_due() <= Clock::now(); }
-  std::optional<Clock::time_point> next_tick() const override;
+  std::optional<Clock::time_point> commit_at() const override {
+    return urgent_ ? commit_at_ : std::max(commit_at_, setting_.turn_at);
+  }
+  std::optional<Clock::time_point> next_tick() const override { return send_at_; }
   void tick() override;
 
  private:
@@ -73,9 +77,6 @@ class ViewHandler : public pipeline::PartitionHandler {
   void add(const pipeline::StoredRecord& record);
   void send();
   pipeline::Summary take_part();
-  Clock::time_point commit_due() const {
-    return urgent_ ? commit_at_ : std::max(commit_at_, setting_.turn_at);
-  }
 
   HandlerSetting& setting_;
   const PartitionNumber partition_;
@@ -84,11 +85,10 @@ class ViewHandler : public pipeline::PartitionHandler {
   pipeline::Summary total_;    ///< [0, from_).
   Offset from_ = 0;
   Offset to_ = 0;
-  Offset committed_ = 0;
   std::int64_t oldest_append_ms_ = 0;         ///< Of what the next delta tells.
   std::optional<Clock::time_point> send_at_;  ///< Of the next delta, if there is something to tell.
   bool caught_up_ = false;                    ///< Was once, since it was taken.
-  bool urgent_ = false;                       ///< Commits out of turn.
+  bool urgent_ = false;                       ///< Commits out of turn, the next time.
   Clock::time_point commit_at_;               ///< Not before.
   Clock::time_point commit_began_;
   std::size_t commit_bytes_ = 0;

@@ -31,6 +31,7 @@ std::string told(const WorkDone& done, const HandlerCounts& counts) {
                        {"deltas", counts.deltas.load()},
                        {"unsent", counts.unsent.load()},
                        {"slowest_commit_ms", counts.slowest_commit_ms.load()},
+                       {"slowest_state_ms", counts.slowest_state_ms.load()},
                        {"retired", done.retired}};
   return object.dump();
 }
@@ -45,16 +46,13 @@ WorkerSettings settings_of(Arguments& arguments) {
 }
 
 /// The definition in Quorate; made here if the command line says one and there is none.
-Result<Generation> definition(const Places& places, const Generation& said, bool says) {
-  const auto client = pipeline_program::connect("kappa", places.connect, std::chrono::seconds(10));
-  if (!client) return Fault{FaultKind::Connection, "no server at " + places.connect};
-  Generations generations(*client, places);
+Result<Generation> definition(qc::SyncClient& client, const Places& places, const Generation& said,
+                              bool says) {
+  Generations generations(client, places);
   if (says) {
     if (Result<> declared = generations.declare(said); !declared) return declared.error();
   }
-  auto found = generations.find(said.number);
-  client->close();
-  return found;
+  return generations.find(said.number);
 }
 
 }  // namespace
@@ -72,11 +70,19 @@ int work(Arguments& arguments) {
   if (settings.id.empty() || settings.places.bus.empty()) {
     return refuse("work needs --bus, --generation and --id");
   }
+  if (!pipeline_program::is_name(settings.id)) {
+    return refuse("--id: letters, digits, '.', '_', '-'");
+  }
   pipeline_program::StopSignal signal;
   auto bus = open_bus(settings.places.bus);
   if (!bus) return fail(bus.error());
-  const auto generation = definition(settings.places, *said, says);
+  auto client =
+      pipeline_program::connect("kappa", settings.places.connect, std::chrono::seconds(10));
+  if (!client) return pipeline_program::kNoServer;
+  const auto generation = definition(*client, settings.places, *said, says);
   if (!generation) return fail(generation.error());
+  client->close();
+  client.reset();
   setting.generation = *generation;
   setting.code = find_code(generation->code);
   if (setting.code == nullptr) {
@@ -88,6 +94,7 @@ int work(Arguments& arguments) {
   const auto done = work(settings, **bus, setting, order);
   signal.on_stop({});
   if (!done) return fail(done.error());
+  if (done->no_server) return pipeline_program::kNoServer;
   pipeline_program::say(told(*done, setting.counts));
   return 0;
 }

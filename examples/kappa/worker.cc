@@ -25,14 +25,20 @@ class Working {
     options_.place = settings.places.group(setting.generation.number);
     options_.member = settings.id;
     options_.limits = settings.limits;
-    // When to commit is the handlers' business (wants_commit).
+    // When to commit is the handlers' business (commit_at).
     options_.commit_interval = std::chrono::hours(1);
     options_.commit_records = std::numeric_limits<std::uint64_t>::max();
+    // A view grows with the log, and its way to the disk takes longer than a delta may.
+    options_.commit_beside = true;
   }
 
   Result<WorkDone> run();
 
  private:
+  Result<WorkDone> without_server() {
+    done_.no_server = true;
+    return done_;
+  }
   Result<> one_session(Generations& generations);
   Result<> announce(qc::SyncClient& members, std::unique_ptr<qc::SyncEphemeralNode>& node);
   /// `late`: effects of this session that were refused.
@@ -54,12 +60,11 @@ class Working {
 };
 
 Result<WorkDone> Working::run() {
-  const Fault no_server{FaultKind::Connection, "no server at " + settings_.places.connect};
   std::unique_ptr<qc::SyncClient> store;
   const GenerationNumber number = setting_.generation.number;
   while (!order_.stopped() && !done_.retired) {
     if (!store || qc::is_final(store->state())) store = connect(pipeline_program::kStoreSession);
-    if (!store) return no_server;
+    if (!store) return without_server();
     Generations generations(*store, settings_.places);
     const auto found = generations.find(number);
     if (!found && qc::is_final(store->state())) continue;
@@ -83,7 +88,7 @@ Result<WorkDone> Working::run() {
   }
   if (done_.retired) {
     if (!store || qc::is_final(store->state())) store = connect(pipeline_program::kStoreSession);
-    if (!store) return no_server;
+    if (!store) return without_server();
     // This one may have been late, and made again what was removed.
     Result<> removed = Generations(*store, settings_.places).remove_leftovers(bus_, number);
     if (!removed) return removed.error();

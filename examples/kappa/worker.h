@@ -38,12 +38,12 @@ class StopOrder {
 /// What a worker did, as it tells in the end.
 struct WorkDone {
   pipeline::ConsumerCounts counts;
-  bool retired = false;  ///< It ended because its generation has.
+  bool retired = false;    ///< It ended because its generation has.
+  bool no_server = false;  ///< It ended because there was no server for 30 s; that has been told.
 };
 
 /// Works until `order`, or until the generation is retired: then it removes what is left of it. A
-/// session that is over costs its partitions, not its life. Connection: no server for 30 s. Other
-/// faults as Consumer's.
+/// session that is over costs its partitions, not its life. Faults as Consumer's.
 ///
 /// Two sessions: one for membership, whose end is the loss of the partitions, and a longer one for
 /// commits. So the commit of a worker that was paused past its session does reach the server, and

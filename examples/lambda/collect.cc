@@ -43,7 +43,8 @@ struct Settings {
     lines = arguments.number("--lines", 0);
     rate = arguments.share("--rate", 0);
     read_generator(arguments);
-    partitions = static_cast<PartitionNumber>(arguments.number("--partitions", kPartitions));
+    partitions =
+        static_cast<PartitionNumber>(arguments.number("--partitions", kPartitions, kPartitionsMax));
     intake.batch = arguments.number("--batch", intake.batch);
     intake.bad_file = arguments.text("--bad");
     if (arguments.flag("--by-position")) intake.identity = Identity::Position;
@@ -59,9 +60,7 @@ struct Settings {
     if (fault.empty() && sources != 1) {
       fault = "collect needs a FILE, --generate or --listen, and only one of these";
     }
-    if (fault.empty() && (partitions == 0 || partitions > kPartitionsMax)) {
-      fault = "--partitions: from 1 to " + std::to_string(kPartitionsMax);
-    }
+    if (fault.empty() && partitions == 0) fault = "--partitions: at least 1";
     if (fault.empty() && intake.batch == 0) fault = "--batch: at least 1";
     if (fault.empty()) fault = fault_of(common);
   }
@@ -71,9 +70,10 @@ struct Settings {
     // Event time runs as the clock does where there is a rate.
     generator.events_per_second =
         arguments.share("--event-rate", rate > 0 ? rate : generator.events_per_second);
-    generator.pages = static_cast<std::uint32_t>(arguments.number("--pages", generator.pages));
-    generator.visitors_at_once =
-        static_cast<std::uint32_t>(arguments.number("--visitors", generator.visitors_at_once));
+    generator.pages =
+        static_cast<std::uint32_t>(arguments.number("--pages", generator.pages, 10'000'000));
+    generator.visitors_at_once = static_cast<std::uint32_t>(
+        arguments.number("--visitors", generator.visitors_at_once, 10'000'000));
     generator.bots = arguments.share("--bots", generator.bots);
     generator.bad_lines = arguments.share("--bad-lines", generator.bad_lines);
     generator.duplicates = arguments.share("--duplicates", generator.duplicates);

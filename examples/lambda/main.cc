@@ -10,15 +10,15 @@ int main(int argc, char** argv) {
       argc, argv,
       {"--generate", "--json", "--by-position", "--request", "--wait", "--answers", "--demo",
        "--print", "--start-now"});
+  if (arguments.asks_for_help()) {
+    print_usage();
+    return 0;
+  }
   const std::string& command = arguments.command();
   if (command == "collect") return collect(arguments);
   if (command == "archive") return archive(arguments);
   if (command == "batch") return batch(arguments);
   if (command == "speed") return speed(arguments);
   if (command == "serve") return serve(arguments);
-  if (command == "help" || command == "--help") {
-    print_usage();
-    return 0;
-  }
   return refuse(command.empty() ? "which command?" : "no command " + command);
 }

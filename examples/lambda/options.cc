@@ -2,11 +2,11 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cstdio>
 
 namespace lambda_app {
+
+using pipeline_program::is_name;
 
 namespace {
 
@@ -31,14 +31,6 @@ constexpr const char* kUsage =
     "FILE - is standard input. BUS: unix:PATH or tcp:HOST:PORT of a broker, embedded:FOLDER, or\n"
     "kafka:HOST:PORT,HOST:PORT,...\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 no server.\n";
-
-/// Part of a path or of a topic's name.
-bool is_name(const std::string& text) {
-  return !text.empty() && text != "." && text != ".." &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
-         });
-}
 
 }  // namespace
 

@@ -33,12 +33,14 @@ struct Settings {
   explicit Settings(pipeline_program::Arguments& arguments)
       : common(common_of(arguments)),
         commit_interval(arguments.number("--commit-ms", 1'500)),
-        partitions(static_cast<PartitionNumber>(arguments.number("--partitions", kPartitions))),
+        partitions(static_cast<PartitionNumber>(
+            arguments.number("--partitions", kPartitions, kPartitionsMax))),
         print(arguments.flag("--print")) {
     speed.aggregate.delta_interval = milliseconds(arguments.number("--delta-ms", 100));
     speed.aggregate.summary.session_gap_ms =
         static_cast<std::int64_t>(arguments.number("--gap-ms", 30 * 60 * 1000));
-    speed.horizon_ms = static_cast<std::int64_t>(arguments.number("--horizon-s", 0)) * 1'000;
+    speed.horizon_ms =
+        static_cast<std::int64_t>(arguments.number("--horizon-s", 0, 1'000'000'000)) * 1'000;
     speed.alert.percent = arguments.share("--alert-percent", speed.alert.percent);
     const std::string name = arguments.text("--bug");
     const auto bug = bug_of(name);

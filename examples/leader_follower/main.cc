@@ -64,7 +64,7 @@ int work_on(const Options& options, Stop& stop) {
 
 int main(int argc, char** argv) {
   Options options;
-  if (!parse_options(argc, argv, options)) return 2;
+  if (const auto code = parse_options(argc, argv, options)) return *code;
   if (options.task == Task::Generate) return generate(options);
   if (options.task != Task::Work && options.task != Task::Ledger) return run_command(options);
   static Stop stop;  // Its thread uses it until the process has ended.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <string_view>
 
@@ -22,7 +23,25 @@ constexpr const char* kUsage =
     "       leader_follower --connect HOSTS [--pool NAME] --print [--ledger HOST:PORT]\n"
     "       leader_follower --connect HOSTS [--pool NAME] --status [--json] [--ledger HOST:PORT]\n"
     "       leader_follower --serve-ledger FILE [--port N]\n"
-    "       leader_follower --generate LINES [--seed N] FILE\n";
+    "       leader_follower --generate LINES [--seed N] FILE\n"
+    "HOSTS: 127.0.0.1:2181 if not given. Exit codes: 0 done, 1 failed, 2 usage, 3 no server.\n";
+
+/// What these name is a file, an address or a name: it is never empty.
+constexpr const char* kTexts[] = {"--connect", "--pool",   "--id",
+                                  "--ledger",  "--submit", "--serve-ledger"};
+constexpr const char* kNumbers[] = {"--lines-per-job",
+                                    "--capacity",
+                                    "--port",
+                                    "--generate",
+                                    "--seed",
+                                    "--session-timeout-ms",
+                                    "--delay-ms-per-job",
+                                    "--delay-ms-per-plan"};
+
+template <std::size_t N>
+bool is_one_of(const char* const (&names)[N], const std::string& name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
 
 bool set_text(std::string_view name, const std::string& value, Options& options) {
   std::string* field = name == "--connect"        ? &options.connect
@@ -92,35 +111,66 @@ bool is_name(const std::string& text) {
          std::all_of(text.begin(), text.end(), plain);
 }
 
-bool parse(int argc, char** argv, Options& options) {
+/// What is wrong with the words, or "".
+std::string read_words(int argc, char** argv, Options& options) {
   for (int at = 1; at < argc; ++at) {
     const std::string name = argv[at];
     if (set_flag(name, options)) continue;
-    if (!name.starts_with("--") && options.file.empty()) {
+    if (!name.starts_with("--")) {
+      if (!options.file.empty()) return "'" + name + "': a file was named already";
       options.file = name;
-    } else if (at + 1 == argc) {
-      return false;
-    } else {
-      const std::string value = argv[++at];
-      if (!set_text(name, value, options) && !set_number(name, value, options)) return false;
+      continue;
     }
+    const bool number = is_one_of(kNumbers, name);
+    if (!number && !is_one_of(kTexts, name)) return name + " is not known";
+    if (at + 1 == argc || std::string_view(argv[at + 1]).starts_with("--")) {
+      return name + " needs a value";
+    }
+    const std::string value = argv[++at];
+    if (number && !set_number(name, value, options)) {
+      return name + " " + value + ": expected a number in its range";
+    }
+    if (!number && !set_text(name, value, options)) return name + " needs a value";
   }
+  return "";
+}
+
+/// What the words say together.
+std::string settle(Options& options) {
   if (options.wait && options.task == Task::Work) options.task = Task::Wait;
   if (options.task != Task::Work) options.id = "leader_follower";
   std::string host;
   std::uint16_t port = 0;
-  if (!options.ledger.empty() && !take_address(options.ledger, host, port)) return false;
+  if (!options.ledger.empty() && !take_address(options.ledger, host, port)) {
+    return "--ledger " + options.ledger + ": expected HOST:PORT";
+  }
   const bool file = options.task == Task::Submit || options.task == Task::Ledger ||
                     options.task == Task::Generate;
-  return is_name(options.pool) && is_name(options.id) && file == !options.file.empty();
+  if (file && options.file.empty()) return "which FILE?";
+  if (!file && !options.file.empty()) return "no use for the file '" + options.file + "' here";
+  if (!is_name(options.pool)) return "--pool: letters, digits, '.', '_', '-'";
+  if (!is_name(options.id)) return "--id: letters, digits, '.', '_', '-'";
+  return "";
+}
+
+bool asks_for_help(int argc, char** argv) {
+  return std::any_of(argv + 1, argv + argc, [](const char* word) {
+    return std::string_view(word) == "--help" || std::string_view(word) == "-h";
+  });
 }
 
 }  // namespace
 
-bool parse_options(int argc, char** argv, Options& options) {
-  if (parse(argc, argv, options)) return true;
-  std::fputs(kUsage, stderr);
-  return false;
+std::optional<int> parse_options(int argc, char** argv, Options& options) {
+  if (argc > 0 && asks_for_help(argc, argv)) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  std::string fault = read_words(argc, argv, options);
+  if (fault.empty()) fault = settle(options);
+  if (fault.empty()) return std::nullopt;
+  std::fprintf(stderr, "leader_follower: %s\n%s", fault.c_str(), kUsage);
+  return 2;
 }
 
 }  // namespace leader_follower

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace leader_follower {
@@ -30,7 +31,8 @@ struct Options {
   std::chrono::milliseconds delay_per_plan{0};  ///< Between a leader's decision and its effect.
 };
 
-/// False, with a line on stderr, when the arguments cannot be understood.
-bool parse_options(int argc, char** argv, Options& options);
+/// The exit code, where there is nothing more to be done: 0 after --help, 2 with what is wrong on
+/// standard error.
+std::optional<int> parse_options(int argc, char** argv, Options& options);
 
 }  // namespace leader_follower

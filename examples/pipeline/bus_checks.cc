@@ -47,4 +47,10 @@ Result<> check_records(std::span<const Record> records) {
   return {};
 }
 
+Fault no_topic(const std::string& topic) {
+  return {FaultKind::NoTopic, "there is no topic " + topic +
+                                  ": whoever writes it makes it (lambda collect, pipeline-tool "
+                                  "produce)"};
+}
+
 }  // namespace pipeline

@@ -49,9 +49,13 @@ struct Owned {
   Clock::time_point due;           ///< Of the next commit, if there are any.
   Clock::time_point not_before{};  ///< Views that take long to write are written more rarely.
 
-  bool is_due(const ConsumerOptions& options, Clock::time_point now) const {
-    if (uncommitted == 0 || now < not_before) return false;
-    return due <= now || uncommitted >= options.commit_records;
+  /// When its next commit is due; nothing if there is nothing to commit.
+  std::optional<Clock::time_point> commit_at(const ConsumerOptions& options) const {
+    if (uncommitted == 0) return std::nullopt;
+    const bool many = uncommitted >= options.commit_records;
+    const Clock::time_point at = many ? not_before : std::max(due, not_before);
+    const auto wanted = handler->commit_at();
+    return wanted ? std::min(*wanted, at) : at;
   }
 };
 
@@ -423,15 +427,16 @@ Result<> Consumer::State::end_writing(bool wait) {
 /// commits, so that large views do not hold up everything.
 Result<> Consumer::State::commit_due(bool all) {
   if (!all && writing_) return {};
-  const auto now = Clock::now();
   auto first = owned_.end();
+  auto first_due = Clock::now();
   for (auto at = owned_.begin(); at != owned_.end();) {
     const PartitionNumber partition = at->first;
-    if (all && at->second.uncommitted > 0) {
+    const auto due = at->second.commit_at(options_);
+    if (all && due) {
       if (Result<> done = commit(partition, at->second); !done) return done;
-    } else if (at->second.is_due(options_, now) &&
-               (first == owned_.end() || at->second.due < first->second.due)) {
+    } else if (due && *due <= first_due) {
       first = at;
+      first_due = *due;
     }
     at = owned_.upper_bound(partition);  // A commit may have dropped this one, or another.
   }
@@ -457,12 +462,11 @@ Result<> Consumer::State::tick_due() {
 }
 
 std::chrono::milliseconds Consumer::State::until_due() const {
-  const auto now = Clock::now();
-  auto due = now + std::chrono::hours(1);
+  auto due = Clock::now() + std::chrono::hours(1);
   for (const auto& [partition, owned] : owned_) {
     // The end of a commit on its way wakes: before, no other begins.
-    if (!writing_ && owned.is_due(options_, now)) return std::chrono::milliseconds(0);
-    if (!writing_ && owned.uncommitted > 0) due = std::min(due, owned.due);
+    const auto commit = writing_ ? std::nullopt : owned.commit_at(options_);
+    if (commit) due = std::min(due, *commit);
     if (const auto tick = owned.handler->next_tick()) due = std::min(due, *tick);
   }
   return std::max(std::chrono::milliseconds(0),

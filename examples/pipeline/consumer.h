@@ -42,6 +42,12 @@ class PartitionHandler {
 
   /// Asked after every handle() and tick(): true commits at once, whatever number and interval say.
   virtual bool wants_commit() const { return false; }
+  /// When what was handled since the last commit is to be committed; asked before every wait for
+  /// records. A moment that has passed: as soon as no other commit is on its way. Nothing: number
+  /// and interval say it. Also with commit_beside such a commit is one like any other.
+  virtual std::optional<std::chrono::steady_clock::time_point> commit_at() const {
+    return std::nullopt;
+  }
   /// When tick() is due; asked before every wait for records, which then lasts no longer. A moment
   /// that has passed: at once. Nothing: no tick.
   virtual std::optional<std::chrono::steady_clock::time_point> next_tick() const {

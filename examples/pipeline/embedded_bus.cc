@@ -243,7 +243,7 @@ Result<> EmbeddedBus::State::create_topic(const std::string& name, const TopicOp
 Result<EmbeddedBus::State::Topic*> EmbeddedBus::State::find(const std::string& name) {
   const std::lock_guard lock(mutex);
   const auto known = topics.find(name);
-  if (known == topics.end()) return Fault{FaultKind::NoTopic, "topic " + name};
+  if (known == topics.end()) return no_topic(name);
   return &known->second;
 }
 

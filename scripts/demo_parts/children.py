@@ -17,9 +17,11 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 LINE_MAX = 1 << 25
 ENDING_S = 10       # What a process has to end by itself before it is killed.
+LAST_WORDS_S = 1    # What of its output comes later than so long behind its end is not waited for.
 STORM_COUNT = 5     # So many ends within STORM_S and the pause before the next start doubles...
 STORM_S = 20
 PAUSE_MAX_S = 30    # ... up to this.
+NOT_STARTED = 127   # The exit code, as a shell's, of a program that could not be started.
 
 
 def single_threaded_waiting():
@@ -49,7 +51,44 @@ def send(process, number):
             os.kill(process.pid, number)
 
 
-class Died(Exception):
+async def end_of(process):
+    """Its exit code, as soon as it has ended. (asyncio's own wait() may also wait for the end of its output, which a process
+    that it has started may keep open.)"""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        ended.set()  # And asyncio has taken its exit code already.
+    else:
+        loop.add_reader(descriptor, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+    while process.returncode is None:  # asyncio hears of it in the same moment, by a descriptor of its own.
+        await asyncio.sleep(0)
+    return process.returncode
+
+
+async def to_the_end(work):
+    """Its value. Whoever is cancelled meanwhile hears of it when the work is done, not in the middle of it."""
+    task, cancelled = asyncio.ensure_future(work), None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled
+    return task.result()
+
+
+class Failed(Exception):
+    """The demo cannot go on; a text for who has started it."""
+
+
+class Died(Failed):
     """A process ended before it was ready."""
 
 
@@ -63,10 +102,15 @@ class Child:
         self.on_line = on_line          # Gets its output instead of the log.
         self.environment = environment
         self.process = None
+        self.code = None                # Of its last end.
+        self.fault = ""                 # Why it could not be started, the last time.
         self.lives = 0
         self.state = "stopped"          # starting, ready, waiting (for its next life), stopping, stopped
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
+        self.unwanted = asyncio.Event()  # It is to end, and not to be started again.
+        self.end_signal = signal.SIGTERM
+        self.living = None              # The task of all its lives.
         self.ready_line = ""
         self.ends = collections.deque(maxlen=STORM_COUNT)
         self.storm = 0
@@ -86,6 +130,15 @@ class Child:
                 return "".join(file.readlines()[-lines:])
         except OSError:
             return ""
+
+    def end(self, number=signal.SIGTERM):
+        """Once it runs, if it is just being started."""
+        self.unwanted.set()
+        self.end_signal = number
+        if self.running:
+            self.state = "stopping"
+            send(self.process, number)
+            send(self.process, signal.SIGCONT)  # A paused process ends only once it goes on.
 
 
 class Children:
@@ -108,7 +161,11 @@ class Children:
         """Starts it; `child.ready` says when it takes part."""
         self.all[child.name] = child
         child.state = "starting"
-        self._keep(self._live(child))
+        if self.closing:
+            child.unwanted.set()
+        child.living = asyncio.ensure_future(self._live(child))
+        self.tasks.add(child.living)
+        child.living.add_done_callback(self._forget)
         return child
 
     async def start(self, child, patience_s=60):
@@ -116,78 +173,107 @@ class Children:
         return await self.until_ready(self.start_soon(child), patience_s)
 
     async def until_ready(self, child, patience_s=60):
-        ended, ready = (asyncio.ensure_future(event.wait()) for event in (child.ended, child.ready))
-        try:
-            await asyncio.wait({ended, ready}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiting in (ended, ready):
-                waiting.cancel()
-        if not child.ready.is_set():
-            code = child.process.returncode if child.process else None
-            what = f"ended with {code}" if child.ended.is_set() else f"is not ready after {patience_s} s"
-            raise Died(f"{child.name} {what}; its last words ({child.log}):\n{child.log_tail()}")
+        await self.unless_dead(child.ready.wait(), [child], patience_s, f"{child.name} is not ready")
         return child
 
-    def _keep(self, coroutine):
-        task = asyncio.ensure_future(coroutine)
-        self.tasks.add(task)
-        task.add_done_callback(self._forget)
+    async def unless_dead(self, work, children, patience_s, missed):
+        """The value of `work`. Raises Died, with the last words of the child, when one of them ends before, or when
+        `patience_s` have passed: then `missed` says what is missing."""
+        working = asyncio.ensure_future(work)
+        ends = {asyncio.ensure_future(child.ended.wait()): child for child in children}
+        try:
+            done, _ = await asyncio.wait({working, *ends}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in (working, *ends):
+                waiting.cancel()
+            await asyncio.gather(working, *ends, return_exceptions=True)
+        if working in done:
+            return working.result()
+        child = next((child for end, child in ends.items() if end in done), children[0])
+        if child.fault:
+            raise Died(f"{child.name} {child.fault}")
+        what = f"{child.name} has ended ({how(child.code)})" if child.ended.is_set() else f"{missed} after {patience_s} s"
+        raise Died(f"{what}; its last words:\n{child.log_tail()}")
 
     def _forget(self, task):
         self.tasks.discard(task)
         if not task.cancelled() and task.exception():
             self.tell(f"the supervisor has failed: {task.exception()!r}")
 
-    async def _spawn(self, child):
-        child.ready.clear()
-        child.ended.clear()
-        with open(child.log, "ab") as log:
-            child.process = await asyncio.create_subprocess_exec(
-                *child.command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
-                start_new_session=True, preexec_fn=die_with_parent(), limit=LINE_MAX,
-                env={**os.environ, **(child.environment or {})})
+    async def _spawn(self, child, log):
+        child.process = await asyncio.create_subprocess_exec(
+            *child.command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
+            start_new_session=True, preexec_fn=die_with_parent(), limit=LINE_MAX,
+            env={**os.environ, **(child.environment or {})})
         child.lives += 1
         child.state = "starting"
-        if child.ready_word is None:
+        if child.unwanted.is_set():  # Told to end while it was being started.
+            child.end(child.end_signal)
+        elif child.ready_word is None:
             child.state = "ready"
             child.ready.set()
 
-    async def _listen(self, child):
+    async def _listen(self, child, log):
         """Its output into its log; the line that says that it is ready."""
-        with open(child.log, "ab", buffering=0) as log:
-            while True:
-                try:
-                    line = await child.process.stdout.readline()
-                except ValueError:  # Longer than LINE_MAX: dropped by the stream, and no line we wait for.
-                    continue
-                if not line:
-                    return
-                if child.on_line:
-                    child.on_line(line)
-                    continue
+        while True:
+            try:
+                line = await child.process.stdout.readline()
+            except ValueError:  # Longer than LINE_MAX: dropped by the stream, and no line we wait for.
+                continue
+            if not line:
+                return
+            if child.on_line:
+                child.on_line(line)
+                continue
+            with contextlib.suppress(OSError):  # A full disk: what it says is lost, but it must not be held up.
                 log.write(line)
-                if not child.ready.is_set() and child.ready_word and line.startswith(child.ready_word.encode()):
-                    child.ready_line = line.decode(errors="replace").strip()
+            if not child.ready.is_set() and child.ready_word and line.startswith(child.ready_word.encode()):
+                child.ready_line = line.decode(errors="replace").strip()
+                if child.state == "starting":
                     child.state = "ready"
-                    child.ready.set()
+                child.ready.set()
+
+    async def _one_life(self, child):
+        """From its start to its end."""
+        child.ready.clear()
+        child.ended.clear()
+        child.fault = ""
+        with contextlib.ExitStack() as stack:
+            try:
+                log = stack.enter_context(open(child.log, "ab", buffering=0))
+                await self._spawn(child, log)
+            except OSError as error:  # No such program, or one that is just being built; no memory, no descriptors.
+                child.code, child.fault = NOT_STARTED, f"cannot be started: {error}"
+                return
+            listening = asyncio.ensure_future(self._listen(child, log))
+            try:
+                child.code = await end_of(child.process)
+                # What it has started itself may keep its output open: that is no reason to wait for ever.
+                await asyncio.wait({listening}, timeout=LAST_WORDS_S)
+            finally:
+                send(child.process, signal.SIGKILL)  # When this task is cancelled.
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+                child.process._transport.close()  # asyncio has no other word for "of this output no more is wanted".
 
     async def _live(self, child):
         """All lives of a child."""
-        while not self.closing:
-            await self._spawn(child)
-            await self._listen(child)
-            code = await child.process.wait()
+        try:
+            while not child.unwanted.is_set():
+                await self._one_life(child)
+                child.ready.clear()
+                child.ended.set()
+                if child.unwanted.is_set() or not child.restart or child.code == 0:
+                    break  # With exit code 0 it has done what it was to do.
+                child.state = "waiting"
+                pause = self._pause_before_next(child)
+                self.tell(f"{child.name} {child.fault or f'has ended ({how(child.code)})'}; it is started again in {pause:g} s")
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await child.unwanted.wait()
+        finally:
+            child.state = "stopped"
             child.ended.set()
-            child.ready.clear()
-            if self.closing or child.state == "stopping" or not child.restart or code == 0:
-                break  # With exit code 0 it has done what it was to do.
-            child.state = "waiting"
-            pause = self._pause_before_next(child)
-            self.tell(f"{child.name} has ended ({how(code)}); it is started again in {pause:g} s")
-            await asyncio.sleep(pause)
-            if child.state != "waiting":  # Stopped meanwhile.
-                break
-        child.state = "stopped"
 
     def _pause_before_next(self, child):
         now = time.monotonic()
@@ -206,37 +292,32 @@ class Children:
             send(child.process, number)
 
     async def stop(self, name):
-        """SIGTERM, at last SIGKILL; it is not started again. Its exit code."""
+        """SIGTERM, at last SIGKILL; it is not started again, and one that is just being started ends, too. Its exit
+        code; None if it never ran."""
         child = self.all[name]
-        patience_s = child.ending_s
-        child.state = "stopping" if child.running else "stopped"
-        if not child.running:
+        child.end()
+        if child.living is None:
             return None
-        send(child.process, signal.SIGTERM)
-        send(child.process, signal.SIGCONT)  # A paused process ends only once it goes on.
-        try:
-            async with asyncio.timeout(patience_s):
-                await child.ended.wait()
-        except TimeoutError:
-            self.tell(f"{name} has not ended {patience_s} s after SIGTERM and is killed")
-            send(child.process, signal.SIGKILL)
-            await child.ended.wait()
-        return child.process.returncode
+        done, _ = await asyncio.wait({child.living}, timeout=child.ending_s)
+        if not done:
+            self.tell(f"{name} has not ended {child.ending_s} s after SIGTERM and is killed")
+            child.end(signal.SIGKILL)
+            await asyncio.wait({child.living})
+        return child.code
 
     async def close(self, order=()):
-        """Ends all, `order` first: a list of prefixes of names, one after the other."""
+        """Ends all, `order` first: a list of prefixes of names, one after the other. From now on none is started."""
         self.closing = True
+        for child in self.all.values():
+            child.unwanted.set()
         for prefix in (*order, ""):
-            await asyncio.gather(*(self.stop(child.name) for child in self.named(prefix) if child.running))
-        for task in list(self.tasks):
-            task.cancel()
+            await asyncio.gather(*(self.stop(child.name) for child in self.named(prefix)))
 
     def kill_all(self):
         """At once, for those who press Ctrl-C twice."""
         self.closing = True
         for child in self.all.values():
-            if child.running:
-                send(child.process, signal.SIGKILL)
+            child.end(signal.SIGKILL)
 
 
 def how(code):

@@ -3,11 +3,11 @@ import asyncio
 import contextlib
 
 from .application import Kappa, Lambda
-from .children import Child
+from .children import Child, Failed
 from .stage import Stage
 from .lambda_demo import PARTITIONS, RATE, address_in
 from .story import run_json, run_program
-from .web import NoAnswer, Web
+from .web import Web
 
 TABLE_S = 5
 
@@ -71,11 +71,9 @@ async def run(options):
 async def tables(stage, demo):
     """The table of generations, when the serving layer tells of something new, but not more often than one can read."""
     while True:
-        with contextlib.suppress(RuntimeError, NoAnswer):
+        with contextlib.suppress(Failed):
             async for _ in Web(demo.address).events():
                 text = await run_program(*demo.kappa.generations()[:-1])
                 stage.tell(text.decode(errors="replace").rstrip())
-                await asyncio.sleep(TABLE_S)
-                break  # What has come meanwhile is old: a new connection tells what is new.
-            else:
-                await asyncio.sleep(1)  # It is being started again.
+                break  # What comes meanwhile is old: a new connection tells what is new.
+        await asyncio.sleep(TABLE_S)

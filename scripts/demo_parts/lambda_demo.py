@@ -5,11 +5,11 @@ import re
 import signal
 
 from .application import Lambda
-from .children import Child
+from .children import Child, Failed
 from .screen import Screen
 from .stage import Stage
 from .view import LambdaView
-from .web import NoAnswer, Web
+from .web import Web
 
 PARTITIONS = 8
 RATE = 2000
@@ -91,7 +91,7 @@ class LambdaDemo:
 def address_in(line):
     found = re.search(r"(127\.0\.0\.1|localhost|\[::1\]):\d+", line)
     if not found:
-        raise RuntimeError(f"no address in: {line!r}")
+        raise Failed(f"no address in: {line!r}")
     return found[0]
 
 
@@ -109,13 +109,15 @@ async def run(options):
         screen.on_key = Keys(demo, screen).press
         following = asyncio.ensure_future(demo.view.follow(screen.changed))
         showing = asyncio.ensure_future(screen.show())
-        ended = screen_end = asyncio.ensure_future(screen_ended(screen))
+        quit_ = asyncio.ensure_future(screen.quit.wait())
         try:
-            await asyncio.wait({following, showing, ended}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({following, showing, quit_}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (following, showing, screen_end):
+            for task in (following, showing, quit_):
                 task.cancel()
-            await asyncio.gather(following, showing, screen_end, return_exceptions=True)
+            await asyncio.gather(following, showing, quit_, return_exceptions=True)
+        for task in done:
+            task.result()  # What ended by a fault tells it, rather than passing for a wish.
     return 0
 
 
@@ -125,11 +127,6 @@ def tell_addresses(stage, web):
     stage.tell(f"bus         {stage.place.bus}")
     stage.tell(f"files, logs {stage.folder}")
     stage.tell("Ctrl-C ends all of it")
-
-
-async def screen_ended(screen):
-    screen.quit = asyncio.Event()
-    await screen.quit.wait()
 
 
 class Keys:
@@ -160,7 +157,7 @@ class Keys:
         try:
             await self.demo.request_batch()
             self.demo.stage.tell("its generation is served")
-        except (RuntimeError, NoAnswer, TimeoutError) as error:
+        except Failed as error:
             self.demo.stage.tell(f"the batch run: {error}")
 
     def _later(self, work):

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 from ensemble import BIN, Server, four_letter, free_ports  # noqa: E402
 
-from .children import Child, die_with_parent, send  # noqa: E402
+from .children import Child, Failed, die_with_parent, send  # noqa: E402
 
 SETTINGS = {"admin.enableServer": "false", "4lw.commands.whitelist": "srvr,wchp,ruok", "extendedTypesEnabled": "true"}
 
@@ -31,12 +31,13 @@ class Quorum:
         for server in self.servers:
             self.children.start_soon(Child(
                 f"server-{server.sid}", [self.binaries / "quorate-server", server.config], server.log, ready=None))
-        for server in self.servers:
-            await self.children.until_ready(self.children[f"server-{server.sid}"])
+        servers = [self.children[f"server-{server.sid}"] for server in self.servers]
+        for child in servers:
+            await self.children.until_ready(child)
         # A client's first answer says that there is a leader with a quorum.
-        done = await Shell(self.connect, self.binaries).run("ls", "/", patience_s=patience_s)
-        if done is None:
-            raise RuntimeError(f"the servers do not serve; their logs: {self.servers[0].log}")
+        asking = Shell(self.connect, self.binaries).run("ls", "/", patience_s=patience_s)
+        if await self.children.unless_dead(asking, servers, patience_s + 1, "the servers do not serve") is None:
+            raise Failed(f"the servers do not serve; the first one's last words:\n{servers[0].log_tail()}")
 
 
 class Shell:
@@ -47,16 +48,19 @@ class Shell:
 
     async def run(self, *words, patience_s=30):
         """The answer's JSON documents, or None."""
-        process = await asyncio.create_subprocess_exec(
-            *self.command, *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL, limit=1 << 25, preexec_fn=die_with_parent())
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self.command, *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL, limit=1 << 25, preexec_fn=die_with_parent())
+        except OSError as error:
+            raise Failed(f"{self.command[0]} cannot be started: {error}") from None
         try:
             async with asyncio.timeout(patience_s):
                 out, _ = await process.communicate()
         except TimeoutError:
-            send(process, signal.SIGKILL)
-            await process.wait()
             return None
+        finally:
+            send(process, signal.SIGKILL)  # Also when nobody waits for its answer any more.
         if process.returncode != 0:
             return None
         return [json.loads(line) for line in out.splitlines() if line.strip()]
@@ -97,7 +101,7 @@ class Journal:
         deadline = asyncio.get_running_loop().time() + patience_s
         while not any(self.root in four_letter(server.client_port, "wchp") for server in self.quorum.servers):
             if asyncio.get_running_loop().time() > deadline:
-                raise RuntimeError(f"no watch on {self.root} within {patience_s} s ({self.child.log})")
+                raise Failed(f"no watch on {self.root} within {patience_s} s; the last words of quorate-shell:\n{self.child.log_tail()}")
             await asyncio.sleep(0.02)
 
     def hear(self, line):

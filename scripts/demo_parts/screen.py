@@ -25,6 +25,7 @@ class Screen:
         self.stage, self.title, self.numbers = stage, title, numbers
         self.keys_help, self.on_key = keys_help, on_key
         self.changed = asyncio.Event()
+        self.quit = asyncio.Event()
         self.terminal = sys.stdout.isatty()
         self.keys = self.terminal and sys.stdin.isatty()
         self.chosen = 0

@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 from .application import Place
-from .children import Child, Children, Died, single_threaded_waiting
+from .children import Child, Children, Failed, single_threaded_waiting, to_the_end
 from .quorate import Quorum
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -55,7 +55,11 @@ class Stage:
         await self.close()
 
     async def close(self):
+        """All of it, also when a signal comes in the middle: it is heard of behind it."""
         self.quiet = False
+        await to_the_end(self._close())
+
+    async def _close(self):
         await self.children.close(ENDING_ORDER)
         if self.temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -69,13 +73,13 @@ class Stage:
             return await self._start_kafka()
         return wanted
 
-
     async def _start_kafka(self):
         """As many brokers as servers of Quorate, which is their ZooKeeper."""
         self.tell("starting Kafka: half a minute, and some more the first time ...")
         words = [ROOT / "scripts" / "kafka", "--zookeeper", self.quorum.connect, "--brokers", self.options.servers,
                  "--dir", self.folder / "kafka", "--restart"]
-        child = Child("kafka", words, self.folder / "kafka.log", restart=False, ready="listening")
+        child = Child("kafka", words, self.folder / "kafka.log", restart=False, ready="listening",
+                      environment={"QUORATE_BIN": str(self.options.binaries)})
         child.ending_s = KAFKA_ENDING_S
         await self.children.start(child, KAFKA_STARTING_S)
         return child.ready_line.split()[1]
@@ -97,6 +101,9 @@ def say(text=""):
         print(text, flush=True)
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def run(work):
     """Runs a demo until its end or a signal; the exit code."""
     return asyncio.run(_until_signal(work))
@@ -112,8 +119,6 @@ def kill_everything():
 
 
 async def _until_signal(work):
-    single_threaded_waiting()
-    task = asyncio.ensure_future(work)
     loop, caught = asyncio.get_running_loop(), []
 
     def stop(number):
@@ -122,12 +127,15 @@ async def _until_signal(work):
             task.cancel()
         else:
             kill_everything()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    task = asyncio.ensure_future(work)  # It begins when this one waits for it.
+    for number in SIGNALS:
         loop.add_signal_handler(number, stop, number)
+    single_threaded_waiting()
     try:
         return await task
     except asyncio.CancelledError:
         return 128 + caught[0] if caught else 1
-    except Died as died:
-        print(f"scripts/demo: {died}", file=sys.stderr)
+    except Failed as failed:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"scripts/demo: {failed}", file=sys.stderr)
         return 1

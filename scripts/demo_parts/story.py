@@ -6,7 +6,7 @@ import re
 import signal
 import textwrap
 
-from .children import die_with_parent, send
+from .children import Failed, die_with_parent, how, send
 from .web import NoAnswer
 
 SHOWN_TEXT = 110
@@ -150,17 +150,23 @@ class Feeder:
 
 
 async def run_program(*command, patience_s=120):
-    """Its standard output; RuntimeError with its last words where it fails."""
-    process = await asyncio.create_subprocess_exec(*map(str, command), stdin=asyncio.subprocess.DEVNULL,
-                                                   stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-                                                   preexec_fn=die_with_parent())
+    """Its standard output; Failed with its last words where it fails, or takes longer."""
+    shown = " ".join(map(str, command))
+    try:
+        process = await asyncio.create_subprocess_exec(*map(str, command), stdin=asyncio.subprocess.DEVNULL,
+                                                       stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+                                                       preexec_fn=die_with_parent())
+    except OSError as error:
+        raise Failed(f"{shown} cannot be started: {error}") from None
     try:
         async with asyncio.timeout(patience_s):
             out, err = await process.communicate()
+    except TimeoutError:
+        raise Failed(f"{shown} has not ended within {patience_s} s") from None
     finally:
         send(process, signal.SIGKILL)
     if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))} ended with {process.returncode}: {err.decode()[-500:]}")
+        raise Failed(f"{shown} has ended ({how(process.returncode)}): {err.decode(errors='replace')[-500:]}")
     return out
 
 

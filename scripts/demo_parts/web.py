@@ -9,11 +9,13 @@ import json
 import os
 import struct
 
+from .children import Failed
+
 ANSWER_S = 15
 FRAME_MAX = 1 << 26
 
 
-class NoAnswer(Exception):
+class NoAnswer(Failed):
     """Nobody there, or not as agreed; says who and what."""
 
 
@@ -34,11 +36,12 @@ class Web:
         try:
             async with asyncio.timeout(ANSWER_S):
                 status, kind, answer = await self._ask(method, path, body)
+            text = answer.decode(errors="replace")
+            if status < 300:
+                return json.loads(text) if "json" in kind else text
         except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
             raise NoAnswer(f"{self.address}{path}: {error!r}") from None
-        if status >= 300:
-            raise NoAnswer(f"{self.address}{path}: {status} {answer.decode(errors='replace')[:200]}")
-        return json.loads(answer) if "json" in kind else answer.decode(errors="replace")
+        raise NoAnswer(f"{self.address}{path}: {status} {text[:200]}")
 
     async def _ask(self, method, path, body):
         reader, writer = await asyncio.open_connection(*host_and_port(self.address), limit=FRAME_MAX)
@@ -65,6 +68,8 @@ class Web:
                 yield said.get("n"), said.get("event")
         except (OSError, asyncio.IncompleteReadError):
             return
+        except ValueError as error:
+            raise NoAnswer(f"{self.address}{where}: {error!r}") from None
         finally:
             writer.close()
 

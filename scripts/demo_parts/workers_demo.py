@@ -122,6 +122,8 @@ class WorkersDemo:
 
 
 async def run(options):
-    options.bus = "none"
+    asked, options.bus = options.bus, "none"
     async with Stage(options, "workers") as stage:
+        if asked != "embedded":
+            stage.tell(f"--bus {asked} changes nothing: the queue of the workers is in Quorate")
         return await WorkersDemo(stage, options).run()

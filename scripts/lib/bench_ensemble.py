@@ -27,7 +27,7 @@ ROWS = {
     "leader-killed": [("gap_ms", "abs", "<=", 250), ("lost", "abs", "<=", 0)],
     "leader-paused": [("gap_ms", "abs", "<=", PAUSE_LIMIT_MS), ("lost", "abs", "<=", 0)],
     "cold-start": [("first_write_ms", "abs", "<=", 400)],
-    "sessions": [("opened_per_s", "zk", ">=", 10)],
+    "sessions": [("opened_per_s", "zk", ">=", 10), ("cpu_us", "zk", "<=", None)],
     "learner-behind": [("sync_s", "zk", "<=", 1 / 5), ("p99_growth", "abs", "<=", 2)],
 }
 
@@ -147,7 +147,8 @@ class Rows:
             result = self.tools.run_bench(["sessions", *everywhere(ensemble), "--count", sizes.sessions, "--seconds",
                                            max(sizes.seconds, 2)])
         return {"sessions": {"opened_per_s": result["opened_per_s"],
-                             "cpu_us": result["servers_cpu_us_per_session"]}}
+                             "cpu_us": result["servers_cpu_us_per_session"],
+                             "bench_cpu_us": result["bench_cpu_us_per_session"]}}
 
     def learner_behind(self, kind, sizes):
         with self.ensemble(kind) as ensemble:

@@ -136,7 +136,10 @@ void dirs(const CommandContext& context, Json& out) {
 
 void dump(const CommandContext& context, Json& out) {
   std::map<std::int64_t, Json> due;
+  // Of a follower ZooKeeper tells nothing here, of its local sessions neither.
+  const bool leads = context.facts.status.mode == "leader";
   for (const SessionStatus& one : context.facts.sessions) {
+    if (one.local && !leads) continue;
     if (one.expires_ms) due[*one.expires_ms].push_back(one.session.value);
   }
   Json sessions = Json::object();

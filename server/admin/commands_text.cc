@@ -78,21 +78,39 @@ std::string bucket_lines(const Buckets& buckets, const ServerStatus& status) {
   return out;
 }
 
-std::string session_sets(const AdminFacts& facts) {
+std::string session_sets(const AdminFacts& facts, bool local) {
   Buckets buckets;
+  std::size_t count = 0;
   for (const SessionStatus& one : facts.sessions) {
+    if (one.local != local) continue;
+    ++count;
     if (one.expires_ms) buckets[*one.expires_ms].push_back(to_string(one.session));
   }
-  return "Session Sets (" + std::to_string(buckets.size()) + ")/(" +
-         std::to_string(facts.sessions.size()) + "):\n" + bucket_lines(buckets, facts.status);
+  return "Session Sets (" + std::to_string(buckets.size()) + ")/(" + std::to_string(count) +
+         "):\n" + bucket_lines(buckets, facts.status);
 }
 
 std::string global_sessions(const AdminFacts& facts) {
-  std::string out = "Global Sessions(" + std::to_string(facts.sessions.size()) + "):\n";
+  std::string lines;
+  std::size_t count = 0;
   for (const SessionStatus& one : facts.sessions) {
-    out += to_string(one.session) + '\t' + number(one.timeout_ms) + "ms\n";
+    if (one.local) continue;
+    ++count;
+    lines += to_string(one.session) + '\t' + number(one.timeout_ms) + "ms\n";
   }
-  return out;
+  return "Global Sessions(" + std::to_string(count) + "):\n" + lines;
+}
+
+/// Who expires sessions knows when; the local ones everybody does.
+std::string tracked_sessions(const CommandContext& context) {
+  const AdminFacts& facts = context.facts;
+  const EnsembleConfig& ensemble = context.config.ensemble;
+  const bool locals =
+      (ensemble.local_sessions && !ensemble.standalone) || facts.status.local_sessions > 0;
+  std::string out = locals ? "Local " + session_sets(facts, /*local=*/true) : std::string();
+  const std::string& mode = facts.status.mode;
+  if (mode != "leader" && mode != "standalone") return out + global_sessions(facts);
+  return out + (locals ? "Global " : "") + session_sets(facts, /*local=*/false);
 }
 
 /// Connections by the time their session's silence would end them, rounded up to a tick.
@@ -269,11 +287,7 @@ std::string envi(const CommandContext&) {
 
 std::string dump(const CommandContext& context) {
   const AdminFacts& facts = context.facts;
-  std::string out = "SessionTracker dump:\n";
-  // Who expires sessions knows when.
-  const std::string& mode = facts.status.mode;
-  const bool decides = mode == "leader" || mode == "standalone";
-  out += decides ? session_sets(facts) : global_sessions(facts);
+  std::string out = "SessionTracker dump:\n" + tracked_sessions(context);
   out += "ephemeral nodes dump:\nSessions with Ephemerals (" +
          std::to_string(facts.ephemerals.size()) + "):\n";
   for (const SessionPaths& one : facts.ephemerals) {

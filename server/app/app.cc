@@ -17,6 +17,7 @@
 #include "server/app/snapshot_file.h"
 #include "server/log/log.h"
 #include "server/replica/audit.h"
+#include "server/sasl/digest_login.h"
 #include "server/storage/real/leveldb_tree_store.h"
 
 namespace quorate::server {
@@ -54,6 +55,13 @@ std::uint64_t fresh_seed() {
 
 std::string address_of(const std::string& host, std::int64_t port) {
   return (host.empty() ? "*" : host) + ':' + std::to_string(port);
+}
+
+std::string bind_failed(const char* port, const std::string& address, const ErrorCode& error) {
+  return std::string("bind-failed port=") + port + " address=" + address + " error=\"" +
+         error.message() +
+         "\" remedy=\"end what listens there, or name a port that is free and an address of this "
+         "machine\"";
 }
 
 }  // namespace
@@ -96,7 +104,7 @@ int App::run() {
   for (const ConfigNotice& notice : config_.notices) {
     log::write(notice.severity, "config " + notice.text);
   }
-  if (!lock_data() || !bind_ports() || !recover()) {
+  if (!lock_data() || !open_sasl() || !bind_ports() || !recover()) {
     log::flush();
     return exit_code_;
   }
@@ -111,6 +119,17 @@ int App::run() {
 // ---- Start
 // ---------------------------------------------------------------------------------------
 
+/// The library stays out of a server that nobody logs in to.
+bool App::open_sasl() {
+  const SaslConfig& sasl = config_.auth.sasl;
+  if (!sasl.users) return true;
+  std::string fault;
+  sasl_ = open_digest_login(*sasl.users, fault);
+  if (sasl_ != nullptr) return true;
+  fail(kExitUsage, "config " + config_.file + ": java.security.auth.login.config: " + fault);
+  return false;
+}
+
 /// Before recovery, which may take long: a port that is taken shows at once.
 bool App::bind_ports() {
   Inbox& inbox = *this;
@@ -122,16 +141,14 @@ bool App::bind_ports() {
     return false;
   }
   if (const ErrorCode error = clients_->listen()) {
-    fail(kExitUnexpected, "bind-failed port=client address=" +
-                              address_of(config_.client.address, config_.client.port) +
-                              " error=\"" + error.message() + '"');
+    fail(kExitUnexpected,
+         bind_failed("client", address_of(config_.client.address, config_.client.port), error));
     return false;
   }
   if (const ErrorCode error = clients_->listen_secure()) {
     fail(kExitUnexpected,
-         "bind-failed port=secureClient address=" +
-             address_of(config_.client.secure_address, config_.client.secure_port) + " error=\"" +
-             error.message() + '"');
+         bind_failed("secureClient",
+                     address_of(config_.client.secure_address, config_.client.secure_port), error));
     return false;
   }
   if (config_.ensemble.standalone) {
@@ -169,10 +186,8 @@ bool App::bind_server_ports() {
     quorum_bound = !error;
     if (quorum_bound) error = election_links_->listen();
     if (!error) break;
-    const std::string text = std::string("bind-failed port=") +
-                             (quorum_bound ? "election" : "quorum") +
-                             " address=" + (quorum_bound ? election_address : quorum_address) +
-                             " error=\"" + error.message() + '"';
+    const std::string text = bind_failed(quorum_bound ? "election" : "quorum",
+                                         quorum_bound ? election_address : quorum_address, error);
     const std::int64_t limit = config_.ensemble.election_port_bind_retry;
     if (limit > 0 && tries >= limit) {
       fail(kExitQuorumPort, text);
@@ -262,7 +277,7 @@ bool App::recover() {
   disk_ = std::make_unique<DiskThread>(
       std::move(worker), [this](Mailbox::Letter letter) { mailbox_.put(std::move(letter)); },
       disk_thread_options(config_));
-  const Ports ports{*disk_, *links_, *clients_, *this, events_};
+  const Ports ports{*disk_, *links_, *clients_, *this, events_, sasl_.get()};
   replica_ = std::make_unique<Replica>(replica_options(config_), std::move(recovered), ports,
                                        Random(fresh_seed()));
   return true;

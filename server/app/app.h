@@ -78,6 +78,7 @@ class App : private Inbox, private AdminSource, private Clock {
   // ---- Start and stop --------------------------------------------------------------------------
   bool lock_data();
   bool bind_ports();
+  bool open_sasl();
   bool bind_server_ports();
   bool load_quorum_tls();
   bool recover();
@@ -156,6 +157,7 @@ class App : private Inbox, private AdminSource, private Clock {
   std::unique_ptr<ElectionLinks> election_links_;  ///< Not when standalone.
   std::unique_ptr<MemberFiles> member_files_;      ///< Not when standalone.
   std::unique_ptr<Links> links_;
+  std::unique_ptr<SaslLogin> sasl_;  ///< Only when clients may log in by SASL.
   std::unique_ptr<DiskThread> disk_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<HttpServer> http_;

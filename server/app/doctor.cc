@@ -17,6 +17,7 @@
 
 #include "consensus/member_text.h"
 #include "server/app/data_tools.h"
+#include "server/sasl/digest_login.h"
 #include "server/storage/real/data_lock.h"
 #include "server/storage/real/posix_files.h"
 
@@ -62,6 +63,7 @@ class Doctor {
       own_ports();
     }
     if (!config_.ensemble.standalone) members();
+    sasl();
     clock();
     limits();
     std::printf("%s\n", failed_   ? "doctor: a start would fail"
@@ -271,6 +273,16 @@ class Doctor {
     const std::string head = "Zookeeper version: ";
     if (!answer.starts_with(head)) return ", version unknown";
     return ", version " + answer.substr(head.size(), answer.find(',') - head.size());
+  }
+
+  /// The file itself has been read with the configuration.
+  void sasl() {
+    const auto& users = config_.auth.sasl.users;
+    if (!users) return;
+    std::string fault;
+    const std::string count = std::to_string(users->size()) + " users";
+    if (open_digest_login(*users, fault) != nullptr) return ok("sasl", count);
+    fail("sasl", fault, "");
   }
 
   // ---- The machine -----------------------------------------------------------------------------

@@ -29,6 +29,8 @@ char severity_of(EventKind kind) {
     case EventKind::LearnerLost:
     case EventKind::PeerMisbehaved:
     case EventKind::SnapshotNeeded:
+    case EventKind::Diverged:
+    case EventKind::BlankServer:
       return 'W';
     case EventKind::ConfigUnreadable:
       return 'E';

@@ -43,9 +43,11 @@ ReplicaOptions replica_options(const Config& config) {
   options.ops.extended_types_enabled = config.extended_types_enabled;
   options.ops.skip_acl = config.skip_acl;
   options.ops.enforce_quota = config.enforce_quota;
-  options.ops.acl_schemes = {config.auth.digest_enabled, config.auth.x509};
-  options.auth = {config.auth.digest_enabled, config.auth.digest_algorithm,
-                  config.auth.super_digest, config.auth.x509_super_user, config.auth.enforced};
+  const AuthConfig& auth = config.auth;
+  options.ops.acl_schemes = {auth.digest_enabled, auth.x509, auth.sasl.provider};
+  options.auth = {auth.digest_enabled,  auth.digest_algorithm, auth.super_digest,
+                  auth.x509_super_user, auth.enforced,         auth.sasl.super_users};
+  options.sasl_failed_stay = auth.sasl.failed_stay;
   options.reaper.check_interval_ms = config.containers.check_interval_ms;
   options.reaper.max_per_minute = config.containers.max_per_minute;
   options.reaper.rules = {config.containers.max_never_used_ms, config.extended_types_enabled};
@@ -65,6 +67,8 @@ ReplicaOptions replica_options(const Config& config) {
   options.leader_serves = config.ensemble.leader_serves;
   options.read_only_mode = config.ensemble.read_only_mode;
   options.linearizable_reads = config.ensemble.linearizable_reads;
+  options.local_sessions = config.ensemble.local_sessions;
+  options.upgrade_local_sessions = config.ensemble.upgrade_local_sessions;
   options.sessionless_timeout_ms = config.client.sessionless_timeout_ms;
   if (config.audit) options.audit_user = user_of_this_process();
   return options;

@@ -62,36 +62,44 @@ std::string trim(std::string text) {
   return text;
 }
 
+/// Why nobody could prove an identity of the scheme, or "".
+std::string why_not(const AuthConfig& auth, const std::string& scheme) {
+  if (scheme == "ip") return {};
+  if (scheme == "digest") {
+    return auth.digest_enabled ? "" : "DigestAuthenticationProvider.enabled is false";
+  }
+  if (scheme == "x509") return auth.x509 ? "" : "x509 needs secureClientPort";
+  if (scheme != "sasl") return "possible are digest, ip, x509 and sasl";
+  if (!auth.sasl.provider) {
+    return "SASL needs a line authProvider.1="
+           "org.apache.zookeeper.server.auth.SASLAuthenticationProvider";
+  }
+  if (auth.sasl.users) return {};
+  return "nobody could log in; java.security.auth.login.config must name a JAAS file with a "
+         "section " +
+         auth.sasl.section;
+}
+
 std::optional<AuthFault> check_enforced(AuthConfig& auth) {
   constexpr const char* kKey = "enforce.auth.schemes";
   if (auth.require_sasl) {
-    return AuthFault{"sessionRequireClientSASLAuth",
-                     "\"true\": SASL is not available in this version, and without it nobody could "
-                     "log in; only false is possible (enforce.auth.enabled with digest, ip or x509 "
-                     "is)"};
+    const std::string wrong = why_not(auth, "sasl");
+    if (!wrong.empty()) return AuthFault{"sessionRequireClientSASLAuth", "\"true\": " + wrong};
+    auth.enforced = {"sasl"};
+    return std::nullopt;
   }
   if (!auth.enforce) return std::nullopt;
   std::istringstream words(auth.enforced_text);
   for (std::string word; std::getline(words, word, ',');) {
     word = trim(word);
-    const bool exists =
-        word == "ip" || (word == "digest" && auth.digest_enabled) || (word == "x509" && auth.x509);
-    if (exists) {
-      auth.enforced.push_back(word);
-      continue;
-    }
-    const char* why = word == "sasl"
-                          ? "SASL is not available in this version; possible are digest, "
-                            "ip and x509"
-                      : word == "x509"   ? "x509 needs secureClientPort"
-                      : word == "digest" ? "DigestAuthenticationProvider.enabled is false"
-                                         : "possible are digest, ip and x509";
-    return AuthFault{kKey, '"' + word + "\": " + why};
+    const std::string wrong = why_not(auth, word);
+    if (!wrong.empty()) return AuthFault{kKey, '"' + word + "\": " + wrong};
+    auth.enforced.push_back(word);
   }
   if (!auth.enforced.empty()) return std::nullopt;
   return AuthFault{kKey,
                    "is missing; enforce.auth.enabled=true needs the schemes, by commas: digest, "
-                   "ip, x509"};
+                   "ip, x509, sasl"};
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -90,6 +92,8 @@ struct EnsembleConfig {
   bool leader_serves = true;                  ///< Whether the leader takes clients.
   bool read_only_mode = false;                ///< readonlymode.enabled.
   bool linearizable_reads = false;
+  bool local_sessions = false;          ///< localSessionsEnabled.
+  bool upgrade_local_sessions = false;  ///< localSessionsUpgradingEnabled.
 
   bool uses_tls() const { return !standalone && (ssl_quorum || port_unification); }
 };
@@ -141,6 +145,19 @@ struct MetricsConfig {
   bool prometheus() const { return provider.ends_with(".PrometheusMetricsProvider"); }
 };
 
+/// Logins of clients by SASL.
+struct SaslConfig {
+  std::string jaas_file;  ///< java.security.auth.login.config
+  std::string section;    ///< Of that file; sasl.serverconfig.
+  /// Passwords by name, from that section. Nothing: there is no login.
+  std::optional<std::map<std::string, std::string, std::less<>>> users;
+  bool provider = false;                 ///< SASLAuthenticationProvider: ACLs may name the scheme.
+  bool failed_stay = false;              ///< allowSaslFailedClients
+  std::string super_password;            ///< Of the user super, in the place of the file's.
+  std::string super_user;                ///< superUser
+  std::vector<std::string> super_users;  ///< That, and superUser.N.
+};
+
 /// Who a client may prove to be, and what that is good for.
 struct AuthConfig {
   bool digest_enabled = true;
@@ -151,6 +168,7 @@ struct AuthConfig {
   bool enforce = false;
   std::string enforced_text;
   bool require_sasl = false;
+  SaslConfig sasl;
   std::vector<std::string> enforced;  ///< Schemes, one of which everybody needs.
 };
 

@@ -36,7 +36,10 @@ void take_flags(std::string_view name, const std::string& words,
   std::istringstream in(words);
   for (std::string word; in >> word;) {
     // Other -D words are for the Java machine.
-    if (!word.starts_with("-Dzookeeper.") && !word.starts_with("-Djute.maxbuffer")) continue;
+    if (!word.starts_with("-Dzookeeper.") && !word.starts_with("-Djute.maxbuffer") &&
+        !word.starts_with("-Djava.security.auth.login.config=")) {
+      continue;
+    }
     ConfigOverride one;
     if (!parse_override(word, one)) continue;
     one.where = "environment variable " + std::string(name);

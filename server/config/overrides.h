@@ -22,9 +22,9 @@ struct ConfigOverride {
 std::string environment_name(std::string_view key);
 
 /// Those of `entries` ("NAME=value") that speak to this server, in order of their precedence:
-/// JVMFLAGS and SERVER_JVMFLAGS (their -Dzookeeper.key=value words, as ZooKeeper's start script
-/// takes them), then QUORATE_CFG_... . A variable with that prefix that is no key goes to
-/// `unknown`.
+/// JVMFLAGS and SERVER_JVMFLAGS (their words -Dzookeeper.key=value, -Djute.maxbuffer and
+/// -Djava.security.auth.login.config, as ZooKeeper's start script takes them), then QUORATE_CFG_...
+/// . A variable with that prefix that is no key goes to `unknown`.
 std::vector<ConfigOverride> environment_overrides(std::span<const std::string> entries,
                                                   std::vector<std::string>& unknown);
 

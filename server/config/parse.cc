@@ -13,6 +13,7 @@
 #include "server/config/auth_rules.h"
 #include "server/config/config_table.h"
 #include "server/config/properties.h"
+#include "server/config/sasl_rules.h"
 #include "server/config/tls_rules.h"
 
 namespace quorate::server {
@@ -249,10 +250,51 @@ class Loader {
     config_.auth.x509 =
         given("secureClientPort") || given("authProvider.x509") ||
         (given("client.portUnification") && lines_["client.portUnification"].value == "true");
+    if (!take_providers() || !check_sasl()) return false;
     if (const auto fault = settle_auth(config_.auth)) return fail(fault->key, fault->what);
     if (!config_.extended_types_enabled || config_.ensemble.self.value <= 254) return true;
     return fail("extendedTypesEnabled",
                 "TTL nodes need a server id of at most 254; this server is 255 (myid)");
+  }
+
+  static bool is_super_user_key(std::string_view key) {
+    return key == "superUser" || key.starts_with("superUser.");
+  }
+
+  bool take_providers() {
+    for (const auto& [key, property] : lines_) {
+      if (!key.starts_with("authProvider.")) continue;
+      if (take_auth_provider(config_.auth, property.value)) continue;
+      note('W', key + '=' + property.value +
+                    ": without effect, this server loads no Java classes; it has "
+                    "SASLAuthenticationProvider, X509AuthenticationProvider, "
+                    "DigestAuthenticationProvider and IPAuthenticationProvider of "
+                    "org.apache.zookeeper.server.auth");
+    }
+    return true;
+  }
+
+  bool check_sasl() {
+    SaslConfig& sasl = config_.auth.sasl;
+    for (const auto& [key, property] : lines_) {
+      const bool names = is_super_user_key(key) && !property.value.empty();
+      if (names) sasl.super_users.push_back(property.value);
+    }
+    if (sasl.jaas_file.empty()) return true;
+    constexpr const char* kKey = "java.security.auth.login.config";
+    const std::string path = jaas_path(sasl.jaas_file);
+    const auto text = read_(path);
+    if (!text) return fail(kKey, path + " cannot be read; give the path of a JAAS file");
+    if (const auto fault = read_jaas_users(sasl, path, *text, config_.notices)) {
+      fault_ = *fault;
+      return false;
+    }
+    if (sasl.users && !sasl.provider) {
+      note('W', std::string(kKey) +
+                    ": clients can log in by SASL, but ACLs cannot name them without a line "
+                    "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider");
+    }
+    return true;
   }
 
   // ---- Rules between keys ----------------------------------------------------------------------
@@ -461,6 +503,7 @@ class Loader {
     std::string known, unknown;
     for (const auto& [key, property] : lines_) {
       if (is_member_key(key) || find_config_row(key) != nullptr) continue;
+      if (is_super_user_key(key) || key.starts_with("authProvider.")) continue;
       std::string& list = known_to_zookeeper(key) ? known : unknown;
       list += (list.empty() ? "" : ",") + key;
     }

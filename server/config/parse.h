@@ -19,8 +19,9 @@ using ConfigResult = boost::system::result<Config, ConfigFault>;
 using ReadFile = std::function<std::optional<std::string>(const std::string& path)>;
 
 /// Reads `path` and the files it leads to (myid and initialize in the data folders, the dynamic
-/// file) through `read`; `overrides` replace settings of the file, a later one an earlier one.
-/// Error: the first thing that is wrong, with file and line (or where else it was set) and key.
+/// file, the JAAS file) through `read`; `overrides` replace settings of the file, a later one an
+/// earlier one. Error: the first thing that is wrong, with file and line (or where else it was set)
+/// and key.
 ConfigResult load_config(const std::string& path, const ReadFile& read,
                          const std::vector<ConfigOverride>& overrides = {});
 /// From the disk.

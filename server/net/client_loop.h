@@ -124,6 +124,7 @@ class ClientLoop {
   Connection* find(ConnectionId id) const;
   void handle(Connection& connection, std::uint32_t events);
   void read(Connection& connection);
+  void take_arrived();
   bool decide_transport(Connection& connection);
   bool shake_hands(Connection& connection);
   void take(Connection& connection, ByteView bytes);
@@ -144,8 +145,15 @@ class ClientLoop {
   ClientEvents& events_;
   int epoll_;
   std::shared_ptr<const TlsContext> tls_;
-  /// Shared by all connections: bytes are handled before the next one is read.
+  struct Arrival {
+    ConnectionId id;
+    std::size_t bytes;
+  };
+  /// Shared by all connections. `arrived_` is what has been read into it and not been looked at,
+  /// one behind the other; each connection is in it once at most.
   Bytes buffer_;
+  std::vector<Arrival> arrived_;
+  std::size_t arrived_bytes_ = 0;
   std::vector<std::unique_ptr<Connection>> slots_;
   std::vector<ConnectionId> drained_;  ///< To be told in the next run().
   int wakeup_ = -1;

@@ -161,7 +161,12 @@ void SocketClients::accept(const Listener& listener) {
     const int socket = ::accept4(listener.socket, from.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket >= 0) {
       from.resize(size);
-      admit(socket, address_text(from.address()), from.port(), listener.transport);
+      // Crowds come from few machines.
+      if (from.address() != last_address_ || last_address_text_.empty()) {
+        last_address_ = from.address();
+        last_address_text_ = address_text(last_address_);
+      }
+      admit(socket, last_address_text_, from.port(), listener.transport);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return;
     } else if (out_of_resources(errno)) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
@@ -102,6 +103,8 @@ class SocketClients : public Clients, private ClientEvents {
   boost::asio::steady_timer accept_pause_;
   Listener plain_, secure_;
   std::string plain_address_;
+  boost::asio::ip::address last_address_;  ///< From where the last one came, and its text.
+  std::string last_address_text_;
   bool accepting_ = false;
   std::string tls_seen_;  ///< Of the files that were read last.
   /// Frames of clients whose answers must leave first; they are not read meanwhile, so there is no

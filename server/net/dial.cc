@@ -1,5 +1,7 @@
 #include "server/net/dial.h"
 
+#include <unistd.h>
+
 #include <boost/asio/connect.hpp>
 #include <utility>
 
@@ -7,6 +9,26 @@ namespace quorate::server {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+
+namespace {
+
+/// To connect, Asio has asked the kernel to tell when the socket can be written to, and goes on to:
+/// every later wait for something to read would be answered at once by that, in vain. A socket that
+/// is new to it begins without.
+ErrorCode ask_anew(tcp::socket& socket) {
+  ErrorCode error;
+  const tcp::endpoint here = socket.local_endpoint(error);
+  if (error) return error;
+  tcp::socket fresh(socket.get_executor());
+  const auto native = socket.release(error);
+  if (error) return error;
+  fresh.assign(here.protocol(), native, error);
+  if (error) ::close(native);
+  socket = std::move(fresh);
+  return error;
+}
+
+}  // namespace
 
 Dial::Dial(asio::io_context& io, PeerTls* tls)
     : tls_(tls), resolver_(io), socket_(io), timer_(io) {}
@@ -50,12 +72,13 @@ void Dial::on_connected(const ErrorCode& error) {
                              });
 }
 
-void Dial::finish(const ErrorCode& error) {
+void Dial::finish(ErrorCode error) {
   if (!handler_) return;
   const Handler handler = std::exchange(handler_, nullptr);
   timer_.cancel();
   resolver_.cancel();
   if (handshake_) handshake_->cancel();
+  if (!error) error = ask_anew(socket_.socket);
   if (error) {
     ErrorCode ignored;
     socket_.socket.close(ignored);

@@ -33,7 +33,7 @@ class Dial : public std::enable_shared_from_this<Dial> {
   using Endpoints = boost::asio::ip::tcp::resolver::results_type;
   void connect(const Endpoints& endpoints);
   void on_connected(const ErrorCode& error);
-  void finish(const ErrorCode& error);
+  void finish(ErrorCode error);
 
   PeerTls* const tls_;
   std::string host_;

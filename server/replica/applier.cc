@@ -14,7 +14,9 @@ std::string describe_failure(const consensus::LogRecord& record, const ErrorCode
   std::string text = "txn cannot be applied zxid=" + to_string(record.zxid);
   Result<TxnHeader> header = znode::peek_header(record.bytes.view());
   if (header) text += " type=" + std::to_string(static_cast<std::int32_t>(header->type));
-  return text + " error=\"" + error.message() + '"';
+  return text + " error=\"" + error.message() +
+         "\" action=\"report it; a member of an ensemble may move its data away, the leader syncs "
+         "it\"";
 }
 
 /// A change that nobody watches is not counted, as in ZooKeeper.

@@ -45,13 +45,14 @@ Connection& Connections::open(ConnectionId id, ClientOrigin origin) {
 }
 
 Connection* Connections::find(ConnectionId id) {
+  if (last_ != nullptr && last_->id == id) return last_;
   auto at = connections_.find(id);
-  return at == connections_.end() ? nullptr : at->second.get();
+  return at == connections_.end() ? nullptr : last_ = at->second.get();
 }
 
 Connection* Connections::of_session(SessionId session) {
   auto at = by_session_.find(session);
-  return at == by_session_.end() ? nullptr : at->second;
+  return at == by_session_.end() ? nullptr : last_ = at->second;
 }
 
 void Connections::attach(Connection& connection, SessionId session) {
@@ -156,6 +157,7 @@ void Connections::close(Connection& connection) {
 
 void Connections::forget(Connection& connection) {
   detach(connection);
+  if (last_ == &connection) last_ = nullptr;
   connections_.erase(connection.id);
 }
 

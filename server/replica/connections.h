@@ -57,6 +57,8 @@ struct Connection {
   bool paused = false;       ///< As the port was last told.
   bool reported = false;     ///< Learner: in the list of touches for the next PING reply.
   bool secure = false;       ///< TLS.
+  bool sasl_over = false;    ///< A login has come to its end, good or bad: there is no second one.
+  bool local = false;        ///< Its session is one of LocalSessions.
   std::uint16_t port = 0;    ///< The client's own port.
   std::int16_t last_op = 0;  ///< OpCode of the last answer; 0: none.
   std::int32_t timeout_ms = 0;
@@ -67,7 +69,8 @@ struct Connection {
   std::optional<bool> read_only;  ///< The byte of the connect request; the answer mirrors it.
   znode::Identities identities;
   RequestQueue queue;
-  std::vector<Bytes> held;  ///< Frames that came before the handshake was over.
+  std::unique_ptr<SaslConversation> sasl;  ///< From its first token to its end.
+  std::vector<Bytes> held;                 ///< Frames that came before the handshake was over.
   Bytes out;
   ConnectionStatistics statistics;
 
@@ -141,6 +144,7 @@ class Connections {
   const FanOutLimits limits_;
   ReplicaMetrics& metrics_;
   std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
+  Connection* last_ = nullptr;  ///< That was asked for: nearly always the next one, too.
   std::unordered_map<SessionId, Connection*> by_session_;
   std::vector<ConnectionId> dirty_;
   std::vector<Departure> departures_;

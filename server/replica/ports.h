@@ -1,4 +1,4 @@
-// What the replica asks of the outside: five small interfaces; real, simulated, fake. No socket, no
+// What the replica asks of the outside: six small interfaces; real, simulated, fake. No socket, no
 // file, no Asio here. No port calls back into the replica from inside a call: answers come later,
 // through the on_... functions of Replica, on the replica's thread.
 #pragma once
@@ -13,6 +13,7 @@
 #include "consensus/membership.h"
 #include "consensus/messages.h"
 #include "consensus/ready.h"
+#include "server/replica/sasl.h"
 #include "znode/snapshot.h"
 
 namespace quorate::server {
@@ -128,6 +129,7 @@ struct Ports {
   Clients& clients;
   Clock& clock;
   Observer& observer;
+  SaslLogin* sasl = nullptr;  ///< None: no login is configured.
 };
 
 }  // namespace quorate::server

@@ -19,10 +19,11 @@ constexpr std::size_t kCopiedTxnMax = 4096;
 }  // namespace
 
 Proposer::Proposer(const znode::DataTree& tree, const znode::OpOptions& options, Sessions& sessions,
-                   std::size_t txn_bytes_max)
+                   const LocalWriters& locals, std::size_t txn_bytes_max)
     : tree_(tree),
       options_(options),
       sessions_(sessions),
+      locals_(locals),
       txn_bytes_max_(txn_bytes_max),
       pending_(tree) {}
 
@@ -42,6 +43,7 @@ consensus::LogRecord Proposer::prepare(const znode::WriteRequest& write,
 consensus::LogRecord Proposer::prepare_expiry(SessionId session, Zxid zxid, std::int64_t wall_ms) {
   static const znode::Identities kNobody;
   znode::WriteRequest write{session, /*cxid=*/0, OpCode::CloseSession, {}};
+  if (locals_.enabled) sessions_.ended(session);
   Bytes txn = znode::prepare(pending_, options_, {session, kNobody}, write, zxid, wall_ms);
   return keep(zxid, fit(std::move(txn), write, zxid, wall_ms));
 }
@@ -66,13 +68,27 @@ Bytes Proposer::make_txn(const znode::WriteRequest& write, const znode::Identiti
   if (write.body.size() > static_cast<std::size_t>(options_.max_buffer)) {
     return znode::prepare_error(write, zxid, wall_ms, Code::MarshallingError);
   }
-  if (!creates && !closes && pending_.session_alive(write.session) &&
+  const bool asks = !creates && !closes;
+  // Nearly every request comes from the owner, which is the shortest question.
+  if (asks && !sessions_.is_owner(write.session, origin) && pending_.session_alive(write.session) &&
       !sessions_.may_write(write.session, origin)) {
     return znode::prepare_error(write, zxid, wall_ms, Code::SessionMoved);
   }
   if (creates) sessions_.own(write.session, origin);
-  Bytes txn = znode::prepare(pending_, options_, {write.session, identities}, write, zxid, wall_ms);
+  if (closes && locals_.enabled) sessions_.ended(write.session);
+  const znode::Caller caller{write.session, identities, asks && is_local(write.session, origin)};
+  Bytes txn = znode::prepare(pending_, options_, caller, write, zxid, wall_ms);
   return fit(std::move(txn), write, zxid, wall_ms);
+}
+
+/// Whether the ensemble does not know it, but it may live all the same. Another server answers for
+/// its own local ones, as in ZooKeeper; an id that this server has made, or whose end has gone
+/// through the log, is over.
+bool Proposer::is_local(SessionId session, Owner origin) const {
+  if (!locals_.enabled || pending_.session_alive(session)) return false;
+  if (!origin) return locals_.own.contains(session);
+  const std::int64_t maker = (session.value >> 56) & 0xff;
+  return maker != (locals_.self.value & 0xff) && !sessions_.lately_ended(session);
 }
 
 Bytes Proposer::fit(Bytes txn, const znode::WriteRequest& write, Zxid zxid, std::int64_t wall_ms) {

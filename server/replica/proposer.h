@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "consensus/input.h"
 #include "consensus/messages.h"
+#include "server/replica/local_sessions.h"
 #include "server/replica/sessions.h"
 #include "znode/data_tree.h"
 #include "znode/op.h"
@@ -17,12 +18,19 @@
 
 namespace quorate::server {
 
+/// Whether sessions that the ensemble does not know may write, and those of this server.
+struct LocalWriters {
+  bool enabled = false;
+  ServerId self;
+  const LocalSessions& own;
+};
+
 /// Lives from Serving to ServiceLost of a leader.
 class Proposer {
  public:
   /// `txn_bytes_max`: what every member of the ensemble accepts as one field (hazard R54).
   Proposer(const znode::DataTree& tree, const znode::OpOptions& options, Sessions& sessions,
-           std::size_t txn_bytes_max);
+           const LocalWriters& locals, std::size_t txn_bytes_max);
 
   /// The record to propose under `zxid`. Every request gives one: a refusal becomes an error txn,
   /// so that the server that forwarded it gets its answer in its place (hazard R57).
@@ -49,6 +57,7 @@ class Proposer {
  private:
   Bytes make_txn(const znode::WriteRequest& write, const znode::Identities& identities,
                  Owner origin, Zxid zxid, std::int64_t wall_ms);
+  bool is_local(SessionId session, Owner origin) const;
   Bytes fit(Bytes txn, const znode::WriteRequest& write, Zxid zxid, std::int64_t wall_ms);
   consensus::LogRecord keep(Zxid zxid, Bytes txn);
   const znode::Identities& identities_of(const consensus::Request& request);
@@ -56,6 +65,7 @@ class Proposer {
   const znode::DataTree& tree_;
   const znode::OpOptions& options_;
   Sessions& sessions_;
+  LocalWriters locals_;
   std::size_t txn_bytes_max_;
   znode::PendingView pending_;
   std::deque<consensus::LogRecord> in_flight_;

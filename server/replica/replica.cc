@@ -4,19 +4,12 @@
 #include <utility>
 #include <variant>
 
-#include "base/ensure.h"
 #include "server/replica/replica_impl.h"
-#include "znode/snapshot.h"
 
 namespace quorate::server {
 
 namespace {
 
-constexpr Zxid kFuzzyToTheEnd{INT64_MAX};
-constexpr std::size_t kLaggingSlices = 4;
-/// What has arrived of a tree goes to the disk in pieces of about this size: below the one from
-/// which on the heap asks the system for each.
-constexpr std::size_t kPackBytes = 192u << 10;
 /// Quantiles tell of the last one to two of these.
 constexpr std::int64_t kQuantileWindowMs = 5 * 60 * 1000;
 
@@ -30,11 +23,6 @@ Overloaded(F...) -> Overloaded<F...>;  // For clang 14, which builds the fuzz ta
 CheckpointLimits checkpoint_limits(const ReplicaOptions& options) {
   return {options.checkpoint_dirty_bytes, options.checkpoint_log_bytes, options.snap_count,
           options.checkpoint_slice};
-}
-
-std::string config_of(const znode::DataTree& tree) {
-  const znode::Node* node = tree.find("/zookeeper/config");
-  return node == nullptr ? std::string() : std::string(node->data().value_or(std::string_view()));
 }
 
 consensus::DurableState with_config(consensus::DurableState state, const znode::DataTree& tree) {
@@ -51,6 +39,11 @@ znode::OpOptions with_planner(const ReplicaOptions& options,
 }
 
 }  // namespace
+
+std::string config_of(const znode::DataTree& tree) {
+  const znode::Node* node = tree.find("/zookeeper/config");
+  return node == nullptr ? std::string() : std::string(node->data().value_or(std::string_view()));
+}
 
 Replica::Impl::Impl(ReplicaOptions given, Recovered recovered, Ports given_ports, Random random)
     : options(std::move(given)),
@@ -223,109 +216,10 @@ void Replica::Impl::track_session(const znode::Outcome& outcome) {
   const TxnHeader& txn = outcome.header;
   if (txn.type == OpCode::CreateSession) {
     sessions.created(txn.client_id, outcome.timeout_ms, ports.clock.now_ms());
+    finish_upgrade(txn.client_id);
   } else if (txn.type == OpCode::CloseSession) {
     sessions.closed(txn.client_id);
   }
-}
-
-// ---- Leader
-// --------------------------------------------------------------------------------------
-
-void Replica::Impl::answer_revalidation(const consensus::Revalidation& revalidation) {
-  ++metrics.revalidations;
-  SessionId session = revalidation.question.session;
-  bool valid = proposer && proposer->session_alive(session);
-  if (valid) {
-    sessions.own(session, revalidation.link);
-    sessions.touch(session, revalidation.question.timeout_ms, ports.clock.now_ms());
-  }
-  peer.step(consensus::AnswerRevalidate{revalidation.link, session, valid});
-}
-
-void Replica::Impl::propose_waiting() {
-  if (!proposer || waiting_requests.empty()) return;
-  // For all that wait: nothing of them reaches the disk before this returns.
-  if (!ports.disk.has_room()) return;
-  const std::int64_t wall_ms = turn_wall_ms();
-  while (!waiting_requests.empty() && peer.may_propose()) {
-    consensus::Request request = std::move(waiting_requests.front());
-    waiting_requests.pop_front();
-    if (!request.origin && submitted_writes > 0) --submitted_writes;
-    // A request is a sign of life too: its learner may die before its next PING reply (R58). An own
-    // client was heard when it came.
-    if (request.origin) {
-      auto timeout_ms = tree.sessions().find(request.session);
-      if (timeout_ms) sessions.touch(request.session, *timeout_ms, turn_ms());
-    }
-    ++metrics.prepared;
-    propose(proposer->prepare(request, peer.next_zxid(), wall_ms));
-    note_quota();
-    if (planner.refused()) {
-      ports.observer.note('W', "reconfig refused session=" + to_string(request.session) +
-                                   " reason=\"" + planner.take_refusal() + '"');
-    }
-  }
-}
-
-void Replica::Impl::propose(consensus::LogRecord record) {
-  std::uint64_t size = record.bytes.size();
-  Statistics& s = statistics;
-  s.min_proposal_size = s.proposals == 0 ? size : std::min(s.min_proposal_size, size);
-  s.max_proposal_size = std::max(s.max_proposal_size, size);
-  s.last_proposal_size = size;
-  ++s.proposals;
-  if (!options.peer.standalone) ++metrics.proposals;
-  peer.step(consensus::Propose{std::move(record)});
-}
-
-void Replica::Impl::expire_sessions() {
-  if (!proposer || stopped) return;
-  for (SessionId session : sessions.take_expired(last_tick_ms)) {
-    if (!proposer->session_alive(session)) continue;
-    if (!waiting_requests.empty() || !peer.may_propose()) {
-      sessions.expire_later(session, last_tick_ms);
-      continue;
-    }
-    expire(session);
-  }
-}
-
-void Replica::Impl::expire(SessionId session) {
-  ++metrics.sessions_expired;
-  ports.observer.note('I', "session expired session=" + to_string(session));
-  propose(proposer->prepare_expiry(session, peer.next_zxid(), ports.clock.wall_ms()));
-}
-
-/// One delete at a time, behind whatever clients wait for; a node that is in use again is passed
-/// over without a txn.
-void Replica::Impl::reap() {
-  if (!proposer || stopped) return;
-  reaper.tick(tree, last_tick_ms, ports.clock.wall_ms());
-  while (const std::string* path = reaper.due(last_tick_ms)) {
-    if (!waiting_requests.empty() || !peer.may_propose()) return;
-    auto record =
-        proposer->prepare_reap(*path, reaper.rules(), peer.next_zxid(), ports.clock.wall_ms());
-    reaper.taken(last_tick_ms);
-    if (!record) continue;
-    REACHED("node reaped");
-    propose(std::move(*record));
-  }
-}
-
-/// Clients can go beyond a quota as often as they like; the log hears of it now and then.
-void Replica::Impl::note_quota() {
-  constexpr std::int64_t kIntervalMs = 10000;
-  constexpr std::size_t kNamesMax = 256;
-  std::optional<znode::QuotaNote> note = proposer->take_quota_note();
-  if (!note) return;
-  const bool known = quota_refusals.contains(note->name);
-  if (note->refused && (known || quota_refusals.size() < kNamesMax)) ++quota_refusals[note->name];
-  ++quota_untold;
-  const std::int64_t now_ms = ports.clock.now_ms();
-  if (quota_told_ms != 0 && now_ms - quota_told_ms < kIntervalMs) return;
-  ports.observer.note('W', note->text + " times=" + std::to_string(quota_untold));
-  quota_told_ms = now_ms;
-  quota_untold = 0;
 }
 
 // ---- Events
@@ -353,13 +247,16 @@ void Replica::Impl::begin_service() {
   // Service may be over again already; its ServiceLost is then behind this event.
   if (!peer.serving()) return;
   serving = proven = true;
+  local_sessions.settle_upgrades();
+  local_sessions.regrant(last_tick_ms);
   show_members();
   // What was proposed before UPTODATE is all in the log now: behind it every txn is exact.
   recovered_fuzzy_until = std::min(recovered_fuzzy_until, peer.last_logged());
   if (peer.role() != consensus::Role::Leading) return;
   submitted_writes = 0;
   sessions.lead(tree.sessions(), ports.clock.now_ms());
-  proposer.emplace(tree, write_ops, sessions, options.peer.max_field);
+  const LocalWriters locals{keeps_local_sessions(), options.peer.self, local_sessions};
+  proposer.emplace(tree, write_ops, sessions, locals, options.peer.max_field);
   reaper.lead(ports.clock.now_ms());
 }
 
@@ -381,157 +278,8 @@ void Replica::Impl::lose_service() {
   proposer.reset();
   reaper.stop();
   sessions.clear();
+  local_sessions.doubt_upgrades();
   reported.clear();
-}
-
-// ---- Links and trees
-// -----------------------------------------------------------------------------
-
-void Replica::Impl::on_link_bytes(LinkId link, ByteView bytes) {
-  auto at = links.find(link);
-  if (at == links.end()) return;
-  at->second.heard_ms = last_tick_ms;
-  auto on_packet = [this, link](consensus::QuorumPacket packet) {
-    peer.step(consensus::QuorumMessage{link, std::move(packet)});
-  };
-  ErrorCode fault = at->second.stream.feed(bytes, on_packet);
-  if (!fault) return;
-  ports.observer.note('W', "link closed, malformed bytes link=" + to_string(link) + " error=\"" +
-                               fault.message() + '"');
-  drop_link(link);
-  links_to_close.push_back(link);
-}
-
-void Replica::Impl::drop_link(LinkId link) {
-  checkpoints.drop(link);
-  if (arriving && arriving->link == link) drop_arriving();
-  auto at = links.find(link);
-  if (at == links.end()) return;
-  std::optional<Zxid> awaited = at->second.stream.awaited_tree();
-  links.erase(at);
-  // Consensus waits for the tree of each SNAP it has seen, also when it will never come.
-  if (awaited) peer.step(consensus::SnapshotInstalled{link, *awaited, /*ok=*/false});
-}
-
-/// Consensus hears nothing while a tree arrives, so its time limit is kept here.
-void Replica::Impl::close_silent_trees() {
-  std::int64_t limit_ms = options.peer.init_limit * options.peer.tick_time_ms;
-  std::vector<LinkId> silent;
-  for (const auto& [id, link] : links) {
-    if (link.stream.awaited_tree() && last_tick_ms - link.heard_ms > limit_ms) silent.push_back(id);
-  }
-  for (LinkId link : silent) {
-    ports.observer.note('W', "link closed, tree stopped arriving link=" + to_string(link));
-    drop_link(link);
-    links_to_close.push_back(link);
-  }
-}
-
-/// A tree goes to the disk while it arrives, so that behind its end little is left to be waited
-/// for. Where the disk falls behind, nodes are left out here and written when the tree is whole.
-/// Runs after all that consensus asked for: a tree on a link that it wanted closed is gone by now.
-void Replica::Impl::install_arriving() {
-  if (installing || restoring || stopped) return;
-  for (auto& [id, link] : links) {
-    if (!link.stream.tree_arrives() || (arriving && arriving->link != id)) continue;
-    if (!arriving) arriving.emplace(Arriving{id});
-    const znode::PortionLimit& slice = options.install_slice;
-    const bool lags = disk_lags();
-    link.stream.pack_nodes(!lags);
-    const znode::EntryPack& pack = link.stream.pack();
-    if (lags || (pack.bytes() < kPackBytes && pack.count() < slice.nodes)) continue;
-    znode::CheckpointBatch portion;
-    portion.zxid = link.stream.tree_zxid();
-    portion.pack = link.stream.take_pack();
-    portion.bytes = portion.pack.bytes();
-    portion.from_scratch = true;
-    portion.begins = !std::exchange(arriving->begun, true);
-    portion.ends = false;
-    ports.disk.install(id, std::move(portion));
-  }
-}
-
-/// So much of a received tree waits to be written that no more of it is encoded.
-bool Replica::Impl::disk_lags() const {
-  return ports.disk.checkpoint_backlog() >= kLaggingSlices * options.install_slice.bytes;
-}
-
-/// It will never be whole.
-void Replica::Impl::drop_arriving() {
-  if (arriving->begun) ports.disk.drop_install(arriving->link);
-  arriving.reset();
-}
-
-void Replica::Impl::start_install() {
-  for (auto& [id, link] : links) {
-    if (installing) return;
-    if (arriving && arriving->link != id) continue;
-    std::optional<LinkStream::ReceivedTree> received = link.stream.take_tree();
-    if (!received) continue;
-    const bool begun = arriving && arriving->begun;
-    arriving.reset();
-    installing.emplace(Install{id, std::move(received->tree), received->fuzzy_until, begun});
-    if (!received->pack.empty()) {
-      znode::CheckpointBatch portion;
-      portion.zxid = received->zxid;
-      portion.pack = std::move(received->pack);
-      portion.bytes = portion.pack.bytes();
-      portion.from_scratch = true;
-      portion.ends = false;
-      hand_over(std::move(portion));
-    }
-    // If the tree is a ZooKeeper leader's it is fuzzy, and how far is known at UPTODATE only.
-    // Should this process end before its next checkpoint, begin_service() of the next one sets the
-    // end.
-    if (received->packed) {
-      znode::begin_rest_of_checkpoint(installing->tree, kFuzzyToTheEnd);
-    } else {
-      znode::begin_checkpoint(installing->tree, kFuzzyToTheEnd, /*from_scratch=*/true);
-    }
-    continue_install();
-  }
-}
-
-void Replica::Impl::hand_over(znode::CheckpointBatch portion) {
-  portion.begins = !std::exchange(installing->begun, true);
-  ports.disk.install(installing->link, std::move(portion));
-}
-
-/// The disk sets the pace: a portion when the one before has been written.
-void Replica::Impl::continue_install() {
-  if (!znode::checkpoint_under_way(installing->tree)) return;
-  if (disk_lags()) return;
-  hand_over(znode::next_portion(installing->tree, options.install_slice));
-}
-
-/// A whole tree is on its way, to or from a learner: the next slice need not wait for a tick.
-bool Replica::Impl::tree_in_slices() const {
-  if (arriving && arriving->begun) return false;
-  if (!installing) return !stopped && checkpoints.hurries(tree);
-  return znode::checkpoint_under_way(installing->tree) && !disk_lags();
-}
-
-void Replica::Impl::on_installed(LinkId link, Zxid zxid, bool ok) {
-  if (!ok && arriving && arriving->link == link) {
-    // The disk has dropped it by itself.
-    arriving->begun = false;
-    drop_link(link);
-    links_to_close.push_back(link);
-    return;
-  }
-  if (!installing || installing->link != link) return;
-  if (ends_restore(link, zxid, ok)) return;
-  Install install = *std::exchange(installing, std::nullopt);
-  // Also when the link has ended meanwhile: the disk holds this tree and no log now, and memory
-  // must not differ from it (hazard R8).
-  if (ok) {
-    end_read_only();
-    tree = std::move(install.tree);
-    diverged = proven = false;
-    recovered_fuzzy_until = install.fuzzy_until;
-    checkpoints.replaced(zxid);
-  }
-  peer.step(consensus::SnapshotInstalled{link, zxid, ok, ok ? config_of(tree) : std::string()});
 }
 
 // ---- The face
@@ -623,13 +371,18 @@ void Replica::on_tick() {
   if (slept) impl.sessions.regrant(impl.tree.sessions(), now_ms);
   impl.expire_sessions();
   impl.reap();
-  impl.tend_read_only(slept);
+  impl.tend_read_only();
+  impl.tend_local_sessions(slept);
   impl.close_sessionless();
   impl.close_silent_trees();
 }
 
 bool Replica::expire_session(SessionId session) {
   Impl& impl = *impl_;
+  if (impl.local_sessions.contains(session) && !impl.stopped) {
+    impl.expire_local(session);
+    return true;
+  }
   const bool can = impl.proposer && !impl.stopped && impl.proposer->session_alive(session) &&
                    impl.waiting_requests.empty() && impl.peer.may_propose();
   if (can) impl.expire(session);

@@ -56,12 +56,18 @@ struct ReplicaOptions {
   znode::PortionLimit checkpoint_slice{256u << 10, 2000};
   /// Of a received tree; nobody is served while it is written.
   znode::PortionLimit install_slice{4u << 20, 20000};
+  /// allowSaslFailedClients: who fails to log in goes on without, where SASL is not enforced.
+  bool sasl_failed_stay = false;
   std::int64_t sessionless_timeout_ms = 10000;  ///< A connection that sends no handshake.
   /// Whether a server that finds no leader answers reads of clients that ask for no more; after so
   /// long, and at least a tick.
   bool read_only_mode = false;
   std::int64_t read_only_after_ms = 2000;
   bool leader_serves = true;  ///< False: while it leads an ensemble it takes no clients.
+  /// New sessions are known to this server alone; with the second one the ensemble hears of them as
+  /// soon as they need it. The same on all servers; a server alone has no use for it.
+  bool local_sessions = false;
+  bool upgrade_local_sessions = false;
   /// Reads wait until the leader has proved, after they came, that it leads, and until all that was
   /// committed by then is applied here.
   bool linearizable_reads = false;
@@ -144,7 +150,8 @@ class Replica {
   ServerStatus status() const;
   const ReplicaMetrics& metrics() const;
   std::vector<ConnectionStatus> connection_list() const;
-  /// Sessions with their timeouts, and with the time they expire where this server decides it.
+  /// Sessions with their timeouts, and with the time they expire where this server decides it; the
+  /// local ones last.
   std::vector<SessionStatus> session_list() const;
   std::vector<SessionPaths> ephemerals() const;
   /// Of the data table (wchs).

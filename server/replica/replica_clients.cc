@@ -1,5 +1,6 @@
 // Clients: handshake, requests in their order, answers.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/ensure.h"
@@ -69,7 +70,8 @@ void Replica::Impl::handshake(Connection& connection, ByteView frame) {
   connection.read_only = request->read_only;
   connection.timeout_ms = verdict.timeout_ms;
   if (verdict.action == Verdict::Action::Create) {
-    return read_only ? create_local_session(connection) : create_session(connection);
+    const bool local = read_only || keeps_local_sessions();
+    return local ? create_local_session(connection) : create_session(connection);
   }
   // Of a session of the ensemble nobody here can say whether it lives (step 7).
   if (read_only && tree.sessions().find(request->session_id)) return close(connection);
@@ -77,8 +79,7 @@ void Replica::Impl::handshake(Connection& connection, ByteView frame) {
   Connection* older = connections.of_session(request->session_id);
   if (older != nullptr) close(*older);
   if (verdict.action == Verdict::Action::Refuse) return refuse(connection);
-  read_only ? reconnect_local(connection, request->session_id)
-            : reconnect(connection, request->session_id);
+  reconnect(connection, request->session_id);
 }
 
 Service Replica::Impl::service() const {
@@ -88,24 +89,44 @@ Service Replica::Impl::service() const {
 }
 
 void Replica::Impl::create_session(Connection& connection) {
-  SessionId session = sessions.next_id(tree.sessions(), [this](SessionId id) {
-    return connections.of_session(id) != nullptr || (proposer && proposer->session_alive(id));
-  });
+  const SessionId session = new_session_id();
   connections.attach(connection, session);
   connection.stage = Stage::Creating;
   connections.touched(connection);
+  submit_create_session(connection, connection.timeout_ms);
+}
+
+/// Of the session that the connection has already.
+void Replica::Impl::submit_create_session(Connection& connection, std::int32_t timeout_ms) {
+  std::array<std::byte, sizeof timeout_ms> body;
+  store_be(body.data(), timeout_ms);
+  const znode::WriteRequest write{connection.session, /*cxid=*/0, OpCode::CreateSession, body};
+  if (may_propose_at_once()) return propose_now(write, connection.identities);
   consensus::Request request;
-  request.session = session;
+  request.session = connection.session;
   request.op = static_cast<std::int32_t>(OpCode::CreateSession);
-  Bytes body;
-  JuteWriter(body).i32(connection.timeout_ms);
-  request.body = SharedBytes(std::move(body));
+  request.body = SharedBytes::copy_of(body);
   submit(std::move(request));
 }
 
 void Replica::Impl::reconnect(Connection& connection, SessionId session) {
   ++metrics.connection_revalidations;
+  if (local_sessions.touch(session, connection.timeout_ms, last_tick_ms)) {
+    return attach_local(connection, session);
+  }
+  if (read_only) return reconnect_read_only(connection, session);
   connections.attach(connection, session);
+  if (local_sessions.upgrading(session)) {
+    // The leader may not have heard of it yet: finish_upgrade() goes on.
+    connection.stage = Stage::Revalidating;
+    connections.touched(connection);
+    return;
+  }
+  revalidate(connection);
+}
+
+void Replica::Impl::revalidate(Connection& connection) {
+  const SessionId session = connection.session;
   if (!proposer) {
     connection.stage = Stage::Revalidating;
     connections.touched(connection);
@@ -162,6 +183,9 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   }
   Passage passage = passage_of(op);
   if (read_only && answer_read_only(connection, cxid, op, passage)) return;
+  // A local session ends here, in its turn: the others have nothing to forget.
+  if (op == OpCode::CloseSession && connection.local) passage = Passage::Read;
+  const bool exceeds = passage == Passage::Write && exceeds_local(connection, op, body);
   const bool waits = awaits_round(op, passage);
   bool local = passage != Passage::Write && passage != Passage::Sync;
   if (local && !waits && connection.queue.empty()) {
@@ -183,6 +207,7 @@ void Replica::Impl::on_request(Connection& connection, ByteView frame) {
   request.passage = passage;
   request.identities = static_cast<std::uint32_t>(connection.identities.size());
   request.received_ms = turn_ms();
+  request.exceeds_local = exceeds;
   if (waits) join_round(connection, request);
   bool at_once = passage == Passage::Write && gate.open_for_submit(connection.queue);
   if (!at_once || audits(op)) request.body.assign(body.begin(), body.end());
@@ -207,19 +232,8 @@ void Replica::Impl::on_auth(Connection& connection, std::int32_t cxid, ByteView 
   close(connection);
 }
 
-/// No login is configured: the client goes on without an identity (client-protocol 12).
-void Replica::Impl::on_sasl(Connection& connection, std::int32_t cxid, ByteView body) {
-  JuteReader in(body);
-  in.buffer();
-  if (in.finish()) return close(connection);
-  connections.send(connection, [&](JuteWriter& out) {
-    encode(out, ReplyHeader{cxid, Zxid{}, Code::Ok});
-    out.buffer(Buffer());
-  });
-}
-
 void Replica::Impl::heard(Connection& connection) {
-  if (read_only) {
+  if (connection.local) {
     local_sessions.touch(connection.session, connection.timeout_ms, last_tick_ms);
   } else if (proposer) {
     sessions.touch(connection.session, connection.timeout_ms, turn_ms());
@@ -246,17 +260,25 @@ void Replica::Impl::submit(consensus::Request request) {
   peer.step(consensus::Submit{std::move(request)});
 }
 
+bool Replica::Impl::may_propose_at_once() {
+  if (!proposer || submitted_writes > 0 || !waiting_requests.empty()) return false;
+  return peer.may_propose() && turn_has_room();
+}
+
 bool Replica::Impl::propose_at_once(Connection& connection, const OpenRequest& request,
                                     ByteView body) {
-  if (!proposer || submitted_writes > 0 || !waiting_requests.empty()) return false;
   // A reconfig may have to be told about.
-  if (request.op == OpCode::Reconfig || !peer.may_propose() || !turn_has_room()) return false;
+  if (request.op == OpCode::Reconfig || !may_propose_at_once()) return false;
   gate.submitted(connection.queue, connection.id);
-  ++metrics.prepared;
-  const znode::WriteRequest write{connection.session, request.cxid, request.op, body};
-  propose(proposer->prepare(write, connection.identities, peer.next_zxid(), turn_wall_ms()));
-  note_quota();
+  propose_now({connection.session, request.cxid, request.op, body}, connection.identities);
   return true;
+}
+
+void Replica::Impl::propose_now(const znode::WriteRequest& write,
+                                const znode::Identities& identities) {
+  ++metrics.prepared;
+  propose(proposer->prepare(write, identities, peer.next_zxid(), turn_wall_ms()));
+  note_quota();
 }
 
 void Replica::Impl::submit_next(Connection& connection) {
@@ -289,6 +311,10 @@ bool Replica::Impl::answer_now(Connection& connection, std::int32_t cxid, OpCode
       break;
   }
   ENSURE(passage == Passage::Read);
+  if (op == OpCode::CloseSession) {
+    end_local_session(connection, cxid);
+    return false;
+  }
   reader.answer(connection, cxid, op, body);
   return true;
 }
@@ -333,8 +359,11 @@ void Replica::Impl::answer_txn(const znode::Outcome& outcome) {
   if (attached != nullptr && attached->stage == Stage::Open) close(*attached);
 }
 
-void Replica::Impl::answer_write(Connection& connection, const znode::Outcome& outcome) {
+void Replica::Impl::answer_write(Connection& connection, const znode::Outcome& told) {
   OpenRequest request = gate.pop(connection.queue);
+  std::optional<znode::Outcome> better;
+  if (request.exceeds_local) better = explained(told);
+  const znode::Outcome& outcome = better ? *better : told;
   if (audits(request.op)) audit_request(connection, request, outcome);
   count_answer(connection, request.cxid, request.op, outcome.header.zxid,
                turn_ms() - request.received_ms);

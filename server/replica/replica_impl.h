@@ -1,6 +1,7 @@
 // The private part of Replica: its members, and what its source files share. replica.cc has the
-// pump, peers, disk and time; replica_clients.cc has clients and their requests; what is rare
-// has files of its own.
+// face, the pump, commits and time; replica_clients.cc has clients and their requests,
+// replica_leader.cc what only a leader does, replica_links.cc links and the trees that come over
+// them; what is rare has files of its own.
 #pragma once
 
 #include <deque>
@@ -27,6 +28,9 @@
 
 namespace quorate::server {
 
+/// What /zookeeper/config says; "" where it is missing.
+std::string config_of(const znode::DataTree& tree);
+
 struct Replica::Impl {
   Impl(ReplicaOptions given, Recovered recovered, Ports given_ports, Random random);
 
@@ -35,13 +39,14 @@ struct Replica::Impl {
   bool on_client_frame(ConnectionId id, ByteView frame);
   void handshake(Connection& connection, ByteView frame);
   void create_session(Connection& connection);
+  void submit_create_session(Connection& connection, std::int32_t timeout_ms);
   void reconnect(Connection& connection, SessionId session);
+  void revalidate(Connection& connection);
   void refuse(Connection& connection);
   /// The handshake is over: answers it and serves what the client has sent meanwhile.
   void establish(Connection& connection);
   void on_request(Connection& connection, ByteView frame);
   void on_auth(Connection& connection, std::int32_t cxid, ByteView body);
-  void on_sasl(Connection& connection, std::int32_t cxid, ByteView body);
   void heard(Connection& connection);
   void submit(Connection& connection, const OpenRequest& request, ByteView body);
   /// Hands a write or a sync to consensus.
@@ -49,6 +54,8 @@ struct Replica::Impl {
   /// The way of nearly every write on a leader: where nothing waits there is nothing to wait for,
   /// and no copy to be made. False: it has to be submitted.
   bool propose_at_once(Connection& connection, const OpenRequest& request, ByteView body);
+  bool may_propose_at_once();
+  void propose_now(const znode::WriteRequest& write, const znode::Identities& identities);
   /// Hands to consensus what may go there now.
   void submit_next(Connection& connection);
   /// Answers, from the oldest request on, all that need not wait.
@@ -78,6 +85,12 @@ struct Replica::Impl {
            peer.role() == consensus::Role::Leading;
   }
 
+  // ---- SASL (replica_sasl.cc)
+  // --------------------------------------------------------------------
+  void on_sasl(Connection& connection, std::int32_t cxid, ByteView body);
+  SaslStep sasl_step(Connection& connection, const std::string& token);
+  void answer_sasl(Connection& connection, std::int32_t cxid, Code code, const Buffer& token);
+
   // ---- Linearizable reads (replica_reads.cc)
   // -----------------------------------------------------
   bool awaits_round(OpCode op, Passage passage) const;
@@ -87,33 +100,40 @@ struct Replica::Impl {
   consensus::Request round_request();
   bool is_barrier(const TxnHeader& txn) const;
 
+  // ---- Local sessions (replica_local_sessions.cc)
+  // -----------------------------------------------------
+  bool keeps_local_sessions() const { return options.local_sessions && !options.peer.standalone; }
+  SessionId new_session_id();
+  void create_local_session(Connection& connection);
+  void attach_local(Connection& connection, SessionId session);
+  void upgrade_session(Connection& connection);
+  bool exceeds_local(Connection& connection, OpCode op, ByteView body);
+  static znode::Outcome explained(znode::Outcome outcome);
+  void end_local_session(Connection& connection, std::int32_t cxid);
+  void tend_local_sessions(bool slept);
+  void expire_local(SessionId session);
+  void finish_upgrade(SessionId session);
+
   // ---- Read-only mode (replica_read_only.cc)
   // -----------------------------------------------------
   bool may_read_only() const;
-  void tend_read_only(bool slept);
+  void tend_read_only();
   void end_read_only();
-  void create_local_session(Connection& connection);
-  void reconnect_local(Connection& connection, SessionId session);
+  void reconnect_read_only(Connection& connection, SessionId session);
   bool answer_read_only(Connection& connection, std::int32_t cxid, OpCode op, Passage passage);
 
-  // ---- The pump and what Ready asks for (replica.cc)
-  // ---------------------------------------------
-  void pump();
-  void carry_out(consensus::Ready ready);
-  void carry_out(consensus::LinkCommand command);
-  void send(consensus::Envelope envelope);
-  void apply(const consensus::LogRecord& record, std::int64_t wall_ms);
-  void track_session(const znode::Outcome& outcome);
+  // ---- Leader (replica_leader.cc)
+  // ----------------------------------------------------------------
   void answer_revalidation(const consensus::Revalidation& revalidation);
-  void observe(const consensus::Event& event);
-  void begin_service();
-  void lose_service();
   void propose_waiting();
   void propose(consensus::LogRecord record);
   void expire_sessions();
   void expire(SessionId session);
   void reap();
   void note_quota();
+
+  // ---- Links and trees (replica_links.cc, replica_restore.cc)
+  // ------------------------------------
   void on_link_bytes(LinkId link, ByteView bytes);
   void drop_link(LinkId link);
   void close_silent_trees();
@@ -128,6 +148,18 @@ struct Replica::Impl {
   void start_restore();
   /// Whether the install was of a tree to restore.
   bool ends_restore(LinkId link, Zxid zxid, bool ok);
+
+  // ---- The pump and what Ready asks for (replica.cc)
+  // ---------------------------------------------
+  void pump();
+  void carry_out(consensus::Ready ready);
+  void carry_out(consensus::LinkCommand command);
+  void send(consensus::Envelope envelope);
+  void apply(const consensus::LogRecord& record, std::int64_t wall_ms);
+  void track_session(const znode::Outcome& outcome);
+  void observe(const consensus::Event& event);
+  void begin_service();
+  void lose_service();
   void flush();
   // A turn is a batch of calls with its pump(): clocks and disk are looked at once, at most.
   std::int64_t turn_ms() {

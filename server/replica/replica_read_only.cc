@@ -12,55 +12,42 @@ bool Replica::Impl::may_read_only() const {
   if (!options.read_only_mode || options.peer.standalone || stopped) return false;
   if (serving || peer.role() != consensus::Role::Looking) return false;
   const bool exact = proven && !diverged && !installing && fuzzy_until() <= tree.last_applied();
-  return exact && tree.last_applied() > Zxid{};
+  // An empty tree is the truth where there has been a leader, and nothing to log: behind a log of
+  // which nobody says how much is committed it would hide everything.
+  const bool nothing_yet = peer.current_epoch() > 0 && peer.last_logged() == Zxid{};
+  return exact && (tree.last_applied() > Zxid{} || nothing_yet);
 }
 
-void Replica::Impl::tend_read_only(bool slept) {
+void Replica::Impl::tend_read_only() {
   if (!may_read_only()) return end_read_only();
-  if (!read_only) {
-    const std::int64_t patience_ms =
-        std::max(options.read_only_after_ms, options.peer.tick_time_ms);
-    if (last_tick_ms - since.looking < patience_ms) return;
-    REACHED("read-only mode");
-    read_only = true;
-    ports.observer.note(
-        'W', "read-only mode begins, no leader found zxid=" + to_string(tree.last_applied()));
-    return;
-  }
-  if (slept) local_sessions.regrant(last_tick_ms);
-  for (SessionId session : local_sessions.take_expired(last_tick_ms)) {
-    if (Connection* connection = connections.of_session(session)) close(*connection);
-  }
+  if (read_only) return;
+  const std::int64_t patience_ms = std::max(options.read_only_after_ms, options.peer.tick_time_ms);
+  if (last_tick_ms - since.looking < patience_ms) return;
+  REACHED("read-only mode");
+  read_only = true;
+  local_sessions.regrant(last_tick_ms);
+  ports.observer.note(
+      'W', "read-only mode begins, no leader found zxid=" + to_string(tree.last_applied()));
 }
 
-/// Whoever is connected comes back for a session of the ensemble.
+/// Whoever is connected comes back: for a session of the ensemble, unless local ones are as good.
 void Replica::Impl::end_read_only() {
   if (!read_only) return;
   read_only = false;
-  local_sessions.clear();
+  if (!keeps_local_sessions()) local_sessions.clear();
   close_all_clients();
   ports.observer.note('I', "read-only mode ends");
 }
 
-void Replica::Impl::create_local_session(Connection& connection) {
-  SessionId session = sessions.next_id(
-      tree.sessions(), [this](SessionId id) { return connections.of_session(id) != nullptr; });
-  if (!local_sessions.create(session, connection.timeout_ms, last_tick_ms)) {
-    return close(connection);
-  }
-  connections.attach(connection, session);
-  establish(connection);
-}
-
-/// Only of what this process itself has handed out is it known that it is over. Any other id may be
-/// a live session of the ensemble: its client must try elsewhere, not be told that it has expired.
-void Replica::Impl::reconnect_local(Connection& connection, SessionId session) {
-  ++metrics.connection_revalidations;
-  if (local_sessions.touch(session, connection.timeout_ms, last_tick_ms)) {
-    connections.attach(connection, session);
-    return establish(connection);
-  }
-  sessions.handed_out(session) ? refuse(connection) : close(connection);
+/// It is neither one of this server nor, as far as this server knows, one of the ensemble. With
+/// local sessions it was another server's, and these are over for whoever goes elsewhere. Without,
+/// only of what this process itself has handed out is it known that it is over: any other id may be
+/// a live session of the ensemble, whose client must try elsewhere, not be told that it has
+/// expired.
+void Replica::Impl::reconnect_read_only(Connection& connection, SessionId session) {
+  const bool over =
+      keeps_local_sessions() ? !local_sessions.in_doubt(session) : sessions.handed_out(session);
+  over ? refuse(connection) : close(connection);
 }
 
 /// False: a request that is answered here as ever.
@@ -72,10 +59,10 @@ bool Replica::Impl::answer_read_only(Connection& connection, std::int32_t cxid, 
                        op == OpCode::Check || op == OpCode::DeleteContainer;
   if (!refused) return false;
   count_answer(connection, cxid, op, tree.last_applied(), /*latency_ms=*/0);
-  connections.reply(connection, {cxid, tree.last_applied(), ends ? Code::Ok : Code::NotReadOnly});
   if (ends) {
-    local_sessions.remove(connection.session);
-    close(connection);
+    end_local_session(connection, cxid);
+  } else {
+    connections.reply(connection, {cxid, tree.last_applied(), Code::NotReadOnly});
   }
   return true;
 }

@@ -41,8 +41,7 @@ consensus::Request Replica::Impl::round_request() {
   JuteWriter out(body);
   if (barrier.awaited) {
     if (barrier.session == SessionId{}) {
-      barrier.session = sessions.next_id(
-          tree.sessions(), [this](SessionId id) { return connections.of_session(id) != nullptr; });
+      barrier.session = new_session_id();
     }
     request.session = barrier.session;
     request.cxid = ++barrier.cxid;

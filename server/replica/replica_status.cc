@@ -139,6 +139,10 @@ std::vector<SessionStatus> Replica::session_list() const {
     if (list.size() >= kListMax) break;
     list.push_back({id, timeout_ms, impl_->sessions.deadline(id)});
   }
+  for (const auto& [id, timeout_ms] : impl_->local_sessions.list()) {
+    if (list.size() >= kListMax) break;
+    list.push_back({id, timeout_ms, impl_->local_sessions.deadline(id), /*local=*/true});
+  }
   return list;
 }
 

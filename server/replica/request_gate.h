@@ -31,6 +31,7 @@ struct OpenRequest {
   Passage passage = Passage::Read;
   bool submitted = false;        ///< Handed to consensus (writes and syncs).
   bool answered = false;         ///< Syncs: the leader's answer is here.
+  bool exceeds_local = false;    ///< Asks for what a local session may not have.
   std::uint32_t identities = 0;  ///< How many the connection had proved when it came.
   std::uint64_t round = 0;       ///< Linearizable reads: what it waits for, see ReadRounds.
   std::int64_t received_ms = 0;

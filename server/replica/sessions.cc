@@ -75,23 +75,36 @@ void Sessions::closed(SessionId session) {
 }
 
 void Sessions::touch(SessionId session, std::int32_t timeout_ms, std::int64_t now_ms) {
-  if (leading_ && timeout_ms > 0 && tracker_.contains(session)) {
-    tracker_.touch(session, timeout_ms, now_ms);
-  }
+  if (leading_ && timeout_ms > 0) tracker_.renew(session, timeout_ms, now_ms);
 }
 
 void Sessions::own(SessionId session, Owner owner) {
   if (leading_) owners_[session] = owner;
 }
 
+bool Sessions::is_owner(SessionId session, Owner owner) const {
+  const auto at = owners_.find(session);
+  return at != owners_.end() && at->second == owner;
+}
+
 bool Sessions::may_write(SessionId session, Owner owner) {
   return owners_.try_emplace(session, owner).first->second == owner;
+}
+
+void Sessions::ended(SessionId session) {
+  if (!ended_.insert(session).second) return;
+  ended_order_.push_back(session);
+  if (ended_order_.size() <= kEndedMax) return;
+  ended_.erase(ended_order_.front());
+  ended_order_.pop_front();
 }
 
 void Sessions::clear() {
   leading_ = false;
   tracker_.clear();
   owners_.clear();
+  ended_.clear();
+  ended_order_.clear();
   notes_.clear();
 }
 

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -89,9 +91,17 @@ class Sessions {
   void expire_later(SessionId session, std::int64_t now_ms) { tracker_.touch(session, 0, now_ms); }
 
   void own(SessionId session, Owner owner);
+  bool is_owner(SessionId session, Owner owner) const;
   /// Whether a request of `session` may come by `owner`. A session without an owner (this leader is
   /// new) is taken over by the first who asks (hazard R59).
   bool may_write(SessionId session, Owner owner);
+
+  /// Its closing is in the log, or on its way there. With local sessions a leader believes in ids
+  /// that it does not know: so it has to remember which of them are over, as long as a learner may
+  /// not have heard of it. A new leader need not: its learners have.
+  void ended(SessionId session);
+  bool lately_ended(SessionId session) const { return ended_.contains(session); }
+  static constexpr std::size_t kEndedMax = 100'000;
 
   // ---- Learner
   // -----------------------------------------------------------------------------------
@@ -109,6 +119,8 @@ class Sessions {
   bool leading_ = false;
   znode::SessionTracker tracker_;
   std::unordered_map<SessionId, Owner> owners_;
+  std::unordered_set<SessionId> ended_;
+  std::deque<SessionId> ended_order_;  ///< Oldest first.
   std::vector<consensus::SessionTouch> notes_;
 };
 

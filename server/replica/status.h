@@ -26,7 +26,7 @@ struct ServerStatus {
   Zxid last_logged;
   std::uint32_t accepted_epoch = 0, current_epoch = 0;
   std::size_t node_count = 0, ephemeral_count = 0, watch_count = 0, sessions = 0;
-  std::size_t local_sessions = 0;  ///< In read-only mode.
+  std::size_t local_sessions = 0;  ///< Known to this server alone.
   std::int64_t approximate_data_size = 0;
   std::size_t outstanding = 0;    ///< Requests of clients not yet answered.
   std::size_t pending_syncs = 0;  ///< Of this server's clients.
@@ -73,6 +73,7 @@ struct SessionStatus {
   std::int32_t timeout_ms = 0;
   /// By now_ms(); nothing where another server decides it.
   std::optional<std::int64_t> expires_ms;
+  bool local = false;  ///< Known to this server alone.
 };
 
 /// Paths that belong to a session: its ephemerals, or what it watches.

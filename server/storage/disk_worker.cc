@@ -29,12 +29,23 @@ const char* remedy_of(ErrorCode error) {
   if (error == errc::read_only_file_system || error == errc::permission_denied) {
     return "The server may not write there. Give its user the right to, then start it again.";
   }
-  return "The disk does not hold what is written to it. Nothing acknowledged is lost as far as the "
-         "disk keeps it. Look for its errors in the kernel's log before the server is started "
-         "again.";
+  return "The disk does not hold what is written to it, or does not give it back. Nothing "
+         "acknowledged is lost as far as the disk keeps it. Look for its errors in the kernel's "
+         "log "
+         "before the server is started again.";
 }
 
 }  // namespace
+
+StorageFault io_fault(const std::string& path, ErrorCode error) {
+  return {path + ": " + error.message() + ". " + remedy_of(error)};
+}
+
+StorageFault lost_fault(const std::string& what) {
+  return {what +
+          ". Restore the folder from a copy. A member of an ensemble may instead move it away: it "
+          "then joins without data and is synced by the leader."};
+}
 
 void or_fatal(ErrorCode error, const char* what, const std::string& where) {
   if (!error) return;

@@ -43,6 +43,11 @@ struct StorageFault {
   int exit_code = kStorageExitCode;
 };
 
+/// "path: what the system says. What a person can do about it."
+StorageFault io_fault(const std::string& path, ErrorCode error);
+/// Found broken, and nothing here can mend it.
+StorageFault lost_fault(const std::string& what);
+
 /// Epochs, CURRENT, log and checkpoint of one server. One thread at a time: the disk thread, or the
 /// checkpoint thread for the three functions that say so.
 class DiskWorker {

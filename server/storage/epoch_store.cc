@@ -14,17 +14,14 @@ std::optional<StorageFault> EpochStore::load_one(const char* name, bool fresh,
   if (!value && value.error() == boost::system::errc::no_such_file_or_directory && fresh) {
     epoch = 0;
     ErrorCode error = write_small_file(files_, directory_, name, 0);
-    if (error) return StorageFault{path + ": " + error.message()};
+    if (error) return io_fault(path, error);
     return std::nullopt;
   }
   if (!value || *value > UINT32_MAX) {
     std::string why = value ? "holds " + std::to_string(*value) + ", which is no epoch"
                             : "cannot be read: " + value.error().message();
-    return StorageFault{
-        path + " " + why +
-        ". What this server has promised is unknown, so it must not vote. Restore " + directory_ +
-        " from a copy; as a member of an ensemble it may instead be "
-        "moved away: the server then joins without data and is synced by the leader."};
+    return lost_fault(path + " " + why +
+                      ". What this server has promised is unknown, so it must not vote");
   }
   epoch = static_cast<std::uint32_t>(*value);
   return std::nullopt;
@@ -34,9 +31,9 @@ std::optional<StorageFault> EpochStore::load(bool fresh) {
   if (auto fault = load_one(format::kAcceptedEpochFile, fresh, accepted_)) return fault;
   if (auto fault = load_one(format::kCurrentEpochFile, fresh, current_)) return fault;
   if (accepted_ < current_) {
-    return StorageFault{directory_ + ": acceptedEpoch " + std::to_string(accepted_) +
-                        " is below currentEpoch " + std::to_string(current_) +
-                        ", which this server never writes. Restore the folder from a copy."};
+    return lost_fault(directory_ + ": acceptedEpoch " + std::to_string(accepted_) +
+                      " is below currentEpoch " + std::to_string(current_) +
+                      ", which this server never writes");
   }
   return std::nullopt;
 }

@@ -45,17 +45,13 @@ class WholeFile {
   std::uint64_t size_ = 0;
 };
 
-Fault io_fault(const WholeFile& file, ErrorCode error) {
-  return StorageFault{file.path() + ": " + error.message()};
-}
-
 Fault write_text(Files& files, const std::string& folder, const std::string& name,
                  const std::string& text) {
   WholeFile file(files, folder, name);
   ErrorCode error = file.open();
   if (!error) error = file.add(as_bytes(text));
   if (!error) error = file.close();
-  if (error) return io_fault(file, error);
+  if (error) return io_fault(file.path(), error);
   return std::nullopt;
 }
 
@@ -66,22 +62,22 @@ std::string hex_name(const char* prefix, Zxid zxid) {
 Fault write_snapshot(Files& files, const std::string& folder, DiskWorker& worker,
                      const Recovered& recovered, BackupReport& report) {
   auto stream = worker.read_snapshot();
-  if (!stream) return StorageFault{"checkpoint: " + stream.error().message()};
+  if (!stream) return io_fault("checkpoint", stream.error());
   const Zxid zxid = (*stream)->zxid();
   WholeFile file(files, folder, hex_name("snapshot.", zxid));
-  if (ErrorCode error = file.open()) return io_fault(file, error);
+  if (ErrorCode error = file.open()) return io_fault(file.path(), error);
   ZooKeeperSnapshotWriter writer;
   for (bool last = false; !last;) {
     auto piece = (*stream)->next(last);
-    if (!piece) return StorageFault{"checkpoint: " + piece.error().message()};
-    if (ErrorCode error = file.add(writer.add(*piece))) return io_fault(file, error);
+    if (!piece) return io_fault("checkpoint", piece.error());
+    if (ErrorCode error = file.add(writer.add(*piece))) return io_fault(file.path(), error);
   }
   // Of a tree that replay has still to make exact nobody knows the digest.
   std::optional<std::uint64_t> digest;
   if (recovered.fuzzy_until <= zxid) digest = recovered.tree.digest();
   ErrorCode error = file.add(writer.finish(zxid, digest));
   if (!error) error = file.close();
-  if (error) return io_fault(file, error);
+  if (error) return io_fault(file.path(), error);
   report.lines.push_back(file.path() + ": zxid=" + to_string(zxid) +
                          " bytes=" + std::to_string(file.size()));
   report.last = zxid;
@@ -98,20 +94,20 @@ Fault write_log(Files& files, const std::string& folder, const Recovered& recove
     if (record.zxid <= checkpoint) continue;
     if (!file) {
       file.emplace(files, folder, hex_name("log.", record.zxid));
-      if (ErrorCode error = file->open()) return io_fault(*file, error);
+      if (ErrorCode error = file->open()) return io_fault(file->path(), error);
     }
     writer.add(record.bytes.view());
     ++records;
     report.last = record.zxid;
     waiting += record.bytes.size();
     if (waiting < kPortionBytes) continue;
-    if (ErrorCode error = file->add(writer.take())) return io_fault(*file, error);
+    if (ErrorCode error = file->add(writer.take())) return io_fault(file->path(), error);
     waiting = 0;
   }
   if (!file) return std::nullopt;
   ErrorCode error = file->add(writer.take());
   if (!error) error = file->close();
-  if (error) return io_fault(*file, error);
+  if (error) return io_fault(file->path(), error);
   report.lines.push_back(file->path() + ": records=" + std::to_string(records) +
                          " last-zxid=" + to_string(report.last));
   return std::nullopt;
@@ -121,7 +117,7 @@ Fault write_all(Files& files, const std::string& directory, DiskWorker& worker,
                 const Recovered& recovered, std::optional<ServerId> self, BackupReport& report) {
   const std::string folder = directory + "/version-2";
   if (ErrorCode error = files.make_directories(folder)) {
-    return StorageFault{folder + ": " + error.message()};
+    return io_fault(folder, error);
   }
   if (Fault fault = write_snapshot(files, folder, worker, recovered, report)) return fault;
   if (Fault fault = write_log(files, folder, recovered, report)) return fault;
@@ -151,7 +147,9 @@ std::optional<StorageFault> export_zookeeper(Files& files, OpenTreeStore open_tr
                         kUsageExit};
   }
   if (!files.exists(source.data_dir + "/quorate-1/CURRENT")) {
-    return StorageFault{source.data_dir + ": holds no data of this server", kUsageExit};
+    return StorageFault{
+        source.data_dir + ": holds no data of this server; is its dataDir the right one?",
+        kUsageExit};
   }
   Recovered recovered;
   StorageFault fault;
@@ -161,7 +159,7 @@ std::optional<StorageFault> export_zookeeper(Files& files, OpenTreeStore open_tr
   if (recovered.durable.blank) {
     return StorageFault{source.data_dir +
                             ": this server has not been synced by a leader yet; "
-                            "there is nothing to export",
+                            "there is nothing to export. Take another one",
                         kUsageExit};
   }
   return write_all(files, directory, *worker, recovered, self, report);

@@ -25,6 +25,11 @@ StorageFault refused(std::string what) {
   return {std::move(what), kUsageExit};
 }
 
+/// Nothing is made up for what is missing.
+StorageFault not_whole(const std::string& what) {
+  return {what + ". This copy is not whole: take the data of another member, or a back-up"};
+}
+
 /// The folder with the files: `directory` itself or its version-2.
 std::string files_folder(Files& files, const std::string& directory) {
   const std::string below = directory + "/" + kVersionFolder;
@@ -101,8 +106,8 @@ class Import {
       say(wrong + "; passed over");
       if (newest_wrong.empty()) newest_wrong = std::move(wrong);
     }
-    return StorageFault{newest_wrong.empty() ? snapshots_ + ": no snapshot is complete"
-                                             : newest_wrong};
+    return not_whole(newest_wrong.empty() ? snapshots_ + ": no snapshot is complete"
+                                          : newest_wrong);
   }
 
   Fault take(const std::string& path, Zxid zxid, ZooKeeperSnapshot snapshot) {
@@ -124,7 +129,7 @@ class Import {
     std::string wrong = read_zookeeper_log(
         files_, logs_, checkpoint_, source_.field_max, [](consensus::LogRecord) { return ""; },
         summary);
-    if (!wrong.empty()) return StorageFault{wrong};
+    if (!wrong.empty()) return not_whole(wrong);
     const Zxid last = std::max(checkpoint_, summary.last);
     if (!summary.torn.empty()) say(summary.torn);
 
@@ -132,7 +137,7 @@ class Import {
     const Zxid fuzzy_until = checkpoint_ == Zxid{} ? Zxid{} : last;
     auto made =
         build_generation(files_, open_, target_, 1, znode::encode_checkpoint(tree, fuzzy_until));
-    if (!made) return StorageFault{paths_.data + ": " + made.error().message()};
+    if (!made) return io_fault(paths_.data, made.error());
     generation_ = std::move(*made);
     if (Fault fault = copy_log()) return fault;
     say(logs_ + ": files=" + std::to_string(summary.files) +
@@ -143,7 +148,7 @@ class Import {
     report_.last = last;
     if (Fault fault = take_epochs(last)) return fault;
     if (ErrorCode error = make_current(files_, paths_, 1)) {
-      return StorageFault{paths_.data + ": " + error.message()};
+      return io_fault(paths_.data, error);
     }
     say(paths_.data + ": written");
     return std::nullopt;
@@ -156,10 +161,11 @@ class Import {
         [this](consensus::LogRecord record) { return add(std::move(record)); }, summary);
     if (wrong.empty()) wrong = write_portion();
     if (wrong.empty()) {
-      if (ErrorCode error = generation_.log->sync()) wrong = paths_.logs + ": " + error.message();
+      if (ErrorCode error = generation_.log->sync()) return io_fault(paths_.logs, error);
     }
     if (wrong.empty()) return std::nullopt;
-    return StorageFault{wrong};
+    if (unwritten_) return io_fault(paths_.logs, unwritten_);
+    return not_whole(wrong);
   }
 
   std::string add(consensus::LogRecord record) {
@@ -173,10 +179,10 @@ class Import {
     if (portion_.empty()) return {};
     std::vector<const consensus::LogRecord*> group;
     for (const consensus::LogRecord& record : portion_) group.push_back(&record);
-    const ErrorCode error = generation_.log->append(group);
+    unwritten_ = generation_.log->append(group);
     portion_.clear();
     portion_bytes_ = 0;
-    return error ? paths_.logs + ": " + error.message() : "";
+    return unwritten_ ? "not written" : "";
   }
 
   /// Whether the record can be applied at all, and where its digest says so, to this very tree.
@@ -214,21 +220,21 @@ class Import {
     std::uint32_t current = 0, accepted = 0;
     if (Fault fault = read_epoch("currentEpoch", last, current)) return fault;
     if (last.epoch() > current && !read_number(snapshots_ + "/currentEpoch.tmp", current)) {
-      return StorageFault{snapshots_ + "/currentEpoch: is " + std::to_string(current) +
-                          ", below the epoch of the last record, " + std::to_string(last.epoch())};
+      return not_whole(snapshots_ + "/currentEpoch: is " + std::to_string(current) +
+                       ", below the epoch of the last record, " + std::to_string(last.epoch()));
     }
     if (Fault fault = read_epoch("acceptedEpoch", last, accepted)) return fault;
     if (accepted < current) {
-      return StorageFault{snapshots_ + "/acceptedEpoch: is " + std::to_string(accepted) +
-                          ", below currentEpoch, " + std::to_string(current)};
+      return not_whole(snapshots_ + "/acceptedEpoch: is " + std::to_string(accepted) +
+                       ", below currentEpoch, " + std::to_string(current));
     }
     EpochStore epochs(files_, paths_.data);
     if (auto fault = epochs.load(/*fresh=*/true)) return fault;
     if (ErrorCode error = epochs.store_accepted(accepted)) {
-      return StorageFault{paths_.data + "/acceptedEpoch: " + error.message()};
+      return io_fault(paths_.data + "/acceptedEpoch", error);
     }
     if (ErrorCode error = epochs.store_current(current)) {
-      return StorageFault{paths_.data + "/currentEpoch: " + error.message()};
+      return io_fault(paths_.data + "/currentEpoch", error);
     }
     report_.accepted_epoch = accepted;
     report_.current_epoch = current;
@@ -255,7 +261,7 @@ class Import {
       return std::nullopt;
     }
     if (read_number(path, into)) return std::nullopt;
-    return StorageFault{path + ": expected a number"};
+    return not_whole(path + ": expected a number");
   }
 
   Files& files_;
@@ -265,6 +271,7 @@ class Import {
   StoragePaths paths_;
   BackupReport& report_;
   std::string snapshots_, logs_;
+  ErrorCode unwritten_;  ///< Why a portion of the log could not be written.
   ZooKeeperSnapshot snapshot_;
   Zxid checkpoint_;
   Zxid exact_from_;

@@ -10,16 +10,8 @@
 namespace quorate::server {
 namespace {
 
-constexpr const char* kRestore =
-    " Restore the folder from a copy. A member of an ensemble may instead move it away: it then "
-    "joins without data and is synced by the leader.";
-
 /// The archive is copied in pieces of this size.
 constexpr std::size_t kCopiedBytes = 1u << 20;
-
-StorageFault io_fault(const std::string& path, ErrorCode error) {
-  return {path + ": " + error.message()};
-}
 
 znode::CheckpointBatch empty_checkpoint(znode::DataTree& tree) {
   tree.mark_all_dirty();
@@ -132,7 +124,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::recover(Recovered& recovered, std::str
     if (auto fault = load_archive(recovered, damage)) return fault;
     if (!damage) mended = found;
   }
-  if (damage && options.standalone) return StorageFault{*damage + "." + kRestore};
+  if (damage && options.standalone) return lost_fault(*damage);
   // Not from a point of which a leader has said that it is the ensemble's: begun, and not finished.
   bool half_synced = blank && !options.standalone &&
                      (recovered.durable.checkpoint > Zxid{} || !recovered.durable.records.empty());
@@ -174,17 +166,14 @@ DiskWorker::Impl::Fault DiskWorker::Impl::recover(Recovered& recovered, std::str
 DiskWorker::Impl::Fault DiskWorker::Impl::refuse_to_start_empty() {
   for (const char* name : {format::kAcceptedEpochFile, format::kCurrentEpochFile}) {
     if (!files.exists(paths.data + "/" + name)) continue;
-    return StorageFault{paths.data + "/" + format::kCurrentFile + " is missing, but " + name +
-                        " is there: data has been lost." + kRestore};
+    return lost_fault(paths.data + "/" + format::kCurrentFile + " is missing, but " + name +
+                      " is there: data has been lost");
   }
   auto generations = list_generations(files, paths);
   if (!generations.empty() &&
       (generations.back() > 1 || log_was_used(files, paths.log(generations.back())))) {
-    return StorageFault{paths.logs + " holds a log, but " + paths.data + "/" +
-                        format::kCurrentFile +
-                        " is missing: data has been lost, or dataDir is not "
-                        "where it was." +
-                        kRestore};
+    return lost_fault(paths.logs + " holds a log, but " + paths.data + "/" + format::kCurrentFile +
+                      " is missing: data has been lost, or dataDir is not where it was");
   }
   for (const auto& folder : {options.data_dir, options.data_log_dir}) {
     auto other = folder.empty() ? std::nullopt : foreign_folder(files, folder);
@@ -197,11 +186,14 @@ DiskWorker::Impl::Fault DiskWorker::Impl::refuse_to_start_empty() {
   }
   for (const auto& folder : {options.data_dir, options.data_log_dir}) {
     if (folder.empty() || !holds_files(files, folder + "/version-2")) continue;
-    return StorageFault{folder + "/version-2 holds data of ZooKeeper, and " + paths.data +
-                            " no data of Quorate. This version cannot import it (a later release "
-                            "brings --import) and never starts empty beside it. To start without "
-                            "that data, name another dataDir and dataLogDir.",
-                        2};
+    return StorageFault{
+        folder + "/version-2 holds data of ZooKeeper, and " + paths.data +
+            " no data of Quorate, which never starts empty beside it. To take it over: "
+            "quorate-server --import " +
+            options.data_dir +
+            " --config CONFIG. To start without that data, name another dataDir "
+            "and dataLogDir.",
+        2};
   }
   return std::nullopt;
 }
@@ -250,8 +242,8 @@ DiskWorker::Impl::Fault DiskWorker::Impl::load(Recovered& recovered,
   recovered = Recovered{};
   auto number = read_small_file(files, paths.data, format::kCurrentFile);
   if (!number) {
-    return StorageFault{paths.data + "/" + format::kCurrentFile +
-                        " cannot be read: " + number.error().message() + "." + kRestore};
+    return lost_fault(paths.data + "/" + format::kCurrentFile +
+                      " cannot be read: " + number.error().message());
   }
   generation.number = *number;
   if (auto fault = find_stores()) return fault;
@@ -272,8 +264,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::find_stores() {
     if (found || found.error() == boost::system::errc::no_such_file_or_directory) {
       return std::nullopt;
     }
-    return StorageFault{folder + "/" + name + " cannot be read: " + found.error().message() + "." +
-                        kRestore};
+    return lost_fault(folder + "/" + name + " cannot be read: " + found.error().message());
   };
   std::uint64_t archived = 0;
   if (auto fault = read(format::kCheckpointFile, generation.checkpoint_copy)) return fault;
@@ -287,7 +278,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::load_tree(Recovered& recovered,
                                                     std::optional<std::string>& damage) {
   std::string path = paths.checkpoint(generation.number, generation.checkpoint_copy);
   if (!files.exists(path)) {
-    if (generation.archived == Zxid{}) return StorageFault{path + " is missing." + kRestore};
+    if (generation.archived == Zxid{}) return lost_fault(path + " is missing");
     damage = path + " is missing";
     return std::nullopt;
   }
@@ -401,7 +392,7 @@ DiskWorker::Impl::Fault DiskWorker::Impl::load_log(Recovered& recovered,
   if (!generation.log) {
     std::string text = describe(problem, paths.log(generation.number));
     if (problem.kind == LogProblem::Kind::Version) return StorageFault{text + "."};
-    if (problem.kind != LogProblem::Kind::Damaged) return StorageFault{text + "." + kRestore};
+    if (problem.kind != LogProblem::Kind::Damaged) return lost_fault(text);
     damage = text;
     return std::nullopt;
   }

@@ -32,6 +32,9 @@ void FakeEnsemble::settle() {
 void FakeEnsemble::run_until(const std::function<bool()>& done) {
   impl_->run_until(done);
 }
+void FakeEnsemble::start_thread(std::function<void()> body) {
+  impl_->start_thread(std::move(body));
+}
 std::chrono::milliseconds FakeEnsemble::elapsed() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(impl_->elapsed());
 }
@@ -137,6 +140,11 @@ client::Code FakeEnsemble::create(const std::string& path, const std::string& da
 client::Code FakeEnsemble::set(const std::string& path, const std::string& data) {
   return code_of(
       ask(impl_->replica, OpCode::SetData, SetDataRequest{path, data, client::kAnyVersion}));
+}
+client::Code FakeEnsemble::set_config(const std::string& text) {
+  const SetDataRequest request{"/zookeeper/config", text, client::kAnyVersion};
+  return code_of(impl_->replica.ask(
+      OpCode::SetData, [&](JuteWriter& out) { encode(out, request); }, /*as_super=*/true));
 }
 client::Code FakeEnsemble::remove(const std::string& path) {
   return code_of(ask(impl_->replica, OpCode::Delete, DeleteRequest{path, client::kAnyVersion}));

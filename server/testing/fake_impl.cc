@@ -40,6 +40,7 @@ FakeEnsemble::Impl::Impl(const FakeOptions& options)
 }
 
 void FakeEnsemble::Impl::shut_down() {
+  end_threads();
   // What the test has made behind this object is gone by now.
   for (const void* owner : driven) remove_loop(owner);
   try {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "znode/auth.h"
 #include "znode/proto/frame.h"
 #include "znode/snapshot.h"
 
@@ -15,6 +16,13 @@ constexpr std::int64_t kWallBegin = 1'767'225'600'000;
 /// Connections of ask() have numbers that no client's has.
 constexpr std::int64_t kOwnConnections = std::int64_t{1} << 40;
 constexpr std::int32_t kOwnTimeoutMs = 60'000;
+/// Who writes what only servers write.
+constexpr const char* kSuper = "super:fake";
+
+server::ReplicaOptions with_super(server::ReplicaOptions options) {
+  options.auth.super_digest = znode::digest_id(options.auth.digest_algorithm, kSuper);
+  return options;
+}
 
 consensus::Ensemble three_voters() {
   std::vector<consensus::Member> members;
@@ -33,7 +41,7 @@ consensus::Ensemble three_voters() {
 
 FakeReplica::FakeReplica(server::ReplicaOptions options, std::uint64_t seed,
                          ReplicaListener& listener)
-    : options_(std::move(options)),
+    : options_(with_super(std::move(options))),
       random_(seed),
       listener_(listener),
       next_own_(kOwnConnections) {}
@@ -128,7 +136,8 @@ void FakeReplica::settle() {
   }
 }
 
-std::optional<FakeReply> FakeReplica::ask(OpCode op, const std::function<void(JuteWriter&)>& body) {
+std::optional<FakeReply> FakeReplica::ask(OpCode op, const std::function<void(JuteWriter&)>& body,
+                                          bool as_super) {
   own_ = ConnectionId{next_own_++};
   own_frames_.clear();
   open(*own_);
@@ -136,6 +145,13 @@ std::optional<FakeReply> FakeReplica::ask(OpCode op, const std::function<void(Ju
   hello.timeout_ms = kOwnTimeoutMs;
   hello.read_only = true;
   frame(*own_, encode_all(hello));
+  if (as_super) {
+    Bytes identity;
+    JuteWriter out(identity);
+    encode(out, RequestHeader{xid::kAuth, OpCode::Auth});
+    encode(out, AuthPacket{0, "digest", Buffer(kSuper)});
+    frame(*own_, identity);
+  }
   for (const OpCode each : {op, OpCode::CloseSession}) {
     Bytes request;
     JuteWriter out(request);

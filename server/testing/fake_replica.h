@@ -56,7 +56,9 @@ class FakeReplica final : private server::Disk,
   Zxid last_zxid() const;
 
   /// One request of a session that is made for it and ends with it. Nothing: nobody is served.
-  std::optional<FakeReply> ask(OpCode op, const std::function<void(JuteWriter&)>& body);
+  /// `as_super`: of somebody who may do everything.
+  std::optional<FakeReply> ask(OpCode op, const std::function<void(JuteWriter&)>& body,
+                               bool as_super = false);
 
  private:
   void settle();

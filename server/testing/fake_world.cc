@@ -58,22 +58,33 @@ void FakeWorld::poll() {
   }
 }
 
+/// Whatever is ready, in the loops and in the world's own threads.
+void FakeWorld::turn() {
+  poll();
+  for (int rounds = 0; threads_.run_one(now_); ++rounds) {
+    if (rounds == kSpinMax) throw FakeError("a thread waits for no time at all, without end");
+    poll();
+  }
+}
+
 bool FakeWorld::run(const std::function<bool()>& done, TimePoint end) {
+  if (threads_.inside()) return threads_.wait(done, end);
   // A turn within a turn would change the order in which things are told.
   if (depth_ != 0) {
     throw FakeError("time cannot pass inside a callback: nothing that waits may be called there");
   }
   const Inside here(depth_);
-  poll();
+  turn();
   while (!done()) {
-    if (events_.empty() || events_.begin()->first.first > end) {
+    const TimePoint event = events_.empty() ? TimePoint::max() : events_.begin()->first.first;
+    const TimePoint wait = threads_.next_end();
+    if (std::min(event, wait) > end) {
       now_ = std::max(now_, end);
       return false;
     }
-    auto next = events_.extract(events_.begin());
-    now_ = std::max(now_, next.key().first);
-    next.mapped()();
-    poll();
+    now_ = std::max(now_, std::min(event, wait));
+    if (event <= wait) events_.extract(events_.begin()).mapped()();
+    turn();
   }
   return true;
 }

@@ -11,10 +11,12 @@
 
 #include "base/random.h"
 #include "quorate/virtual_world.h"
+#include "server/testing/fake_threads.h"
 
 namespace quorate::testing {
 
-/// Time and turns; the connections are left to whoever derives from it. One thread.
+/// Time and turns; the connections are left to whoever derives from it. One thread at a time: the
+/// test's, or one of the world's own.
 class FakeWorld : public client::VirtualWorld {
  public:
   FakeWorld(std::uint64_t seed, std::chrono::milliseconds patience);
@@ -25,6 +27,7 @@ class FakeWorld : public client::VirtualWorld {
   void add_loop(const void* owner, std::function<bool()> poll) override;
   void remove_loop(const void* owner) override;
   void run_until(const std::function<bool()>& done) override;
+  void start_thread(std::function<void()> body) override { threads_.add(std::move(body)); }
 
   /// As run_until, but gives up at `end`: false then, and it is `end`.
   bool run(const std::function<bool()>& done, TimePoint end);
@@ -38,6 +41,8 @@ class FakeWorld : public client::VirtualWorld {
   void poll();
   /// Nothing of what is to come will be.
   void forget_all();
+  /// The world's own threads wait in vain from now on; they have ended when this returns.
+  void end_threads() { threads_.shut_down(); }
 
  private:
   struct Loop {
@@ -46,6 +51,7 @@ class FakeWorld : public client::VirtualWorld {
   };
 
   bool poll_round();
+  void turn();
 
   const TimePoint begin_;
   const std::chrono::milliseconds patience_;
@@ -54,6 +60,7 @@ class FakeWorld : public client::VirtualWorld {
   std::uint64_t sequence_ = 0;
   std::map<std::pair<TimePoint, std::uint64_t>, std::function<void()>> events_;
   std::vector<Loop> loops_;
+  FakeThreads threads_;
   int depth_ = 0;  ///< Of run().
 };
 

@@ -4,7 +4,7 @@
 include(GNUInstallDirs)
 
 set(parts quorate_app quorate_net quorate_admin quorate_real_storage quorate_log_storage
-          quorate_replica quorate_config quorate_log quorate_znode quorate_proto quorate_consensus
+          quorate_replica quorate_sasl quorate_config quorate_log quorate_znode quorate_proto quorate_consensus
           quorate_base)
 set(files)
 foreach(part IN LISTS parts)

@@ -2,8 +2,8 @@
 // with as many bytes as asked for, looks nothing up and decodes nothing but the operation.
 //
 // With --sync FILE every round of the loop is appended to FILE and synced before it is answered:
-// the least that a durable write can cost. A setData is told to every connection that asked for a
-// watch: the least that a fan-out can cost.
+// the least that a durable write or session can cost. A setData is told to every connection that
+// asked for a watch: the least that a fan-out can cost.
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -58,6 +58,7 @@ class Echo {
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail("bind");
+    setsockopt(listener_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // Accepted ones inherit it.
     if (listen(listener_, 4096) != 0) fail("listen");
     epoll_ = epoll_create1(0);
     watch(listener_, EPOLLIN, EPOLL_CTL_ADD);
@@ -96,8 +97,6 @@ class Echo {
     while (true) {
       const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK);
       if (fd < 0) return;
-      const int on = 1;
-      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       clients_[fd] = std::make_unique<Client>(fd);
       watch(fd, EPOLLIN, EPOLL_CTL_ADD);
     }
@@ -120,6 +119,7 @@ class Echo {
     touched_.push_back(fd);
   }
   bool answer(Client& client, ByteView frame) {
+    if (file_ >= 0) append(appended_, frame);
     if (!client.greeted) {
       client.greeted = true;
       ConnectResponse hello;
@@ -132,7 +132,6 @@ class Echo {
     JuteReader in(frame);
     RequestHeader header;
     decode(in, header);
-    if (file_ >= 0) append(appended_, frame);
     if (header.type == OpCode::GetData && !frame.empty() && frame.back() != std::byte{0}) {
       client.watches = true;
     }

@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 """What kappa costs: a replay beside a plain aggregation of the same file, event-to-view latency, storage, memory.
 
-usage: tests/bench/kappa_figures.py [LINES [RATE...]]      usually 1000000 lines, then 20000 and 100000 events/s for 10 s each
+usage: tests/bench/kappa_figures.py [LINES [RATE...]] [--beside-lambda]
+       usually 1000000 lines, then 20000 and 100000 events/s for 10 s each
 Prints JSON. CPU seconds are of the processes named, from the kernel's count; wall times mean little on a busy machine,
-so the load average is printed, too.
+so the load average is printed, too. --beside-lambda: lambda's speed layer counts the same events at the same time, so
+that both latencies are of one machine in one state. Kappa tells the oldest event of each delta, lambda the newest: its own
+interval (100 ms) is to be added before they are compared.
 """
 import json
 import os
@@ -18,7 +21,8 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ensemble import BIN, Ensemble, wait_for  # noqa: E402
 
-KAPPA, TOOL = str(BIN / "kappa"), str(BIN / "pipeline-tool")
+KAPPA, TOOL, LAMBDA = str(BIN / "kappa"), str(BIN / "pipeline-tool"), str(BIN / "lambda")
+LAMBDA_DELTA_MS = 100
 TICK = os.sysconf("SC_CLK_TCK")
 PARTITIONS, WORKERS, SECONDS = 8, 2, 10
 
@@ -75,6 +79,27 @@ class Run:
             process.wait()
 
 
+def start_lambda(run, folder):
+    """The speed layer and who answers; the base of its addresses, once it has caught up."""
+    common = ["--connect", run.common[1], "--bus", run.bus, "--folder", folder / "lambda"]
+    for name in ("lambda-s1", "lambda-s2"):
+        run.start(name, LAMBDA, "speed", *common, "--id", name, ready="ready")
+    base = run.start("lambda-serve", LAMBDA, "serve", *common, "--id", "serve", ready="ready").split("http")[1].split()[0]
+    base = "http" + base.rstrip("/") + "/"
+    wait_for("lambda has caught up", lambda: (parts := status(base).get("partitions")) and
+             all(part["speed"]["lag"] == 0 for part in parts), timeout=300, interval=0.5)
+    return base
+
+
+def beside(told, base):
+    """Kappa's latency and lambda's, and what the one is of the other."""
+    latency = status(base)["latency"]
+    both = {"lambda_ms": {name: latency[f"{name}_ms"] for name in ("p50", "p99")}}
+    both["kappa_of_lambda"] = {name: round(told["latency_ms"][name] / (latency[f"{name}_ms"] + LAMBDA_DELTA_MS), 2)
+                               for name in ("p50", "p99")}
+    return both
+
+
 def status(base):
     with urllib.request.urlopen(base + "api/status", timeout=60) as reply:
         return json.load(reply)
@@ -103,8 +128,8 @@ def live(run, base, file, rate):
 
 
 def main():
-    lines = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    rates = [int(word) for word in sys.argv[2:]] or [20_000, 100_000]
+    numbers = [int(word) for word in sys.argv[1:] if word != "--beside-lambda"]
+    lines, rates = (numbers or [1_000_000])[0], numbers[1:] or [20_000, 100_000]
     figures = {"lines": lines, "load_average": os.getloadavg()[0]}
     with Ensemble(["quorate"]) as ensemble, tempfile.TemporaryDirectory() as name:
         ensemble.start()
@@ -130,13 +155,15 @@ def main():
                 run.processes.pop(f"g1w{index}").terminate()
             base = run.start("serve", KAPPA, "serve", *run.common, ready="ready http").split("ready ")[1].split()[0]
             wait_for("it answers", lambda: status(base)["serving"] == 2)
+            lambda_base = start_lambda(run, folder) if "--beside-lambda" in sys.argv else None
             figures["live"] = []
             for index, rate in enumerate(rates):
                 file = folder / f"more{index}"
                 with open(file, "wb") as out:
                     subprocess.run([TOOL, "generate", "--lines", str(rate * SECONDS), "--seed", str(10 + index)], stdout=out,
                                    check=True, timeout=600)
-                figures["live"].append(live(run, base, file, rate))
+                told = live(run, base, file, rate)
+                figures["live"].append({**told, **(beside(told, lambda_base) if lambda_base else {})})
             figures["workers"] = [run.end(f"g2w{index}") for index in range(WORKERS)]
             figures["serve_rss_mb"] = round(rss_mb(run.processes["serve"]))
         finally:

@@ -28,8 +28,12 @@ class Pinger {
   std::size_t next_ = 0;
 };
 
+/// One of so many threads that open sessions at the same time.
+struct Share {
+  int number = 0, of = 1;
+};
 /// Opens `count` sessions, not too many at once, and shows how far it is.
-void open_sessions(Loop& loop, const Settings& settings, int count, Wires& wires);
+void open_sessions(Loop& loop, const Settings& settings, int count, Wires& wires, Share share = {});
 
 inline std::string key_path(std::uint64_t key) {
   return "/bench/k" + std::to_string(key);

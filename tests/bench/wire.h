@@ -93,6 +93,7 @@ class Wire {
   friend class Loop;
   template <class Fill>
   void begin(OpCode op, Clock::time_point since, Fill&& fill);
+  void say_hello();
   void need_flush();
   void flush();
   void read();

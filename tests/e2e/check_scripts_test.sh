@@ -62,5 +62,13 @@ expect_clean $style client-lib/a.cc 'void f() {\n  if (co_await g()) {\n    h();
 expect_clean $style client-lib/a.cc '// co_await g([&x] { });\nchar text[] = "TO" "DO";'
 expect_clean $style znode/a.h '#pragma once\nint commonplace;'
 
+messages=check_messages.py
+expect_fault $messages server/net/a.cc 'inbox.note('"'W'"', "port-stolen by=" + who);' 'what to do about "port-stolen"'
+expect_fault $messages server/app/a.cc 'log::error(\n    "all-is-lost error=");' 'what to do about "all-is-lost"'
+expect_fault $messages server/app/a.cc 'log::warn(text_of(it));' "made elsewhere"
+expect_fault $messages server/storage/a.cc 'return StorageFault{path + ": gone"};' "without a remedy"
+expect_fault $messages server/storage/a.cc 'or_fatal(error, "log_melt_failed", path);' 'what to do about "log_melt_failed"'
+expect_clean $messages server/app/a.cc 'log::info("nothing");\nnote('"'I'"', "fine");'
+
 if (( failures > 0 )); then echo "$failures checks failed"; exit 1; fi
 echo "every rule is caught when broken and quiet when kept"

@@ -39,11 +39,12 @@ def processes_of(folder):
 class Demo:
     """A demo that has started all its processes, with its output in a file."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *words, until="Ctrl-C ends all of it", fewest=9):
         self.folder, self.out = pathlib.Path(folder) / "demo", pathlib.Path(folder) / "out"
+        self.until, self.fewest = until, fewest
         with open(self.out, "wb") as out:
-            self.process = subprocess.Popen([*DEMO, "lambda", "--dir", str(self.folder)], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-                                            stdout=out, stderr=out, start_new_session=True)
+            self.process = subprocess.Popen([*DEMO, *(words or ["lambda"]), "--dir", str(self.folder)], env=ENVIRONMENT,
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
 
     def said(self):
         return self.out.read_text(errors="replace")
@@ -51,9 +52,9 @@ class Demo:
     def __enter__(self):
         def runs():
             assert self.process.poll() is None, self.said()
-            return "Ctrl-C ends all of it" in self.said()
+            return self.until in self.said()
         wait_for("the demo runs", runs)
-        assert len(processes_of(self.folder)) >= 9, processes_of(self.folder)
+        assert len(processes_of(self.folder)) >= self.fewest, processes_of(self.folder)
         return self
 
     def __exit__(self, kind, error, trace):
@@ -90,8 +91,11 @@ def the_workers_survive_their_leaders():
     print("       " + done.stdout.strip().splitlines()[-1])
 
 
-def ended_by(number, expected):
+def ended_by(number, expected, paused=None):
     with tempfile.TemporaryDirectory() as folder, Demo(folder) as demo:
+        for pid, words in processes_of(demo.folder).items():
+            if words[1:2] == [paused]:
+                os.kill(pid, signal.SIGSTOP)
         demo.process.send_signal(number)
         assert demo.process.wait(30) == expected, demo.process.returncode
         nothing_is_left(demo.folder, 5)
@@ -101,8 +105,17 @@ def ctrl_c_leaves_nothing_behind():
     ended_by(signal.SIGINT, 128 + signal.SIGINT)
 
 
-def sigterm_leaves_nothing_behind():
-    ended_by(signal.SIGTERM, 128 + signal.SIGTERM)
+def sigterm_leaves_nothing_behind_not_even_what_is_paused():
+    ended_by(signal.SIGTERM, 128 + signal.SIGTERM, paused="speed")
+
+
+def a_story_may_be_ended_in_its_middle():
+    words, until = ("kappa", "--story", "--fast"), "== 2. Generation 2 replays"
+    with tempfile.TemporaryDirectory() as folder, Demo(folder, *words, until=until, fewest=6) as demo:
+        demo.process.send_signal(signal.SIGTERM)
+        assert demo.process.wait(30) == 128 + signal.SIGTERM, demo.said()
+        nothing_is_left(demo.folder, 5)
+        assert "Traceback" not in demo.said() and "NOT" not in demo.said(), demo.said()
 
 
 def its_own_death_leaves_nothing_behind():
@@ -229,7 +242,7 @@ def wrong_arguments_and_missing_programs_say_what_to_do():
 
 if __name__ == "__main__":
     run_tests([wrong_arguments_and_missing_programs_say_what_to_do, an_end_is_heard_also_in_the_moment_of_an_answer,
-               ctrl_c_leaves_nothing_behind, sigterm_leaves_nothing_behind,
-               its_own_death_leaves_nothing_behind, a_closed_terminal_leaves_nothing_behind_and_keys_work_before,
+               ctrl_c_leaves_nothing_behind, sigterm_leaves_nothing_behind_not_even_what_is_paused,
+               a_story_may_be_ended_in_its_middle, its_own_death_leaves_nothing_behind, a_closed_terminal_leaves_nothing_behind_and_keys_work_before,
                a_killed_worker_comes_back_and_a_storm_is_bounded, the_story_of_lambda_is_true, the_story_of_kappa_is_true,
                the_workers_survive_their_leaders])

@@ -77,6 +77,9 @@ RECIPES = {
     "discovery": "a at 10.0.0.7:8001, version 2\nb at 10.0.0.7:8002, version 2\na at 10.0.0.7:8001, version 2\n"
                  "without a: b b",
     "partitioner": "alone: 4 shards\nof two, one has 2, the other 2; s2 is the first's: no",
+    "tested-service": "the first stops when its lock is in doubt: yes\nit learns that its session is over: yes\n"
+                      "the second does the rest: yes\nnone is left, none was sent twice: yes\n"
+                      "what the script says has happened: yes",
     "pushed-config": "in force: threads=4\non old knowledge: no\nin force: threads=8",
 }
 

@@ -207,7 +207,7 @@ def main():
         return
     begin = time.monotonic()
     ensemble = Ensemble(["quorate"] * 3).start()
-    kafka = Kafka(f"{ensemble.connect}/kafka", brokers=3, session_timeout_ms=4000)
+    kafka = Kafka(f"{ensemble.connect}/kafka", brokers=3, session_timeout_ms=4000, leash=True)  # This thread lives as long.
     kafka.start()
     print(f"three brokers on three servers after {time.monotonic() - begin:.1f} s")
     run_tests([described(test) for test in (

@@ -68,7 +68,7 @@ foreign=$(nm -C --defined-only --extern-only "$libraries/libquorate_testing.a" 2
   fail "$library depends on: $(field "$library" Depends)"
 [[ $(field libquorate-dev Depends) == *"$library (= $version)"* ]] ||
   fail "libquorate-dev depends on: $(field libquorate-dev Depends)"
-for package in libquorate-dev libleveldb-dev libssl-dev libspdlog-dev; do
+for package in libquorate-dev libleveldb-dev libssl-dev libspdlog-dev libsasl2-dev; do
   [[ $(field libquorate-testing-dev Depends) == *"$package"* ]] ||
     fail "libquorate-testing-dev depends on: $(field libquorate-testing-dev Depends)"
 done

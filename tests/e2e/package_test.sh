@@ -14,7 +14,7 @@ cpack -G DEB -B "$work/package" -D CPACK_COMPONENTS_ALL=server >"$work/cpack.log
 deb=$(echo "$work"/package/*.deb)
 # Not through a pipe into "grep -q", which leaves at the first hit: the writer's broken pipe would fail the test.
 depends=$(dpkg-deb --field "$deb" Depends)
-[[ $depends == *libleveldb* ]] || { dpkg-deb --info "$deb"; echo "no dependencies"; exit 1; }
+[[ $depends == *libleveldb* && $depends == *libsasl2-2* && $depends == *libsasl2-modules* ]] || { dpkg-deb --info "$deb"; echo "no dependencies"; exit 1; }
 if [[ $(id -u) != 0 ]] || ! unshare -m true 2>/dev/null; then
   echo "skipped: the installation needs root and a mount namespace"
   exit 0

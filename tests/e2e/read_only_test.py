@@ -33,18 +33,18 @@ def end(zk):
     zk.close()
 
 
-def granted(port, read_only):
-    """The session that a server gives, 0 for a refusal; None: it closes without a byte. `read_only` None: the
-    byte is left out."""
+def granted(port, read_only, session=(0, bytes(16))):
+    """Id and password of the session that a server gives, id 0 for a refusal; None: it closes without a byte.
+    `read_only` None: the byte is left out. `session`: the one to be taken up."""
     flag = b"" if read_only is None else struct.pack(">?", read_only)
-    body = struct.pack(">iqiqi", 0, 0, 10000, 0, 16) + bytes(16) + flag
+    body = struct.pack(">iqiqi", 0, 0, 10000, session[0], 16) + session[1] + flag
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
             sock.sendall(struct.pack(">i", len(body)) + body)
             answer = sock.recv(100)
     except ConnectionError:
         return None
-    return struct.unpack(">q", answer[12:20])[0] if answer else None
+    return (struct.unpack(">q", answer[12:20])[0], answer[24:40]) if answer else None
 
 
 def refused(call, *args, **kwargs):
@@ -71,6 +71,7 @@ def two_of_three_are_gone():
         writer = client(ensemble.connect)
         writer.create("/a", b"before")
         held = client(left.address, read_only=True)
+        session = held.client_id
         assert held.client_state == KeeperState.CONNECTED, "a server that serves is not read-only"
         ensemble.wait_equal_zxid()
         gone = [s for s in ensemble.servers if s is not left]
@@ -87,7 +88,8 @@ def two_of_three_are_gone():
         assert "zk_server_state\tread-only\n" in four_letter(left.client_port, "mntr")
         assert granted(left.client_port, read_only=False) is None
         assert granted(left.client_port, read_only=None) is None
-        assert granted(left.client_port, read_only=True) != 0
+        assert granted(left.client_port, read_only=True)[0] != 0
+        assert granted(left.client_port, read_only=True, session=session) is None
 
         reader = client(left.address, read_only=True)
         assert reader.client_state == KeeperState.CONNECTED_RO
@@ -112,6 +114,7 @@ def two_of_three_are_gone():
                  lambda: reader.client_state == KeeperState.CONNECTED and reader.client_id[0] != local)
         reader.create("/b", b"after")
         wait_for("the client that was there before is back", lambda: held.client_state == KeeperState.CONNECTED)
+        assert held.client_id == session, "its session is one of the ensemble: it waits, as itself"
         held.sync("/b")
         assert held.get("/b")[0] == b"after"
         wait_for("the writer is back", lambda: writer.client_state == KeeperState.CONNECTED)
@@ -121,6 +124,53 @@ def two_of_three_are_gone():
         for server in ensemble.servers:
             assert four_letter(server.client_port, "isro") == "rw"
         for zk in (reader, held, writer):
+            end(zk)
+
+
+def one_is_left(kind, settings, before=lambda ensemble, left: None):
+    """Three servers, of which two are killed; what `before` returns, and the one in read-only mode."""
+    ensemble = Ensemble([kind] * 3, {"readonlymode.enabled": "true", **settings})
+    for server in ensemble.servers:
+        server.jvm_options = ["-Dreadonlymode.enabled=true"]  # ZooKeeper reads no other.
+    leader = ensemble.start().wait_serving()
+    left = next(s for s in ensemble.servers if s is not leader)
+    done = before(ensemble, left)
+    for server in ensemble.servers:
+        if server is not left:
+            server.kill()
+    wait_for("read-only mode", lambda: four_letter(left.client_port, "isro") == "ro")
+    return ensemble, left, done
+
+
+def what_a_session_is_worth_without_a_quorum():
+    """To ZooKeeper 3.8.0 and to us: nothing, if it is one of the ensemble; local ones of this server are worth
+    more to us."""
+    def one_session(ensemble, left):
+        return granted(left.client_port, read_only=True)  # Its connection ends without a farewell.
+
+    def one_in_the_log(ensemble, left):
+        session = one_session(ensemble, left)
+        ensemble.wait_equal_zxid()
+        return session
+
+    for kind in ("quorate", "zookeeper"):
+        ensemble, left, session = one_is_left(kind, {}, one_in_the_log)
+        with ensemble:
+            assert granted(left.client_port, read_only=True, session=session) is None, kind
+    # ZooKeeper says here that it is over: whoever comes back needs another one.
+    ensemble, left, session = one_is_left("quorate", {"localSessionsEnabled": "true"}, one_session)
+    with ensemble:
+        assert granted(left.client_port, read_only=True, session=session)[0] == session[0]
+
+
+def before_anything_was_written():
+    for kind in ("quorate", "zookeeper"):
+        ensemble, left, _ = one_is_left(kind, {"localSessionsEnabled": "true"})
+        with ensemble:
+            assert left.zxid() == 0, (kind, left.zxid())
+            zk = client(left.address, read_only=True)
+            assert zk.client_state == KeeperState.CONNECTED_RO and zk.get_children("/") == ["zookeeper"]
+            refused(zk.create, "/b", b"")
             end(zk)
 
 
@@ -167,4 +217,5 @@ def a_read_shows_what_was_acknowledged_anywhere():
 
 
 if __name__ == "__main__":
-    run_tests([two_of_three_are_gone, a_leader_without_clients, a_read_shows_what_was_acknowledged_anywhere])
+    run_tests([two_of_three_are_gone, what_a_session_is_worth_without_a_quorum, before_anything_was_written,
+               a_leader_without_clients, a_read_shows_what_was_acknowledged_anywhere])

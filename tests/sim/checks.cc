@@ -39,6 +39,7 @@ Micros Checks::calm_from() const {
 // -------------------------------------------------------------------------------------
 
 void Checks::on_start(const Server& server, const server::Recovered& recovered) {
+  ++starts_[server.id()];
   Seen& seen = seen_[server.id()];
   seen.applied = recovered.tree.last_applied();
   seen.accepted_epoch = recovered.durable.accepted_epoch;
@@ -79,6 +80,10 @@ void Checks::proposed(const consensus::LogRecord& record) {
   TxnHeader header;
   decode(in, header);
   if (header.type == OpCode::CloseSession) closing_.insert(header.client_id);
+  if (header.type == OpCode::CreateSession) {
+    auto local = local_sessions_.find(header.client_id);
+    if (local != local_sessions_.end()) local->second.proposed = true;
+  }
   // UniqueProposal (hazards 8.3). Alone, zxids run on in one epoch: what a power cut takes is free.
   if (world_.plan.standalone()) return;
   auto [at, fresh] = proposals_.emplace(record.zxid.value, record.bytes);
@@ -312,14 +317,14 @@ void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
     error = txn.err;
   } else if (header.type != OpCode::CreateSession && header.type != OpCode::CloseSession &&
              header.type != OpCode::DeleteContainer && !refused_in_parts(header, body) &&
-             !model_.session_alive(header.client_id)) {
+             !model_.session_alive(header.client_id) && !is_local(header.client_id)) {
     broken(where + "succeeds though its session is not alive");
   }
   auto known = by_cxid_.find({header.client_id, header.cxid});
   if (known != by_cxid_.end()) {
     Operation& operation = operations_[known->second];
     std::string path;
-    Code expected = model_.expect(operation.intent, header.client_id, path);
+    Code expected = expected_code(operation.intent, header.client_id, path);
     bool moved = error == Code::SessionMoved || error == Code::SessionExpired;
     if (error == Code::SessionMoved) REACHED("session moved");
     // Whether it may be is the servers' knowledge; what it does is looked at in judge_members().
@@ -349,6 +354,8 @@ void Checks::judge_commit(const TxnHeader& header, JuteReader body) {
   // Whoever leads has applied it no sooner than the first of all.
   if (header.type == OpCode::CreateSession) {
     last_touch_[header.client_id] = world_.scheduler.now();
+    auto local = local_sessions_.find(header.client_id);
+    if (local != local_sessions_.end()) local->second.upgraded = header.zxid;
   }
   std::string wrong = model_.apply(header, body);
   if (!wrong.empty()) broken(where + wrong);
@@ -389,13 +396,17 @@ void Checks::check_real_time_order() const {
   }
 }
 
+bool Checks::session_used(SessionId session) const {
+  for (const auto& client : world_.clients) {
+    if (client->session() == session) return true;
+  }
+  return world_.recipes && world_.recipes->uses(session);
+}
+
 /// Ephemerals not late: a session that everybody has left is gone a while after its timeout.
 void Checks::check_sessions_left() const {
   for (const auto& [session, timeout_ms] : model_.sessions()) {
-    bool used = false;
-    for (const auto& client : world_.clients) used = used || client->session() == session;
-    used = used || (world_.recipes && world_.recipes->uses(session));
-    if (used) continue;
+    if (session_used(session)) continue;
     auto told = left_.find(session);
     Micros since = told != left_.end() ? told->second : last_touch_.at(session);
     Micros silent = world_.scheduler.now() - std::max(since, calm_from());
@@ -404,6 +415,25 @@ void Checks::check_sessions_left() const {
     if (silent <= limit) continue;
     broken("session " + to_string(session) + " was left " + std::to_string(silent / kMillisecond) +
            " ms ago and still lives, its timeout is " + std::to_string(timeout_ms));
+  }
+}
+
+/// Nor does a server keep what only it knows.
+void Checks::check_local_sessions_left(const Server& server) const {
+  for (const server::SessionStatus& one : server.replica().session_list()) {
+    if (!one.local || session_used(one.session)) continue;
+    auto known = local_sessions_.find(one.session);
+    auto told = left_.find(one.session);
+    // Its client never heard of it: an answer to the handshake got lost.
+    if (known == local_sessions_.end() && told == left_.end()) continue;
+    Micros since = told != left_.end() ? told->second : known->second.touched;
+    Micros silent = world_.scheduler.now() - std::max(since, calm_from());
+    Micros limit = Micros{one.timeout_ms} * kMillisecond * 11 / 10 +
+                   4 * world_.plan.tick_time_ms * kMillisecond + kSecond;
+    if (silent <= limit) continue;
+    broken("local session " + to_string(one.session) + " was left " +
+           std::to_string(silent / kMillisecond) + " ms ago and still lives on server " +
+           std::to_string(server.id()));
   }
 }
 
@@ -421,6 +451,7 @@ void Checks::finish() {
              to_string(last_committed()));
     }
     check_members(*server);
+    check_local_sessions_left(*server);
     if (server == world_.servers.front()) digest = tree.digest();
     if (tree.digest() != digest) broken(name + " ends with another tree");
     if (tree.sessions().size() != model_.sessions().size()) {

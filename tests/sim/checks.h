@@ -65,7 +65,7 @@ class Checks {
   /// A reply arrived: judges it against the model at its zxid.
   void answered(std::size_t number, Code code, Zxid zxid, ByteView body);
   bool is_write(std::size_t number) const { return operations_[number].write; }
-  void session_refused(int client, SessionId session);
+  void session_refused(int client, SessionId session, int server);
   /// A client was told something that shows the state as of `zxid`.
   void shown(Zxid zxid) { shown_ = std::max(shown_, zxid); }
   /// What a client sent at `sent` has been answered: its session was alive then.
@@ -74,8 +74,8 @@ class Checks {
   void left(SessionId session);
   /// Its client is about to close it.
   void farewell(SessionId session) { farewells_.insert(session); }
-  /// A session of a server in read-only mode: the ensemble never hears of it.
-  void local_session(SessionId session) { local_sessions_.insert(session); }
+  /// A server has opened a session (`fresh`), or taken it up, that may be known to it alone.
+  void local_session(SessionId session, int server, bool fresh);
   void disturbed(const std::string& what);  ///< Something a healthy world never shows.
 
   const Model& model() const { return model_; }
@@ -100,6 +100,16 @@ class Checks {
     std::uint64_t observations = 0;
   };
 
+  /// Known to one server, for as long as its process lives; until the ensemble hears of it.
+  struct LocalSession {
+    int server = 0;
+    int start = 0;          ///< Of that server: the how-many-th.
+    Micros touched = 0;     ///< A moment not after the last touch.
+    bool asked = false;     ///< Its client wants what only a session of the ensemble can have.
+    bool proposed = false;  ///< Its createSession was, perhaps in vain.
+    std::optional<Zxid> upgraded;
+  };
+
   [[noreturn]] void broken(const std::string& what) const;
   Micros calm_from() const;
   void check_epochs(const Server& server, Seen& seen);
@@ -118,6 +128,11 @@ class Checks {
   void judge_stat(const Operation& operation, const ModelNode& node, const Stat& stat) const;
   void check_real_time_order() const;
   void check_sessions_left() const;
+  void check_local_sessions_left(const Server& server) const;
+  bool session_used(SessionId session) const;
+  bool is_local(SessionId session) const;
+  void judge_local_refusal(SessionId session, const LocalSession& known, int server) const;
+  Code expected_code(const WriteIntent& intent, SessionId session, std::string& path) const;
 
   World& world_;
   Model model_;
@@ -136,7 +151,8 @@ class Checks {
   std::map<SessionId, Zxid> session_zxid_;  ///< The last a session has been shown.
   Zxid shown_;                              ///< The last that any client has been shown.
   std::set<SessionId> closing_;             ///< Their end was proposed; perhaps never committed.
-  std::set<SessionId> local_sessions_;
+  std::map<SessionId, LocalSession> local_sessions_;
+  std::map<int, int> starts_;  ///< By server.
   std::set<SessionId> farewells_;
   std::map<int, Micros> last_progress_;
   std::size_t acknowledged_ = 0;

@@ -1,4 +1,5 @@
 // What clients were told, judged against the committed history.
+#include "base/ensure.h"
 #include "tests/sim/checks.h"
 #include "tests/sim/world.h"
 
@@ -11,6 +12,11 @@ std::string name_of(const Operation& operation) {
          operation.intent.path + ": ";
 }
 
+/// Of a node that belongs to its session.
+bool owned_create(const WriteIntent& intent) {
+  return intent.op == OpCode::Create && (intent.flags & 1) != 0;
+}
+
 std::string code_text(Code code) {
   return std::to_string(static_cast<int>(code));
 }
@@ -21,6 +27,8 @@ std::size_t Checks::invoked(Operation operation) {
   std::size_t number = operations_.size();
   operation.invoked = world_.scheduler.now();
   operation.floor = shown_;
+  auto local = local_sessions_.find(operation.session);
+  if (local != local_sessions_.end() && owned_create(operation.intent)) local->second.asked = true;
   if (operation.write) by_cxid_[{operation.session, operation.cxid}] = number;
   operations_.push_back(std::move(operation));
   return number;
@@ -60,6 +68,11 @@ void Checks::answered(std::size_t number, Code code, Zxid zxid, ByteView body) {
 /// AckedWriteSurvival, ReplyAfterCommit (hazards 8.3). The history never loses a record again: that
 /// is what observe() and finish() check.
 void Checks::judge_write(Operation& operation, Zxid zxid, ByteView body) {
+  if (operation.intent.op == OpCode::CloseSession && operation.commits == 0 &&
+      operation.code == Code::Ok && is_local(operation.session)) {
+    REACHED("local session closed");
+    return;
+  }
   if (operation.commits != 1 || operation.zxid > zxid) {
     throw Violation(name_of(operation) + "answered with code " + code_text(operation.code) +
                     " at " + to_string(zxid) + ", but it is not committed there");
@@ -123,6 +136,9 @@ void Checks::judge_read(const Operation& operation, Zxid zxid, ByteView body) {
 }
 
 void Checks::heard(SessionId session, Micros sent) {
+  if (auto local = local_sessions_.find(session); local != local_sessions_.end()) {
+    local->second.touched = std::max(local->second.touched, sent);
+  }
   // A follower tells the leader with its next answer to a PING, twice in a tick; that must not get
   // lost while nothing fails.
   if (sent < calm_from()) return;
@@ -134,9 +150,65 @@ void Checks::left(SessionId session) {
   if (session.value != 0) left_.emplace(session, world_.scheduler.now());
 }
 
-void Checks::session_refused(int client, SessionId session) {
+/// Only its own server knows a local session, and knows it as long as its process lives.
+void Checks::local_session(SessionId session, int server, bool fresh) {
+  if (fresh) {
+    LocalSession& born = local_sessions_[session];
+    born.server = server;
+    born.start = starts_[server];
+    born.touched = world_.scheduler.now();
+    return;
+  }
+  auto known = local_sessions_.find(session);
+  if (known == local_sessions_.end() || known->second.proposed) return;
+  if (known->second.server != server || known->second.start != starts_[server]) {
+    throw Violation("local session " + to_string(session) + " of server " +
+                    std::to_string(known->second.server) + " was taken up by server " +
+                    std::to_string(server) + ", which cannot know it");
+  }
+  REACHED("local session taken up again");
+}
+
+/// By all that is committed it is none of the ensemble, nor has been.
+bool Checks::is_local(SessionId session) const {
+  auto known = local_sessions_.find(session);
+  return known != local_sessions_.end() && !known->second.upgraded;
+}
+
+Code Checks::expected_code(const WriteIntent& intent, SessionId session, std::string& path) const {
+  if (!is_local(session)) return model_.expect(intent, path, model_.session_alive(session));
+  if (owned_create(intent) && !world_.plan.upgrade_local_sessions) {
+    return Code::EphemeralOnLocalSession;
+  }
+  return model_.expect(intent, path, /*alive=*/true);
+}
+
+/// Elsewhere it is over, and when its server has ended; there it is over for its silence alone.
+void Checks::judge_local_refusal(SessionId session, const LocalSession& known, int server) const {
+  const bool over = known.server != server || known.start != starts_.at(server);
+  if (!world_.plan.local_sessions || known.asked || over) {
+    REACHED("local session is lost elsewhere");
+    return;
+  }
+  const Micros silent = world_.scheduler.now() - known.touched;
+  const Micros timeout = Micros{world_.plan.session_timeout_ms} * kMillisecond;
+  if (silent >= timeout * (world_.plan.skewed() ? 97 : 99) / 100) return;
+  throw Violation("local session " + to_string(session) + " was forgotten by its own server " +
+                  std::to_string(server) + " after " + std::to_string(silent / kMillisecond) +
+                  " ms");
+}
+
+void Checks::session_refused(int client, SessionId session, int server) {
   disturbed("session " + to_string(session) + " refused");
-  if (local_sessions_.contains(session)) return;
+  auto local = local_sessions_.find(session);
+  if (local != local_sessions_.end()) {
+    const LocalSession& known = local->second;
+    // Who has not been shown that it is of the ensemble may ask a server that has not either.
+    if (!known.upgraded || session_zxid_[session] < *known.upgraded) {
+      return judge_local_refusal(session, known, server);
+    }
+    REACHED("upgraded session refused");
+  }
   // A session is refused from the moment its end is proposed (client-protocol 3.3, step 8a).
   if (model_.session_closed(session) || closing_.contains(session)) return;
   throw Violation("client " + std::to_string(client) + ": session " + to_string(session) +

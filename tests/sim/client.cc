@@ -19,6 +19,7 @@ void Client::start() {
 void Client::fresh_session() {
   world_.checks.left(session_);
   session_ = {};
+  home_ = 0;
   password_.assign(kPasswordSize, '\0');
   timeout_ms_ = world_.plan.session_timeout_ms;
   last_zxid_ = {};
@@ -32,6 +33,8 @@ void Client::fresh_session() {
 
 void Client::connect() {
   auto server = static_cast<HostId>(random_.between(1, world_.plan.servers));
+  // Elsewhere a local session is over.
+  if (world_.plan.local_sessions && home_ != 0 && random_.percent(70)) server = home_;
   // Rather reads in another session than nothing in its own; that one is left to expire.
   if (reads_only_ && ++failures_ > 8 && random_.percent(30)) fresh_session();
   server_ = server;
@@ -162,7 +165,7 @@ void Client::handshake_done(ByteView body) {
     throw Violation("client " + std::to_string(number_) + ": a broken connect response");
   if (response->timeout_ms <= 0) {
     world_.trace.event("session-refused", {number_, session_.value});
-    world_.checks.session_refused(number_, session_);
+    world_.checks.session_refused(number_, session_, static_cast<int>(server_));
     fresh_session();
     lose();
     return;
@@ -170,6 +173,7 @@ void Client::handshake_done(ByteView body) {
   if (session_.value != 0 && response->session_id != session_) {
     throw Violation("client " + std::to_string(number_) + ": got another session than its own");
   }
+  const bool fresh = session_.value == 0;
   session_ = response->session_id;
   password_ = response->password.value_or("");
   timeout_ms_ = response->timeout_ms;
@@ -179,7 +183,10 @@ void Client::handshake_done(ByteView body) {
   world_.trace.event("client-up", {number_, session_.value, conn_, timeout_ms_, read_only_});
   if (read_only_) {
     if (!reads_only_) throw Violation("client " + std::to_string(number_) + ": read-only, unasked");
-    world_.checks.local_session(session_);
+  }
+  if (fresh) home_ = server_;
+  if (world_.plan.local_sessions || (read_only_ && fresh)) {
+    world_.checks.local_session(session_, static_cast<int>(server_), fresh);
   }
   restore_watches();
 }

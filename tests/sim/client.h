@@ -98,6 +98,7 @@ class Client final : public Host {
   State state_ = State::Idle;
   ConnId conn_ = 0;
   HostId server_ = 0;       ///< That `conn_` goes to.
+  HostId home_ = 0;         ///< Where its session was opened; 0: none yet.
   bool reads_only_;         ///< Puts up with a server in read-only mode.
   bool read_only_ = false;  ///< Is connected to one.
   int failures_ = 0;        ///< Connections in a row that did not come up.

@@ -112,9 +112,9 @@ std::set<std::string> Model::ephemerals(SessionId session) const {
 // ---- Judging a write
 // -----------------------------------------------------------------------------
 
-Code Model::expect(const WriteIntent& intent, SessionId session, std::string& path) const {
+Code Model::expect(const WriteIntent& intent, std::string& path, bool alive) const {
   path = intent.path;
-  if (!session_alive(session)) return Code::SessionExpired;
+  if (!alive) return Code::SessionExpired;
   const ModelNode* node = now(path);
   if (intent.op == OpCode::Create || intent.op == OpCode::CreateContainer ||
       intent.op == OpCode::CreateTtl) {

@@ -45,7 +45,8 @@ class Model {
   Model();
 
   /// What the write must answer if it is the next txn; `path` is the path it will have.
-  Code expect(const WriteIntent& intent, SessionId session, std::string& path) const;
+  /// `alive`: its session is.
+  Code expect(const WriteIntent& intent, std::string& path, bool alive) const;
 
   /// Applies the next committed txn. Returns what is wrong with it, or nothing.
   std::string apply(const TxnHeader& header, JuteReader& in);

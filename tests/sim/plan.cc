@@ -80,6 +80,9 @@ void favour_mutant(Plan& plan) {
       plan.reconfig_voters = 3;  // Of five: one old quorum in two knows nothing of it.
       plan.chunk_percent = 0;    // What is planted stands between two packets.
       break;
+    case Mutant::LoseUpgrade:
+      plan.local_sessions = plan.upgrade_local_sessions = !plan.standalone();
+      break;
     default:
       break;
   }
@@ -130,6 +133,8 @@ void choose_services(Plan& plan, Random random) {
   plan.read_only_after_ms = one_of<std::int64_t>(random, {100, 300, 1000});
   plan.uneven_limits = random.percent(25) || plan.mutant == Mutant::UnconfirmedSync;
   plan.readers = random.percent(30) || plan.mutant == Mutant::UnconfirmedSync;
+  plan.local_sessions = random.percent(30) && !plan.standalone() && plan.mutant == Mutant::None;
+  plan.upgrade_local_sessions = plan.local_sessions && random.percent(65);
 }
 
 /// Kinds of work by their place in work_names().
@@ -207,6 +212,7 @@ void choose_recipes(Plan& plan, Random random) {
   plan.session_timeout_ms =
       std::max(800, 3 * (plan.sync_limit + 2) * static_cast<std::int32_t>(plan.tick_time_ms));
   plan.uneven_limits = plan.readers = false;
+  plan.local_sessions = false;  // Their work is ephemeral nodes.
   if (plan.faults.any() || plan.mutant != Mutant::None) {
     plan.faults.process_freeze = random.percent(50);
     plan.faults.process_crash = random.percent(50);
@@ -234,6 +240,7 @@ constexpr MutantName kMutants[] = {{"ack-before-sync", Mutant::AckBeforeSync},
                                    {"unconfirmed-sync", Mutant::UnconfirmedSync},
                                    {"watch-after-reply", Mutant::WatchAfterReply},
                                    {"new-quorum-only", Mutant::NewQuorumOnly},
+                                   {"lose-upgrade", Mutant::LoseUpgrade},
                                    {"slow-client-clock", Mutant::SlowClientClock},
                                    {"lose-events", Mutant::LoseEvents},
                                    {"forget-marks", Mutant::ForgetMarks},
@@ -298,7 +305,11 @@ std::string describe(const Plan& plan) {
                      " tick=" + std::to_string(plan.tick_time_ms) +
                      " snapCount=" + std::to_string(plan.snap_count) +
                      " window=" + std::to_string(plan.window_records) +
-                     (plan.reconfig_enabled ? " reconfig" : "") + " faults=";
+                     (plan.reconfig_enabled ? " reconfig" : "") +
+                     (plan.upgrade_local_sessions ? " upgraded-sessions"
+                      : plan.local_sessions       ? " local-sessions"
+                                                  : "") +
+                     " faults=";
   const struct {
     bool on;
     const char* name;

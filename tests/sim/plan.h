@@ -28,6 +28,7 @@ enum class Mutant {
   WatchAfterReply,    ///< An event leaves behind the next answer, which may show its change (R64).
   UnconfirmedSync,    ///< A leader takes its PINGs for answered: no quorum has confirmed (R62).
   NewQuorumOnly,  ///< Whom a reconfig leaves out counts as having it: the old quorum is not asked.
+  LoseUpgrade,    ///< The createSession of a local session does not reach the leader.
   // Of the processes that use recipes: at their clock and their wire, or in how they use them.
   SlowClientClock,  ///< Clients' clocks run at half speed: in doubt only after others have won.
   LoseEvents,       ///< Some events of deleted nodes never arrive.
@@ -130,6 +131,8 @@ struct Plan {
   unsigned linearizable_servers = 0;
   unsigned read_only_servers = 0;
   std::int64_t read_only_after_ms = 300;
+  /// New sessions are known to their server alone; and become the ensemble's when they need it.
+  bool local_sessions = false, upgrade_local_sessions = false;
 
   /// At the beginning.
   int voters() const { return servers - observers - joiners; }

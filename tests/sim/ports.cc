@@ -83,7 +83,7 @@ void SimLinks::close(LinkId link) {
 }
 
 void SimLinks::send(LinkId link, const consensus::QuorumPacket& packet) {
-  if (!up_.contains(link.value)) return;
+  if (!up_.contains(link.value) || loses_upgrade(packet)) return;
   if (silenced(packet)) {
     consensus::encode(out_[link.value], {packet.type, packet.zxid, SharedBytes(), std::nullopt});
   } else {
@@ -131,6 +131,14 @@ void SimLinks::confirm(LinkId link, const consensus::QuorumPacket& packet) {
 bool SimLinks::silenced(const consensus::QuorumPacket& packet) const {
   return world_.plan.mutant == Mutant::SessionNotRevived &&
          packet.type == consensus::PacketType::Ping && !server_.leading();
+}
+
+/// The mutant: where sessions are local, a createSession that comes from a learner is an upgrade.
+bool SimLinks::loses_upgrade(const consensus::QuorumPacket& packet) const {
+  if (world_.plan.mutant != Mutant::LoseUpgrade) return false;
+  if (packet.type != consensus::PacketType::Request) return false;
+  const auto request = consensus::decode_request(packet);
+  return request && static_cast<OpCode>(request->op) == OpCode::CreateSession;
 }
 
 /// The mutant: whoever loses its vote counts as having acknowledged that.

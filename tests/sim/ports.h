@@ -43,6 +43,7 @@ class SimLinks final : public server::Links {
   void confirm(LinkId link, const consensus::QuorumPacket& packet);
   void limit(ConnId conn);
   bool silenced(const consensus::QuorumPacket& packet) const;
+  bool loses_upgrade(const consensus::QuorumPacket& packet) const;
   bool counts_unasked(HostId learner, const consensus::QuorumPacket& packet) const;
   void plant_behind(LinkId link, const consensus::QuorumPacket& packet);
 

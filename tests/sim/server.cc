@@ -95,6 +95,8 @@ server::ReplicaOptions Server::replica_options() const {
   options.linearizable_reads = plan.linearizable(id_);
   options.read_only_mode = plan.read_only(id_);
   options.read_only_after_ms = plan.read_only_after_ms;
+  options.local_sessions = plan.local_sessions;
+  options.upgrade_local_sessions = plan.upgrade_local_sessions;
   options.ops.extended_types_enabled = options.reaper.rules.ttl_nodes = true;
   options.reaper.check_interval_ms = 500;
   options.ops.skip_acl = plan.faults.reconfig;  // Everybody may ask for one.

@@ -70,7 +70,7 @@ def jars(patience_s=120):
         try:
             done = subprocess.run(
                 ["mvn", "-B", "-q", "-f", pom, COPY, f"-DoutputDirectory={fetched}", "-DincludeScope=runtime"],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience_s)
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience_s, preexec_fn=end_with_parent())
         except subprocess.TimeoutExpired:
             raise NoKafka(f"Maven has not fetched it within {patience_s} s") from None
         if done.returncode != 0 or not is_there(fetched):
@@ -86,8 +86,14 @@ def jars(patience_s=120):
 
 
 def end_with_parent():
-    """In the child: however the parent ends, the kernel ends the broker."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    """For `preexec_fn`: however the parent ends, the kernel ends the child; also when it has ended already."""
+    parent, libc = os.getpid(), ctypes.CDLL(None)
+
+    def prepare():
+        libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(1)
+    return prepare
 
 
 class Broker:
@@ -120,7 +126,7 @@ class Broker:
         self.log_begin = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                                            start_new_session=True, preexec_fn=end_with_parent if self.leash else None)
+                                            start_new_session=True, preexec_fn=end_with_parent() if self.leash else None)
         return self
 
     def wait_started(self, timeout=PATIENCE_S):
@@ -193,10 +199,13 @@ class Kafka:
         return self
 
     def node(self, path):
-        """The JSON that Kafka keeps in its ensemble at `path`; None where there is no such node."""
+        """The JSON that Kafka keeps in its ensemble at `path`; None where there is no such node, or nobody tells."""
         servers, _, chroot = self.zookeeper.partition("/")
-        done = subprocess.run([str(BIN / "quorate-shell"), "-server", servers, "get", f"/{chroot}{path}"],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S)
+        try:
+            done = subprocess.run([str(BIN / "quorate-shell"), "-server", servers, "get", f"/{chroot}{path}"],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            return None
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def controller(self):

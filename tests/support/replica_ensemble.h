@@ -95,7 +95,7 @@ class ReplicaEnsemble {
     nodes.resize(static_cast<std::size_t>(size));
   }
 
-  EnsembleNode& start(int number, ReplicaOptions options = {}) {
+  EnsembleNode& start(int number, ReplicaOptions options = {}, Recovered recovered = {}) {
     auto& node = nodes.at(static_cast<std::size_t>(number - 1));
     node = std::make_unique<EnsembleNode>();
     node->id = ServerId{number};
@@ -104,7 +104,6 @@ class ReplicaEnsemble {
     if (options.peer.ensemble.members().empty()) options.peer.ensemble = ensemble_;
     options.peer.window_records = 10;
     options.peer.window_bytes = 1;
-    Recovered recovered;
     node->replica = std::make_unique<Replica>(
         std::move(options), std::move(recovered),
         Ports{node->disk, node->links, node->clients, node->clock, node->observer},

@@ -24,15 +24,20 @@ class StandaloneReplica {
  public:
   explicit StandaloneReplica(ReplicaOptions options = {})
       : StandaloneReplica(std::move(options), {}) {}
+  /// Clients may log in by SASL.
+  StandaloneReplica(ReplicaOptions options, SaslLogin& sasl)
+      : StandaloneReplica(std::move(options), {}, &sasl) {}
   /// A restart: `records` are in the log, none of them in the checkpoint.
-  StandaloneReplica(ReplicaOptions options, std::vector<consensus::LogRecord> records) {
+  StandaloneReplica(ReplicaOptions options, std::vector<consensus::LogRecord> records,
+                    SaslLogin* sasl = nullptr) {
     options.peer.self = ServerId{1};
     options.peer.standalone = true;
     Recovered recovered;
     recovered.durable.blank = records.empty();
     recovered.durable.records = std::move(records);
-    replica = std::make_unique<Replica>(std::move(options), std::move(recovered), fake.ports(),
-                                        Random(1));
+    Ports ports = fake.ports();
+    ports.sasl = sasl;
+    replica = std::make_unique<Replica>(std::move(options), std::move(recovered), ports, Random(1));
     tick();
     sync();
   }

@@ -45,6 +45,12 @@ Result<Settled> settle(const Draft& draft, const Wish& wish) {
   if (ErrorCode refused = check_mode(draft, wish)) return refused;
   const auto mode = static_cast<CreateMode>(wish.flags);
   if (!draft.session_alive()) return Code::SessionExpired;
+  // Nobody but its server would know when to delete it. (A container with such flags is nonsense,
+  // for which ZooKeeper has the other code.)
+  if (is_ephemeral(mode) && draft.caller.local) {
+    const bool container = draft.op == OpCode::CreateContainer;
+    return container ? Code::SessionExpired : Code::EphemeralOnLocalSession;
+  }
   if (!has_path_form(wish.path)) return Code::BadArguments;
   Result<AclList> acl = fixed_acl(wish.acl, draft.caller.identities, draft.options.acl_schemes);
   if (!acl) return acl.error();

@@ -78,7 +78,7 @@ const OpInfo& op_info(OpCode code) {
 }
 
 bool Draft::session_alive() const {
-  return pending.session_alive(caller.session);
+  return caller.local || pending.session_alive(caller.session);
 }
 
 bool Draft::may(std::int32_t perm, const NodeState& node) const {

@@ -15,6 +15,7 @@ struct Draft {
   const Caller& caller;
   OpCode op;
 
+  /// In the ensemble, or at the server that asks for it.
   bool session_alive() const;
   bool may(std::int32_t perm, const NodeState& node) const;
   /// QuotaExceeded when so many nodes and bytes more at `path` go beyond a hard limit.

@@ -28,6 +28,7 @@ const std::shared_ptr<Runtime>& runtime_of(const Client& client);
 
 /// What became of the attempts to connect.
 struct ConnectReport {
+  /// A host that was tried in vain.
   struct Failure {
     std::string server;  ///< "host:port".
     ErrorCode reason;    ///< Of its latest attempt.
@@ -71,15 +72,22 @@ class Client {
   /// .async_exists(...)`. Its destruction ends nothing; it must not be used to connect.
   Client with_timeout(std::chrono::milliseconds operation_timeout) const;
 
+  /// The limit for operations begun here.
   std::chrono::milliseconds operation_timeout() const { return timeout_; }
 
   SessionState state() const;    ///< Any thread; may be stale by the time it is looked at.
   SessionId session_id() const;  ///< Any thread; 0 before the first connection.
 
+  /// The connect string in use: that of ConnectOptions, of async_update_servers(), or what
+  /// ConnectOptions::follow_ensemble has made of it. For the next client, too. Any thread.
+  std::string servers() const;
+
   /// Tells `listener` every change of state, on the strand, before the operations it makes fail.
   /// Returns a number for remove_session_listener(). Any thread; takes effect in the order of
   /// calls.
   std::uint64_t add_session_listener(std::function<void(const SessionEvent&)> listener);
+  /// Does not wait: the listener may be called once more after it has returned, so it must hold
+  /// what it uses, e.g. by a std::shared_ptr.
   void remove_session_listener(std::uint64_t id);
 
   /// Starts connecting and waits for the first session. Once per client.
@@ -97,9 +105,10 @@ class Client {
   using ConnectHandler = asio::any_completion_handler<void(ErrorCode, ConnectReport)>;
   void start_connect(ConnectHandler handler);
 
-  /// Ends the session: what was asked before is still done, ephemerals go at once. Without a
-  /// connection the session is left to expire. Always completes without error; cancelled, it leaves
-  /// the session to expire and completes at once.
+  /// Ends the session: what was asked before is still done, ephemerals go at once; what is asked
+  /// from now on is refused with ClientErrc::Closed. Always completes without error, and in time:
+  /// without a connection at once, beside a server that has said nothing for three seconds then.
+  /// Both, and cancellation, leave the session to expire on the servers.
   template <asio::completion_token_for<void(ErrorCode)> Token>
   auto async_close(Token&& token) {
     return asio::async_initiate<Token, void(ErrorCode)>(

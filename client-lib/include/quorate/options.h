@@ -55,6 +55,12 @@ struct ConnectOptions {
   /// A server that has lost its quorum will do for reading, if it offers that; see
   /// SessionState::ReadOnly. The client goes back to a writable one as soon as there is one.
   bool read_only = false;
+  /// Reads and watches the ensemble's own configuration, and has its servers as the connect string
+  /// from then on: they are tried, and clients move when servers come and go so that each server
+  /// has its share. A list of which no server can be reached at the addresses named there is not
+  /// taken; the hosts of `servers` remain as a last resort. Guide: docs/client_guide.md, "Servers
+  /// that come and go".
+  bool follow_ensemble = false;
   TlsOptions tls;
   /// Decides the order of hosts and the jitter; 0 draws one.
   std::uint64_t seed = 0;

@@ -28,6 +28,7 @@ struct Reply {
   explicit operator bool() const { return ok(); }
 };
 
+/// The value of an answer that has none.
 struct Nothing {};
 using Status = Reply<Nothing>;
 
@@ -58,15 +59,23 @@ class SyncClient {
   /// `client.with_timeout(100ms).exists(...)`. Lives no longer than this object.
   SyncClient with_timeout(std::chrono::milliseconds operation_timeout) const;
 
+  /// Waits for the first session, at most ConnectOptions::connect_timeout. Once.
   Reply<Connected> connect();
+  /// Ends the session. Takes a round trip; three seconds beside a server that says nothing, no time
+  /// without a connection: the session is left to expire then. What waits in other threads ends
+  /// with it, so this is how to stop a program that is blocked.
   void close();
 
   /// Other hosts from now on; see Client::async_update_servers().
   Status update_servers(const std::string& connect_string);
 
+  /// The connect string in use; see Client::servers().
+  std::string servers() const;
   SessionState state() const;
   SessionId session_id() const;
   std::uint64_t add_session_listener(std::function<void(const SessionEvent&)> listener);
+  /// When it returns the listener is not called any more; it waits for a call under way, unless it
+  /// is itself called by a callback.
   void remove_session_listener(std::uint64_t id);
 
   Reply<CreateReply> create(const std::string& path, Buffer data, CreateOptions options = {});

@@ -39,10 +39,12 @@ class Transaction {
     ops_.emplace_back(Create{std::move(path), std::move(data), std::move(options)});
     return OpHandle<CreateReply>(ops_.size() - 1);
   }
+  /// As Client::async_set_data().
   OpHandle<Stat> set_data(std::string path, Buffer data, std::int32_t version = kAnyVersion) {
     ops_.emplace_back(SetData{std::move(path), std::move(data), version});
     return OpHandle<Stat>(ops_.size() - 1);
   }
+  /// As Client::async_remove().
   OpHandle<NoReply> remove(std::string path, std::int32_t version = kAnyVersion) {
     ops_.emplace_back(Remove{std::move(path), version});
     return OpHandle<NoReply>(ops_.size() - 1);
@@ -56,20 +58,24 @@ class Transaction {
   std::size_t size() const { return ops_.size(); }
   bool empty() const { return ops_.empty(); }
 
+  /// The operations as they were added.
   struct Create {
     std::string path;
     Buffer data;
     CreateOptions options;
   };
+  /// As above.
   struct SetData {
     std::string path;
     Buffer data;
     std::int32_t version = kAnyVersion;
   };
+  /// As above.
   struct Remove {
     std::string path;
     std::int32_t version = kAnyVersion;
   };
+  /// As above.
   struct Check {
     std::string path;
     std::int32_t version = kAnyVersion;
@@ -84,6 +90,7 @@ class Transaction {
 /// Replies to a Transaction, one per operation.
 class TransactionReply {
  public:
+  /// Of one operation.
   struct Result {
     Code code = Code::Ok;
     std::variant<NoReply, CreateReply, Stat> value;
@@ -113,6 +120,7 @@ class ReadBatch {
  public:
   ReadBatch() {}
 
+  /// Data and Stat of the node.
   OpHandle<GetDataReply> get_data(std::string path) {
     ops_.push_back({std::move(path), /*children=*/false});
     return OpHandle<GetDataReply>(ops_.size() - 1);
@@ -126,6 +134,7 @@ class ReadBatch {
   std::size_t size() const { return ops_.size(); }
   bool empty() const { return ops_.empty(); }
 
+  /// A read as it was added.
   struct Op {
     std::string path;
     bool children = false;
@@ -139,6 +148,7 @@ class ReadBatch {
 /// Replies to a ReadBatch, one per read.
 class ReadBatchReply {
  public:
+  /// Of one read.
   struct Result {
     Code code = Code::Ok;
     std::variant<NoReply, GetDataReply, std::vector<std::string>> value;
@@ -149,6 +159,7 @@ class ReadBatchReply {
   const R& operator[](OpHandle<R> op) const {
     return std::get<R>(results[op.index()].value);
   }
+  /// Ok, or why this read failed.
   template <class R>
   Code code(OpHandle<R> op) const {
     return op.index() < results.size() ? results[op.index()].code : Code::RuntimeInconsistency;

@@ -41,6 +41,7 @@ enum class SessionState {
   ReadOnly,
 };
 
+/// Expired, Closed or AuthFailed: nothing more happens, a new client is needed.
 constexpr bool is_final(SessionState state) {
   return state == SessionState::Expired || state == SessionState::Closed ||
          state == SessionState::AuthFailed;
@@ -69,20 +70,22 @@ struct WatchEvent {
       -1;  ///< Txn that fired it; -1 from ZooKeeper before 3.9 and after reconnects.
 };
 
-/// "/a/b": answers to create.
+/// Answers to create.
 struct CreateReply {
   std::string path;  ///< With the sequence number, when one was asked for.
   Stat stat;
 };
 
+/// Answers to get_data.
 struct GetDataReply {
-  Buffer data;
+  Buffer data;  ///< Nothing, or bytes: a node may have been made without any data.
   Stat stat;
 };
 
+/// Answers to get_acl.
 struct GetAclReply {
   AclList acl;
-  Stat stat;
+  Stat stat;  ///< Stat::aversion is what set_acl() asks for.
 };
 
 /// The ensemble's members as text, the lines of its dynamic configuration file; the last one,
@@ -92,6 +95,7 @@ struct ConfigReply {
   Stat stat;  ///< Of /zookeeper/config.
 };
 
+/// Answers to get_children.
 struct GetChildrenReply {
   std::vector<std::string> children;  ///< Names, in no particular order.
   Stat stat;                          ///< Of the parent.

@@ -28,8 +28,8 @@ class VirtualEnd {
   virtual void forget() = 0;
 };
 
-/// What the clients in it ask of a world. Everything happens on one thread: the one that gives the
-/// world its turns.
+/// What the clients in it ask of a world. Everything happens on one thread at a time: the one that
+/// gives the world its turns, or one of start_thread().
 class VirtualWorld {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -57,6 +57,9 @@ class VirtualWorld {
   virtual void remove_loop(const void* owner) = 0;
   /// Gives turns until `done`. Throws when that does not come.
   virtual void run_until(const std::function<bool()>& done) = 0;
+  /// For work that blocks: a thread that runs while no other does, and lets the others go on in
+  /// run_until(). Begins in a turn of its own.
+  virtual void start_thread(std::function<void()> body) = 0;
 };
 
 /// For ConnectOptions::runtime. TlsOptions do not matter there.

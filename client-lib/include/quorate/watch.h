@@ -22,6 +22,7 @@ class Client;
 class WatchSink {
  public:
   virtual ~WatchSink() = default;
+  /// The event of type None is the last one.
   virtual void deliver(const WatchEvent& event) = 0;
 };
 

@@ -1,12 +1,10 @@
 #include "quorate/recipes/counter.h"
 
-#include <atomic>
 #include <charconv>
-#include <mutex>
 #include <optional>
 
 #include "client-lib/src/recipes/commit_once.h"
-#include "client-lib/src/recipes/steps.h"
+#include "client-lib/src/recipes/followed.h"
 
 namespace quorate::client {
 
@@ -83,67 +81,34 @@ void AtomicCounter::start_try_set(CounterValue seen, std::int64_t value,
 // ---- Shared counter
 // --------------------------------------------------------------------------------
 
-class SharedCounter::State {
+namespace {
+
+bool same_state(const CounterValue& before, const CounterValue& now) {
+  return now.version == before.version && now.value == before.value;
+}
+
+}  // namespace
+
+class SharedCounter::State : public Followed<CounterValue> {
  public:
-  State(const Client& client, std::string path, Listener changed)
-      : job(std::make_shared<Job>(client)), path_(std::move(path)), changed_(std::move(changed)) {}
-
-  static asio::awaitable<void> run(std::shared_ptr<State> self) {
-    auto bell = std::make_shared<Bell>(self->job->client());
-    for (bool first = true; true; first = false) {
-      Watcher watcher = ringing(bell);
-      Answer<CounterValue> seen = co_await get(self->job, self->path_, std::move(watcher));
-      if (self->job->why() || seen.error == ErrorCode(Code::SessionExpired) ||
-          seen.error == ErrorCode(ClientErrc::Closed)) {
-        co_return;
-      }
-      // Data that is no number is waited out: the next change may mend it.
-      if (!seen.error) self->take(seen.value, first);
-      co_await Bell::wait(bell);
-      if (self->job->why()) co_return;
-    }
-  }
-
-  CounterValue value() const {
-    const std::lock_guard guard(mutex_);
-    return value_;
-  }
-
-  const JobPtr job;
-  std::atomic<bool> known{false};
-
- private:
-  void take(const CounterValue& seen, bool first) {
-    const bool same =
-        !first && known && seen.version == value_.version && seen.value == value_.value;
-    {
-      const std::lock_guard guard(mutex_);
-      value_ = seen;
-    }
-    known = true;
-    if (!same && changed_) changed_(seen);
-  }
-
-  const std::string path_;
-  const Listener changed_;
-  mutable std::mutex mutex_;  ///< Any thread asks for the value; posting could not answer at once.
-  CounterValue value_;
+  using Followed::Followed;
 };
 
 SharedCounter::SharedCounter(Client& client, std::string path, Listener changed)
     : atomic_(client, path),
-      state_(std::make_shared<State>(client, std::move(path), std::move(changed))) {}
+      state_(
+          std::make_shared<State>(client, std::move(path), get, same_state, std::move(changed))) {}
 
 SharedCounter::~SharedCounter() {
   stop();
 }
 
 void SharedCounter::start() {
-  run_service(state_->job, [state = state_] { return State::run(state); });
+  State::start(state_);
 }
 
 void SharedCounter::stop() {
-  state_->job->post_cancel(asio::error::operation_aborted);
+  state_->stop();
 }
 
 CounterValue SharedCounter::value() const {
@@ -151,9 +116,7 @@ CounterValue SharedCounter::value() const {
 }
 
 bool SharedCounter::fresh() const {
-  const SessionState session = state_->job->client().state();
-  return state_->known &&
-         (session == SessionState::Connected || session == SessionState::Reconnected);
+  return state_->fresh();
 }
 
 }  // namespace quorate::client

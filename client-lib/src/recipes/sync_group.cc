@@ -49,9 +49,10 @@ class SyncLeaderSelector::Terms {
   Terms(SyncClient& client, std::string path, std::string id, Task task,
         LeaderSelector::Options options)
       : shared_(std::make_shared<Shared>(std::move(task))),
+        runtime_(runtime_of(client.async_face())),
         selector_(
             client.async_face(), std::move(path), std::move(id),
-            [shared = shared_, runtime = runtime_of(client.async_face()),
+            [shared = shared_, runtime = runtime_,
              strand = client.async_face().get_executor()](Leadership leadership) {
               return run(shared, runtime, strand, std::move(leadership));
             },
@@ -63,7 +64,12 @@ class SyncLeaderSelector::Terms {
     selector_.stop();
     std::unique_lock guard(shared_->mutex);
     shared_->stopped = true;
-    shared_->idle.wait(guard, [&] { return shared_->running == 0; });
+    const auto idle = [this] { return shared_->running == 0; };
+    VirtualWorld* const world = runtime_->world();
+    if (world == nullptr) return shared_->idle.wait(guard, idle);
+    if (idle()) return;
+    guard.unlock();  // One thread at a time there: nobody else is at it.
+    world->run_until(idle);
   }
 
  private:
@@ -76,6 +82,27 @@ class SyncLeaderSelector::Terms {
     bool stopped = false;
   };
 
+  /// Tells that a task has ended, also one that threw (which ends the process, but for a virtual
+  /// world, where the test is told).
+  class Ended {
+   public:
+    Ended(Shared& shared, const asio::any_io_executor& strand, BellPtr done)
+        : shared_(shared), strand_(strand), done_(std::move(done)) {}
+    ~Ended() {
+      asio::post(strand_, [done = done_] { done->ring(); });
+      const std::lock_guard guard(shared_.mutex);
+      --shared_.running;
+      shared_.idle.notify_all();
+    }
+    Ended(const Ended&) = delete;
+    Ended& operator=(const Ended&) = delete;
+
+   private:
+    Shared& shared_;
+    const asio::any_io_executor strand_;
+    const BellPtr done_;
+  };
+
   static asio::awaitable<void> run(std::shared_ptr<Shared> shared, std::shared_ptr<Runtime> runtime,
                                    asio::any_io_executor strand, Leadership leadership) {
     {
@@ -84,17 +111,20 @@ class SyncLeaderSelector::Terms {
       ++shared->running;
     }
     auto done = std::make_shared<Bell>(runtime, strand);
-    std::thread([shared, strand, leadership, done] {
+    std::function<void()> term = [shared, strand, leadership, done] {
+      const Ended ended(*shared, strand, done);
       shared->task(leadership);
-      asio::post(strand, [done] { done->ring(); });
-      const std::lock_guard guard(shared->mutex);
-      --shared->running;
-      shared->idle.notify_all();
-    }).detach();
+    };
+    if (VirtualWorld* const world = runtime->world()) {
+      world->start_thread(std::move(term));
+    } else {
+      std::thread(std::move(term)).detach();
+    }
     for (bool rung = false; !rung;) rung = co_await Bell::wait(done);
   }
 
   std::shared_ptr<Shared> shared_;
+  const std::shared_ptr<Runtime> runtime_;
   LeaderSelector selector_;
 };
 

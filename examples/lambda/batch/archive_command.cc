@@ -87,15 +87,15 @@ int archive(Arguments& arguments) {
   settings.common = common_of(arguments);
   const BatchPlace place(settings.common);
   settings.archive.folder = place.segments();
-  settings.archive.segment_bytes_max = arguments.number("--segment-mb", 64) << 20;
+  settings.archive.segment_bytes_max = arguments.number("--segment-mb", 64, 1u << 20) << 20;
   settings.consumer.place = settings.common.group(kArchiveGroup);
   settings.consumer.member = settings.common.id;
   settings.consumer.commit_interval =
       std::chrono::milliseconds(arguments.number("--segment-age-ms", 30'000));
   // A commit closes a segment; size, age and marks do that, not a number of records.
   settings.consumer.commit_records = std::numeric_limits<std::uint64_t>::max();
-  if (const std::string fault = fault_of(settings.common); !fault.empty()) return refuse(fault);
   if (!arguments.fault().empty()) return refuse(arguments.fault());
+  if (const std::string fault = fault_of(settings.common); !fault.empty()) return refuse(fault);
   if (settings.archive.segment_bytes_max == 0) return refuse("--segment-mb: at least 1");
   StopSignal signal;
   auto bus = pipeline::open_bus(settings.common.bus);

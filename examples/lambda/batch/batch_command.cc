@@ -126,22 +126,22 @@ int request(const Common& common, bool wait) {
   return 0;
 }
 
+/// What is not understood is said first: who writes --buz need not be asked for --bus.
 int join_workers(Arguments& arguments, const Common& common) {
   BatchOptions options;
-  options.slots = static_cast<unsigned>(arguments.number("--slots", 2));
+  options.slots = static_cast<unsigned>(arguments.number("--slots", 2, 256));
   options.leader.every = std::chrono::seconds(arguments.number("--every-s", 60));
-  options.leader.parts = static_cast<std::uint32_t>(arguments.number("--parts", 8));
+  options.leader.parts = static_cast<std::uint32_t>(arguments.number("--parts", 8, 1'000));
   options.leader.splits.wanted = 2 * options.leader.parts;
-  options.leader.splits.bytes_max = arguments.number("--split-mb", 64) << 20;
+  options.leader.splits.bytes_max = arguments.number("--split-mb", 64, 1u << 20) << 20;
   TaskRules& rules = options.leader.rules;
   rules.slow_floor = std::chrono::milliseconds(
       arguments.number("--slow-ms", static_cast<std::uint64_t>(rules.slow_floor.count())));
   rules.slow_unknown = 10 * rules.slow_floor;
   if (!arguments.fault().empty()) return refuse(arguments.fault());
-  if (options.slots == 0 || options.slots > 256) return refuse("--slots: from 1 to 256");
-  if (options.leader.parts == 0 || options.leader.parts > 1'000) {
-    return refuse("--parts: from 1 to 1000");
-  }
+  if (const std::string fault = fault_of(common); !fault.empty()) return refuse(fault);
+  if (options.slots == 0) return refuse("--slots: at least 1");
+  if (options.leader.parts == 0) return refuse("--parts: at least 1");
   if (options.leader.splits.bytes_max < options.leader.splits.bytes_min) {
     return refuse("--split-mb: at least 1");
   }
@@ -167,9 +167,9 @@ int batch(Arguments& arguments) {
     if (common.bus.empty()) common.bus = "none";
     if (common.folder.empty()) common.folder = "none";
   }
-  if (const std::string fault = fault_of(common); !fault.empty()) return refuse(fault);
   if (!asks) return join_workers(arguments, common);
   if (!arguments.fault().empty()) return refuse(arguments.fault());
+  if (const std::string fault = fault_of(common); !fault.empty()) return refuse(fault);
   return request(common, waits);
 }
 

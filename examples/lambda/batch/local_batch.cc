@@ -271,15 +271,15 @@ int batch_locally(Arguments& arguments, const std::string& folder) {
   LocalOptions options;
   options.folder = folder;
   options.files = arguments.files();
-  options.slots = static_cast<unsigned>(arguments.number("--slots", options.slots));
-  options.parts = static_cast<std::uint32_t>(arguments.number("--parts", options.slots));
-  options.segment_bytes = arguments.number("--segment-mb", 64) << 20;
-  options.split_bytes = arguments.number("--split-mb", 64) << 20;
+  options.slots = static_cast<unsigned>(arguments.number("--slots", options.slots, 256));
+  options.parts = static_cast<std::uint32_t>(arguments.number("--parts", options.slots, 1'000));
+  options.segment_bytes = arguments.number("--segment-mb", 64, 1u << 20) << 20;
+  options.split_bytes = arguments.number("--split-mb", 64, 1u << 20) << 20;
   options.answers = arguments.flag("--answers");
   options.top = arguments.number("--top", options.top);
   if (!arguments.fault().empty()) return refuse(arguments.fault());
-  if (options.slots == 0 || options.slots > 256) return refuse("--slots: from 1 to 256");
-  if (options.parts == 0 || options.parts > 1'000) return refuse("--parts: from 1 to 1000");
+  if (options.slots == 0) return refuse("--slots: at least 1");
+  if (options.parts == 0) return refuse("--parts: at least 1");
   if (options.segment_bytes == 0 || options.split_bytes == 0) {
     return refuse("--segment-mb, --split-mb: at least 1");
   }

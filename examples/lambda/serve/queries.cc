@@ -1,17 +1,17 @@
 #include "examples/lambda/serve/queries.h"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "examples/pipeline/program/answers_json.h"
+#include "examples/pipeline/program/query_text.h"
 
 namespace lambda_app {
 
 using nlohmann::json;
 using pipeline::Answer;
-using pipeline::Granularity;
 using pipeline::Query;
+using pipeline::Result;
 using pipeline::web_error;
 using pipeline::WebRequest;
 using pipeline::WebResponse;
@@ -24,51 +24,18 @@ const char* name_of(Layer layer) {
   return layer == Layer::Batch ? "batch" : layer == Layer::Speed ? "speed" : "both";
 }
 
-const char* name_of(Granularity step) {
-  return step == Granularity::Minute ? "minute" : step == Granularity::Hour ? "hour" : "day";
+Result<Layer> layer_of(const pipeline_program::Parameters& parameters) {
+  const auto at = parameters.find("layer");
+  if (at == parameters.end()) return Layer::Both;
+  for (const Layer layer : {Layer::Batch, Layer::Speed, Layer::Both}) {
+    if (at->second == name_of(layer)) return layer;
+  }
+  return pipeline_program::wrong_parameter("layer", at->second, "batch, speed or both");
 }
 
-template <class Number>
-bool parse(const std::string& text, Number& to) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-/// The parameters of a request, each asked for by name; the first fault stays.
-struct Parameters {
-  const WebRequest& request;
-  std::string& fault;
-
-  const std::string* find(const char* name) const {
-    const auto at = request.query.find(name);
-    return at == request.query.end() ? nullptr : &at->second;
-  }
-  template <class Number>
-  void number(const char* name, Number& to) const {
-    const std::string* text = find(name);
-    if (text != nullptr && !parse(*text, to)) set(name, *text, "a whole number");
-  }
-  template <class Value, std::size_t N>
-  void choice(const char* name, const std::pair<const char*, Value> (&values)[N], Value& to,
-              const char* wanted) const {
-    const std::string* text = find(name);
-    if (text == nullptr) return;
-    for (const auto& [known, value] : values) {
-      if (*text == known) {
-        to = value;
-        return;
-      }
-    }
-    set(name, *text, wanted);
-  }
-  void set(const char* name, const std::string& text, const char* wanted) const {
-    if (fault.empty()) fault = std::string(name) + "=" + text + " is not " + wanted;
-  }
-};
-
-WebResponse response_of(json object) {
+WebResponse response_of(const json& object) {
   WebResponse response;
-  response.body = object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  response.body = pipeline_program::compact(object) + "\n";
   return response;
 }
 
@@ -90,39 +57,19 @@ auto with_view(const Snapshot& snapshot, Layer layer, Ask&& ask) {
   return ask(pipeline::SketchSummary(snapshot.both.options()));
 }
 
-std::string unanswerable(const Snapshot& snapshot, const Query& query) {
-  if (snapshot.both.can_answer(query)) return "";
-  return "prefix=" + query.prefix + " is no path that begins and ends with '/', at most " +
-         std::to_string(snapshot.both.options().prefix_depth) + " directories deep";
-}
-
 }  // namespace
 
-std::optional<Question> question_of(const WebRequest& request, std::size_t top_missing,
-                                    std::string& fault) {
-  static constexpr std::pair<const char*, Layer> kLayers[] = {
-      {"batch", Layer::Batch}, {"speed", Layer::Speed}, {"both", Layer::Both}};
-  static constexpr std::pair<const char*, Granularity> kSteps[] = {
-      {"minute", Granularity::Minute}, {"hour", Granularity::Hour}, {"day", Granularity::Day}};
-  Question question;
-  question.query.top = top_missing;
-  const Parameters parameters{request, fault};
-  parameters.number("from", question.query.from_ms);
-  parameters.number("to", question.query.to_ms);
-  parameters.number("top", question.query.top);
-  parameters.choice("layer", kLayers, question.layer, "batch, speed or both");
-  parameters.choice("step", kSteps, question.step, "minute, hour or day");
-  if (const std::string* prefix = parameters.find("prefix")) question.query.prefix = *prefix;
-  if (question.query.top > kTopMax) {
-    parameters.set("top", std::to_string(question.query.top), "1000 or less");
+Result<Question> question_of(const Snapshot& snapshot, const WebRequest& request) {
+  const auto query = pipeline_program::query_of(request.query, {"layer"});
+  if (!query) return query.error();
+  const auto layer = layer_of(request.query);
+  if (!layer) return layer.error();
+  const auto step = pipeline_program::step_of(request.query);
+  if (!step) return step.error();
+  if (!snapshot.both.can_answer(*query)) {
+    return pipeline_program::wrong_prefix(*query, snapshot.both.options());
   }
-  for (const auto& [name, value] : request.query) {
-    static constexpr std::string_view kKnown[] = {"from", "to", "top", "layer", "step", "prefix"};
-    bool known = false;
-    for (const std::string_view candidate : kKnown) known = known || name == candidate;
-    if (!known && fault.empty()) fault = name + " is no parameter of this question";
-  }
-  return fault.empty() ? std::optional(std::move(question)) : std::nullopt;
+  return Question{*query, *layer, *step};
 }
 
 Answer answer_of(const Snapshot& snapshot, Layer layer, const Query& query) {
@@ -130,34 +77,26 @@ Answer answer_of(const Snapshot& snapshot, Layer layer, const Query& query) {
 }
 
 WebResponse answer_question(const Snapshot& snapshot, const WebRequest& request) {
-  std::string fault;
-  const auto question = question_of(request, /*top_missing=*/10, fault);
-  if (question) fault = unanswerable(snapshot, question->query);
-  if (!fault.empty()) return web_error(400, fault);
+  const auto question = question_of(snapshot, request);
+  if (!question) return web_error(400, question.error().message);
   json object = head_of(snapshot, question->layer);
   object.update(pipeline_program::to_json(answer_of(snapshot, question->layer, question->query)));
-  return response_of(std::move(object));
+  return response_of(object);
 }
 
-WebResponse answer_series(const Snapshot& snapshot, const WebRequest& request) {
-  std::string fault;
-  const auto question = question_of(request, /*top_missing=*/0, fault);
-  if (question) fault = unanswerable(snapshot, question->query);
-  if (!fault.empty()) return web_error(400, fault);
+WebResponse answer_series(const Snapshot& snapshot, const WebRequest& asked) {
+  WebRequest request = asked;
+  // Lists in every bucket are long: they are there when they are asked for.
+  request.query.try_emplace("top", "0");
+  const auto question = question_of(snapshot, request);
+  if (!question) return web_error(400, question.error().message);
   const auto series = with_view(snapshot, question->layer, [&](const auto& view) {
     return view.series(question->query, question->step);
   });
-  if (series.size() > kSeriesMax) {
-    return web_error(400, "that are " + std::to_string(series.size()) + " buckets, more than " +
-                              std::to_string(kSeriesMax) + ": narrow from and to, or step=day");
-  }
   json object = head_of(snapshot, question->layer);
-  object["step"] = name_of(question->step);
-  json& list = object["series"] = json::array();
-  for (const auto& [begin_ms, answer] : series) {
-    list.push_back(json::array({begin_ms, pipeline_program::to_json(answer)}));
-  }
-  return response_of(std::move(object));
+  object["step"] = pipeline_program::name_of(question->step);
+  const Result<> added = pipeline_program::add_series(series, object);
+  return added ? response_of(object) : web_error(400, added.error().message);
 }
 
 WebResponse answer_prefixes(const Snapshot& snapshot) {

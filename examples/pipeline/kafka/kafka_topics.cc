@@ -145,6 +145,7 @@ Result<PartitionNumber> KafkaTopics::partitions(const std::string& topic) {
     return Fault{FaultKind::NoTopic, good.error().message};
   }
   const Result<PartitionNumber> found = look_up(topic, /*wants_leaders=*/false);
+  if (!found && found.error().kind == FaultKind::NoTopic) return no_topic(topic);
   if (!found) return found;
   const std::lock_guard lock(mutex_);
   known_[topic] = *found;

@@ -14,7 +14,6 @@ using namespace pipeline;
 
 namespace {
 
-constexpr std::size_t kTopMax = 1'000;
 constexpr std::string_view kNames[] = {"from", "to", "prefix", "top", "step"};
 
 template <class Number>
@@ -23,11 +22,18 @@ bool read_number(std::string_view text, Number& number) {
   return fault == std::errc() && end == text.data() + text.size();
 }
 
-Fault wrong(const std::string& name, const std::string& value, const std::string& expected) {
+}  // namespace
+
+Fault wrong_parameter(const std::string& name, const std::string& value,
+                      const std::string& expected) {
   return {FaultKind::BadArgument, name + "=" + value + ": expected " + expected};
 }
 
-}  // namespace
+Fault wrong_prefix(const Query& query, const SummaryOptions& options) {
+  return wrong_parameter(
+      "prefix", query.prefix,
+      "directories, at most " + std::to_string(options.prefix_depth) + " deep, as /blog/");
+}
 
 std::optional<std::int64_t> time_ms_of(std::string_view text) {
   std::int64_t ms = 0;
@@ -45,11 +51,13 @@ std::optional<std::int64_t> time_ms_of(std::string_view text) {
   return std::nullopt;
 }
 
-Result<Query> query_of(const Parameters& parameters) {
+Result<Query> query_of(const Parameters& parameters,
+                       std::initializer_list<std::string_view> further) {
   Query query;
   for (const auto& [name, value] : parameters) {
     const auto is = [&name = name](std::string_view known) { return name == known; };
-    if (std::none_of(std::begin(kNames), std::end(kNames), is)) {
+    if (std::none_of(std::begin(kNames), std::end(kNames), is) &&
+        std::none_of(further.begin(), further.end(), is)) {
       return Fault{FaultKind::BadArgument, name + " is no parameter of this question"};
     }
   }
@@ -57,13 +65,15 @@ Result<Query> query_of(const Parameters& parameters) {
     const auto at = parameters.find(name);
     if (at == parameters.end()) continue;
     const auto ms = time_ms_of(at->second);
-    if (!ms) return wrong(name, at->second, "milliseconds since 1970 or 2026-11-21T21:30:00Z");
+    if (!ms) {
+      return wrong_parameter(name, at->second, "milliseconds since 1970 or 2026-11-21T21:30:00Z");
+    }
     *bound = *ms;
   }
   if (const auto at = parameters.find("prefix"); at != parameters.end()) query.prefix = at->second;
   if (const auto at = parameters.find("top"); at != parameters.end()) {
     if (!read_number(at->second, query.top) || query.top > kTopMax) {
-      return wrong("top", at->second, "a number up to " + std::to_string(kTopMax));
+      return wrong_parameter("top", at->second, "a number up to " + std::to_string(kTopMax));
     }
   }
   return query;
@@ -74,15 +84,24 @@ Result<Granularity> step_of(const Parameters& parameters) {
   if (at == parameters.end() || at->second == "hour") return Granularity::Hour;
   if (at->second == "minute") return Granularity::Minute;
   if (at->second == "day") return Granularity::Day;
-  return wrong("step", at->second, "minute, hour or day");
+  return wrong_parameter("step", at->second, "minute, hour or day");
 }
 
-json to_json(const std::vector<std::pair<std::int64_t, Answer>>& series) {
-  json all = json::array();
+const char* name_of(Granularity step) {
+  return step == Granularity::Minute ? "minute" : step == Granularity::Hour ? "hour" : "day";
+}
+
+Result<> add_series(const std::vector<std::pair<std::int64_t, Answer>>& series, json& object) {
+  if (series.size() > kSeriesMax) {
+    return Fault{FaultKind::BadArgument, std::to_string(series.size()) + " buckets are more than " +
+                                             std::to_string(kSeriesMax) +
+                                             ": narrow from and to, or take a longer step"};
+  }
+  json& all = object["series"] = json::array();
   for (const auto& [begin_ms, answer] : series) {
     all.push_back(json::array({begin_ms, to_json(answer)}));
   }
-  return all;
+  return {};
 }
 
 std::string compact(const json& value) {

@@ -139,10 +139,12 @@ int broker(Arguments& arguments) {
 }
 
 int produce(Arguments& arguments) {
+  const std::vector<std::string>& files = arguments.files();
   const std::string where = arguments.text("--bus");
   const GroupPlace place = place_of(arguments);
   TopicOptions topic;
-  topic.partitions = static_cast<PartitionNumber>(arguments.number("--partitions", 4));
+  topic.partitions =
+      static_cast<PartitionNumber>(arguments.number("--partitions", 4, kPartitionsMax));
   topic.retention_bytes = arguments.number("--retention-bytes", 0);
   const std::size_t batch = arguments.number("--batch", 1'000);
   const double rate = arguments.share("--rate", 0);
@@ -156,7 +158,7 @@ int produce(Arguments& arguments) {
     return refuse("--when-behind: block, buffer or drop");
   }
   if (!arguments.fault().empty()) return refuse(arguments.fault());
-  if (where.empty() || arguments.files().empty()) return refuse("produce needs --bus and a FILE");
+  if (where.empty() || files.empty()) return refuse("produce needs --bus and a FILE");
 
   auto bus = open_bus(where);
   if (!bus) return fail(bus.error().message);
@@ -172,7 +174,7 @@ int produce(Arguments& arguments) {
         std::make_unique<Pressure>(std::move(*opened), std::move(client), place, topic.partitions);
   }
   Producer producer(**bus, place.topic, batch, rate, pressure ? pressure->pressure.get() : nullptr);
-  const std::string fault = send_files(arguments.files(), producer);
+  const std::string fault = send_files(files, producer);
   if (!fault.empty()) return fail(fault);
   json told = {{"events", producer.events}, {"bad", producer.bad}};
   if (pressure) {

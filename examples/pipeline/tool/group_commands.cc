@@ -76,7 +76,7 @@ struct ConsumeSettings {
     options.commit_records = arguments.number("--commit-records", options.commit_records);
     options.commit_interval = milliseconds(arguments.number("--commit-ms", 1'000));
     options.limits.records_max = arguments.number("--read-records", options.limits.records_max);
-    partitions = static_cast<PartitionNumber>(arguments.number("--partitions", 0));
+    partitions = static_cast<PartitionNumber>(arguments.number("--partitions", 0, kPartitionsMax));
   }
 
   std::string hosts, bus;

@@ -69,20 +69,21 @@ struct Reading {
 
 template <class Visitors>
 int aggregate_as(Arguments& arguments) {
+  const std::vector<std::string>& files = arguments.files();
   Reading reading(arguments);
   SummaryOptions options;
   options.session_gap_ms = static_cast<std::int64_t>(arguments.number("--gap-ms", 30 * 60 * 1000));
-  options.prefix_depth = static_cast<unsigned>(arguments.number("--depth", 2));
+  options.prefix_depth = static_cast<unsigned>(arguments.number("--depth", 2, 16));
   const std::size_t top = arguments.number("--top", 10);
   const std::size_t parts = arguments.number("--parts", 1);
   const bool stats = arguments.flag("--stats");
   if (!arguments.fault().empty()) return refuse(arguments.fault());
-  if (arguments.files().empty()) return refuse("aggregate needs a FILE");
+  if (files.empty()) return refuse("aggregate needs a FILE");
   if (parts == 0 || parts > 1'000) return refuse("--parts: from 1 to 1000");
 
   std::vector<BasicAggregator<Visitors>> aggregators(parts, BasicAggregator<Visitors>(options));
   const std::clock_t begin = std::clock();
-  const std::string fault = reading.read(arguments.files(), [&](const EventView& event) {
+  const std::string fault = reading.read(files, [&](const EventView& event) {
     // All hits of a visitor in one part: duplicates meet.
     aggregators[parts == 1 ? 0 : visitor_hash(event.visitor) % parts].add(event);
   });
@@ -116,9 +117,10 @@ int generate(Arguments& arguments) {
   GeneratorOptions options;
   options.seed = arguments.number("--seed", options.seed);
   options.events_per_second = arguments.share("--rate", options.events_per_second);
-  options.pages = static_cast<std::uint32_t>(arguments.number("--pages", options.pages));
-  options.visitors_at_once =
-      static_cast<std::uint32_t>(arguments.number("--visitors", options.visitors_at_once));
+  options.pages =
+      static_cast<std::uint32_t>(arguments.number("--pages", options.pages, 10'000'000));
+  options.visitors_at_once = static_cast<std::uint32_t>(
+      arguments.number("--visitors", options.visitors_at_once, 10'000'000));
   options.bots = arguments.share("--bots", options.bots);
   options.bad_lines = arguments.share("--bad-lines", options.bad_lines);
   options.duplicates = arguments.share("--duplicates", options.duplicates);
@@ -140,10 +142,11 @@ int generate(Arguments& arguments) {
 }
 
 int parse(Arguments& arguments) {
+  const std::vector<std::string>& files = arguments.files();
   Reading reading(arguments);
   if (!arguments.fault().empty()) return refuse(arguments.fault());
-  if (arguments.files().empty()) return refuse("parse needs a FILE");
-  const std::string fault = reading.read(arguments.files(), [](const EventView& event) {
+  if (files.empty()) return refuse("parse needs a FILE");
+  const std::string fault = reading.read(files, [](const EventView& event) {
     const json object = {{"id", event.id},
                          {"time_ms", event.time_ms},
                          {"visitor", event.visitor},

@@ -48,6 +48,10 @@ int main(int argc, char** argv) {
   using namespace pipeline_program;
   Arguments arguments(
       argc, argv, {"--json", "--by-position", "--sketch", "--stats", "--sync", "--at-most-once"});
+  if (arguments.asks_for_help()) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
   const std::string& command = arguments.command();
   if (command == "generate") return generate(arguments);
   if (command == "parse") return parse(arguments);

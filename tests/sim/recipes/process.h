@@ -99,6 +99,7 @@ class Process final : public Host, public client::VirtualWorld {
   void add_loop(const void*, std::function<bool()>) override {}
   void remove_loop(const void*) override {}
   void run_until(const std::function<bool()>&) override {}
+  void start_thread(std::function<void()>) override {}
 
   // ---- Host
   void on_accepted(ConnId, HostId, Port) override {}

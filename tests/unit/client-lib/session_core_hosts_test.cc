@@ -95,3 +95,46 @@ TEST_CASE("hosts: new ones are used from the next connection on; leaving keeps t
   f.serve();
   CHECK(f.log == Lines{"suspended", "reconnected"});
 }
+
+TEST_CASE("hosts: spares are tried when all others have failed, and the others again after those") {
+  CoreFixture f;
+  f.up();
+  f.core.set_hosts(f.now, {0, 1}, /*leave=*/false, {2, 3});
+  f.drain();
+  f.connects.clear();
+  f.advance(1'000);
+  f.reply(xid::kPing, 1);
+  f.lose_link();
+  for (int i = 0; i < 3; ++i) f.lose_link();
+  CHECK(f.connects == std::vector<std::size_t>{1, 0, 2, 3});
+  f.lose_link();
+  CHECK(f.connects.size() == 4);  // A pause now.
+  f.answer_connects = false;
+  f.advance(50);
+  CHECK(f.connects == std::vector<std::size_t>{1, 0, 2, 3, 1});
+}
+
+TEST_CASE("hosts: a session on a spare that is lost begins with the others again") {
+  CoreFixture f;
+  f.up();
+  f.core.set_hosts(f.now, {0}, /*leave=*/false, {4});
+  f.drain();
+  f.lose_link();  // Too young to count as a good one.
+  CHECK(f.connects.back() == 4);
+  f.serve();
+  f.advance(1'500);
+  f.reply(xid::kPing, 1);
+  f.lose_link();
+  CHECK(f.connects.back() == 0);
+}
+
+TEST_CASE("hosts: a move begins a round of its own, however young the link that it gives up") {
+  CoreFixture f;
+  f.up();
+  f.connects.clear();
+  f.core.set_hosts(f.now, {5}, /*leave=*/true, {1});
+  f.drain();
+  CHECK(f.connects == std::vector<std::size_t>{5});
+  f.lose_link();
+  CHECK(f.connects == std::vector<std::size_t>{5, 1});
+}

@@ -337,6 +337,26 @@ TEST_CASE("close: without a link at once") {
   CHECK(f.disconnects.size() == 1);
 }
 
+TEST_CASE("close: a server that says nothing is not waited for longer than the farewell's limit") {
+  CoreOptions options = CoreFixture::default_options();
+  options.session_timeout_ms = 60'000;
+  CoreFixture f(options);
+  f.start();
+  f.serve(7, 60'000);
+  f.submit(OpCode::GetData, "/a");
+  f.submit(OpCode::GetData, "/b");
+  f.log.clear();
+  f.core.close(f.now);
+  f.drain();
+  f.advance(2'900);
+  f.reply_next(1);  // It lives: what was asked before is still waited for.
+  f.advance(2'999);
+  CHECK(f.log == Lines{"done 1 0"});
+  f.advance(1);
+  CHECK(f.log == Lines{"done 1 0", "done 2 -4", "closed"});
+  CHECK(f.disconnects.size() == 1);
+}
+
 // ---- What an answer proves
 // -----------------------------------------------------------------------
 

@@ -43,6 +43,22 @@ TEST_CASE("promises count once, not from those that promised before or have no d
   CHECK(discovery.promise({3}, 4, Zxid{0}) == Discovery::Promise::NotCounted);
 }
 
+TEST_CASE("promises that were given before may leave too few for a quorum") {
+  const Membership ensemble(five());
+  Discovery discovery(ensemble, {{5}, 3, 3, Zxid::make(3, 1)});
+  discovery.promise_self();
+  CHECK(discovery.possible({}));
+  discovery.promise({1}, -1, Zxid::make(3, 1));
+  discovery.promise({2}, -1, Zxid::make(3, 1));
+  CHECK(discovery.possible({}));
+  CHECK_FALSE(discovery.possible({ServerId{3}}));
+  discovery.promise({3}, 3, Zxid::make(3, 1));
+  CHECK(discovery.possible({}));
+  CHECK(discovery.possible({ServerId{3}}));  // It has promised, wherever it is.
+  discovery.promise({4}, -1, Zxid::make(3, 1));
+  CHECK_FALSE(discovery.possible({}));
+}
+
 TEST_CASE("no server may push the epoch too far at once (R42)") {
   CHECK(epoch_plausible(7 + kEpochJumpMax, 7));
   CHECK_FALSE(epoch_plausible(8 + kEpochJumpMax, 7));

@@ -96,11 +96,15 @@ class World {
  public:
   static constexpr std::uint32_t kNoEnd = 0xffffffff;
 
-  World(int servers, bool blank, std::uint64_t seed = 1, std::uint32_t end = kNoEnd)
-      : World(Ensemble(members_of(servers)), blank, false, seed, end) {}
+  World(int servers, bool blank, std::uint64_t seed = 1, std::uint32_t end = kNoEnd,
+        std::int32_t init = 10, std::int64_t max_notification = 60000)
+      : World(Ensemble(members_of(servers)), blank, false, seed, end, init, max_notification) {}
 
-  World(Ensemble file, bool blank, bool reconfig, std::uint64_t seed, std::uint32_t end = kNoEnd)
+  World(Ensemble file, bool blank, bool reconfig, std::uint64_t seed, std::uint32_t end = kNoEnd,
+        std::int32_t init = 10, std::int64_t max_notification = 60000)
       : counter_end(end),
+        init_limit(init),
+        max_notification_ms(max_notification),
         ensemble(std::move(file)),
         file_(ensemble),
         reconfig_enabled(reconfig),
@@ -140,6 +144,8 @@ class World {
     options.reconfig_enabled = reconfig_enabled;
     options.counter_end = counter_end;
     options.tick_time_ms = 100;
+    options.init_limit = init_limit;
+    options.max_notification_ms = max_notification_ms;
     options.window_records = window_records;
     options.outstanding_max = 50;
     DurableState state{!server.disk.has_current,   server.disk.accepted, server.disk.current,
@@ -372,6 +378,15 @@ class World {
     }
   }
 
+  /// All links of a server end; both sides are told.
+  void end_links(ServerId id) {
+    for (auto& [other, server] : servers_) {
+      if (other != id) drop_links(id, other);
+    }
+  }
+
+  std::int64_t now() const { return now_; }
+
   /// Everything that can happen now happens, in a fixed order, until nothing is left.
   void run_idle() {
     for (bool busy = true; busy;) {
@@ -459,6 +474,8 @@ class World {
   }
 
   std::uint32_t counter_end = kNoEnd;
+  std::int32_t init_limit = 10;
+  std::int64_t max_notification_ms = 60000;
   Ensemble ensemble;  ///< In force, as far as anybody has applied.
   History chosen;     ///< What has been applied anywhere, in order.
   std::size_t window_records = 4;

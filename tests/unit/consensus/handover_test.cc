@@ -88,4 +88,19 @@ TEST_CASE("a leader that dies while it hands over leaves an ensemble that elects
   REQUIRE(settled(world));
 }
 
+TEST_CASE("a leader that loses its quorum while it hands over serves no longer than syncLimit") {
+  World world(3, false, 1, 4, /*init=*/500);
+  REQUIRE(settled(world));
+  for (int i = 0; i < 3; ++i) REQUIRE(world.propose({3}));
+  world.filter = [](ServerId, ServerId, const QuorumPacket& packet) {
+    return packet.type != PacketType::LeaderInfo;
+  };
+  world.run_idle();
+  REQUIRE(world.peer({3}).serving());
+  REQUIRE_FALSE(world.peer({3}).may_propose());
+  CHECK(world.run_until([&] { return !world.peer({3}).serving(); }, 600));
+  world.filter = nullptr;
+  REQUIRE(settled(world));
+}
+
 }  // namespace quorate::consensus

@@ -106,6 +106,7 @@ TEST_CASE("queries: a layer answers for its part, both for all, over time and pa
   CHECK(hits({{"layer", "speed"}}) == 1);
   CHECK(hits({{"prefix", "/b/"}}) == 1);
   CHECK(hits({{"from", "3600000"}}) == 1);
+  CHECK(hits({{"from", "1970-01-01T01:00"}}) == 1);
   CHECK(hits({{"from", "-60000"}, {"to", "3600000"}}) == 2);
   const json answer = json::parse(answer_question(snapshot, asking({{"top", "1"}})).body);
   CHECK(answer["generation"] == 4);
@@ -138,11 +139,11 @@ TEST_CASE("queries: what cannot be answered is 400 and says why") {
     const char* word;
   };
   for (const Row& row :
-       {Row{"from", "x", "from=x is not a whole number"}, Row{"to", "1e3", "to=1e3"},
-        Row{"from", "99999999999999999999", "whole number"}, Row{"top", "-1", "top=-1"},
-        Row{"top", "1001", "1000 or less"}, Row{"layer", "Batch", "batch, speed or both"},
+       {Row{"from", "x", "from=x: expected milliseconds"}, Row{"to", "1e3", "to=1e3"},
+        Row{"from", "99999999999999999999", "milliseconds"}, Row{"top", "-1", "top=-1"},
+        Row{"top", "1001", "up to 1000"}, Row{"layer", "Batch", "batch, speed or both"},
         Row{"step", "", "minute, hour or day"}, Row{"prefix", "a", "prefix=a"},
-        Row{"prefix", "/a/b/c/", "2 directories deep"}, Row{"fron", "1", "fron is no parameter"}}) {
+        Row{"prefix", "/a/b/c/", "at most 2 deep"}, Row{"fron", "1", "fron is no parameter"}}) {
     CAPTURE(row.name);
     for (const auto& ask : {answer_question, answer_series}) {
       const auto response = ask(snapshot, asking({{row.name, row.value}}));

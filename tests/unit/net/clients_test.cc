@@ -212,6 +212,58 @@ TEST_CASE("client: when answers must leave first the rest of a read waits, and k
   CHECK(f.inbox.pumps > 100);
 }
 
+TEST_CASE("client: what has been read of one that another's requests end is dropped") {
+  Fixture f;
+  f.start();
+  Remote first(f.clients->port());
+  first.send(framed("connect"));
+  REQUIRE(f.until([&] { return f.inbox.frames.size() == 1; }));
+  Remote second(f.clients->port());
+  second.send(framed("connect"));
+  REQUIRE(f.until([&] { return f.inbox.frames.size() == 2; }));
+  const ConnectionId ended = f.inbox.opened[1].first;
+  f.inbox.on_pump = [&] { f.clients->close(ended); };
+  // So many that the replica hears of them before the second one's turn has come.
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += framed("one of many");
+  first.send(many);
+  second.send(framed("too late"));
+  REQUIRE(f.until([&] { return second.poll(); }));
+  REQUIRE(f.until([&] { return f.inbox.frames_of[f.inbox.opened[0].first].size() == 101; }));
+  CHECK(f.inbox.frames_of[ended] == std::vector<std::string>{"connect"});
+}
+
+TEST_CASE("client: the pieces of a long packet leave those of others alone") {
+  EACH_MODE(threads);
+  Fixture f(threads);
+  f.start();
+  Remote longer(f.clients->port());
+  longer.send(framed("connect"));
+  REQUIRE(f.until([&] { return f.inbox.frames.size() == 1; }));
+  std::vector<std::unique_ptr<Remote>> others;
+  for (int i = 0; i < 20; ++i) {
+    others.push_back(std::make_unique<Remote>(f.clients->port()));
+    others.back()->send(framed("connect"));
+  }
+  REQUIRE(f.until([&] { return f.inbox.frames.size() == 21; }));
+  const std::string text(300'000, 'l');
+  const std::string whole = framed(text);
+  std::size_t sent = 0;
+  for (const auto& other : others) {
+    other->send(framed("short " + std::to_string(sent)));
+    const std::size_t piece = std::min(whole.size() - sent, whole.size() / 19);
+    longer.send_all(std::string_view(whole).substr(sent, piece));
+    sent += piece;
+    f.io.restart();
+    f.io.poll();
+  }
+  REQUIRE(f.until([&] { return f.inbox.frames.size() == 42; }));
+  CHECK(f.inbox.frames_of[f.inbox.opened[0].first].back() == text);
+  for (std::size_t i = 1; i < f.inbox.opened.size(); ++i) {
+    CHECK(f.inbox.frames_of[f.inbox.opened[i].first].back().starts_with("short "));
+  }
+}
+
 TEST_CASE("client: one that floods does not keep the others out") {
   EACH_MODE(threads);
   Fixture f(threads);

@@ -8,6 +8,7 @@
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -45,7 +46,10 @@ struct RecordingInbox : Inbox {
   }
   void on_link_bytes(LinkId link, ByteView bytes) override { bytes_of[link] += as_text(bytes); }
   void on_link_down(LinkId link) override { ++down[link]; }
-  void pump() override { ++pumps; }
+  void pump() override {
+    ++pumps;
+    if (on_pump) on_pump();
+  }
   void note(char severity, const std::string& text) override {
     notes.push_back(severity + (' ' + text));
   }
@@ -63,6 +67,7 @@ struct RecordingInbox : Inbox {
   std::map<LinkId, int> down;
   std::vector<std::string> notes;
   int pumps = 0;
+  std::function<void()> on_pump;
 };
 
 namespace asio = boost::asio;

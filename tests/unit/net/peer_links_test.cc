@@ -61,6 +61,33 @@ TEST_CASE("quorum link: open() names the peer on this side, none on the other; p
   CHECK(pair.inbox[1].bytes_of[accepted] == as_text(expected));
 }
 
+TEST_CASE("quorum link: a packet is one turn of the loop of the side that has dialled") {
+  Pair pair;
+  pair.start(0);
+  pair.start(1);
+  pair.links[0]->open(ServerId{2});
+  REQUIRE(pair.until([&] { return pair.inbox[0].up.size() == 1 && pair.inbox[1].up.size() == 1; }));
+  const auto turns = [&pair] {
+    std::size_t all = 0;
+    while (const std::size_t some = pair.io.poll()) all += some;
+    return all;
+  };
+  pair.io.restart();
+  turns();
+  const LinkId dialled = pair.inbox[0].up[0].first;
+  for (std::size_t packets = 1; packets <= 3; ++packets) {
+    const std::size_t before = pair.inbox[0].bytes_of[dialled].size();
+    pair.links[1]->send(pair.inbox[1].up[0].first, ping());
+    pair.links[1]->flush();
+    std::size_t all = turns();
+    if (pair.inbox[0].bytes_of[dialled].size() == before) {
+      REQUIRE(pair.until([&] { return pair.inbox[0].bytes_of[dialled].size() > before; }));
+      all = 1 + turns();
+    }
+    CHECK(all == 1);
+  }
+}
+
 TEST_CASE("quorum link: open() goes on until the other side listens") {
   Pair pair;
   pair.start(0);

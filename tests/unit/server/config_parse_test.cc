@@ -28,6 +28,9 @@ const std::string kEnsemble =
     "tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/d\nclientPort=2181\n"
     "server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888\n";
 
+const std::string kSaslProvider =
+    "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n";
+
 Config good(const Disk& disk) {
   ConfigResult result = disk.load();
   REQUIRE_MESSAGE(result.has_value(), (result.has_error() ? result.error().text() : ""));
@@ -153,10 +156,18 @@ TEST_CASE("config: a fault names file, line, key and what would be right") {
                        "ssl.quorum.trustStore.location=/t\nssl.quorum.clientAuth=some\n",
                "1", "zoo.cfg:12: ssl.quorum.clientAuth: \"some\": expected none, want or need"},
            Row{three + "sessionRequireClientSASLAuth=true\n", "1",
-               "zoo.cfg:9: sessionRequireClientSASLAuth: \"true\": SASL is not available"},
+               "zoo.cfg:9: sessionRequireClientSASLAuth: \"true\": SASL needs a line "
+               "authProvider.1="},
+           Row{three + "sessionRequireClientSASLAuth=true\n" + kSaslProvider, "1",
+               "zoo.cfg:9: sessionRequireClientSASLAuth: \"true\": nobody could log in; "
+               "java.security.auth.login.config must name a JAAS file with a section Server"},
+           Row{three + "java.security.auth.login.config=/etc/none\n", "1",
+               "zoo.cfg:9: java.security.auth.login.config: /etc/none cannot be read"},
            Row{three + "enforce.auth.enabled=true\n", "1", "enforce.auth.schemes: is missing"},
            Row{three + "enforce.auth.enabled=true\nenforce.auth.schemes=digest, sasl\n", "1",
-               "zoo.cfg:10: enforce.auth.schemes: \"sasl\": SASL is not available"},
+               "zoo.cfg:10: enforce.auth.schemes: \"sasl\": SASL needs a line"},
+           Row{three + "enforce.auth.enabled=true\nenforce.auth.schemes=key\n", "1",
+               "zoo.cfg:10: enforce.auth.schemes: \"key\": possible are digest, ip, x509 and sasl"},
            Row{three + "enforce.auth.enabled=true\nenforce.auth.schemes=x509\n", "1",
                "enforce.auth.schemes: \"x509\": x509 needs secureClientPort"},
            Row{three + "DigestAuthenticationProvider.digestAlg=ROT13\n", "1",
@@ -252,6 +263,61 @@ TEST_CASE("config: authentication, quotas and containers") {
   CHECK(all.containers.check_interval_ms == 100);
   // Schemes that nobody enforces are not looked at, as in ZooKeeper.
   CHECK(good({{{"zoo.cfg", kStandalone + "enforce.auth.schemes=sasl\n"}}}).auth.enforced.empty());
+}
+
+TEST_CASE("config: SASL, its users, who of them is super, and whom it is demanded of") {
+  const std::string jaas =
+      "Server {\n  org.apache.zookeeper.server.auth.DigestLoginModule required\n"
+      "    user_super=\"a\"\n    user_bob=\"b\";\n};\n";
+  const std::string text =
+      kStandalone + kSaslProvider + "java.security.auth.login.config=/j\nsuperUser=bob\n" +
+      "superUser.1=ann\nsuperUserX=eve\nSASLAuthenticationProvider.superPassword=c\n" +
+      "allowSaslFailedClients=true\n";
+  const Config config = good({{{"zoo.cfg", text}, {"/j", jaas}}});
+  const SaslConfig& sasl = config.auth.sasl;
+  CHECK(sasl.provider);
+  CHECK(sasl.failed_stay);
+  REQUIRE(sasl.users);
+  CHECK(sasl.users->at("bob") == "b");
+  CHECK(sasl.users->at("super") == "c");
+  CHECK(sasl.super_users == std::vector<std::string>{"bob", "ann"});
+  CHECK(config.auth.enforced.empty());
+  CHECK(contains(notices(config), "unknown keys, ignored: superUserX"));
+  CHECK_FALSE(contains(notices(config), "without effect"));
+  const std::string demand = text + "sessionRequireClientSASLAuth=true\nenforce.auth.schemes=ip\n";
+  CHECK(good({{{"zoo.cfg", demand}, {"/j", jaas}}}).auth.enforced ==
+        std::vector<std::string>{"sasl"});
+  const std::string either = text + "enforce.auth.enabled=true\nenforce.auth.schemes=ip,sasl\n";
+  CHECK(good({{{"zoo.cfg", either}, {"/j", jaas}}}).auth.enforced ==
+        std::vector<std::string>{"ip", "sasl"});
+}
+
+TEST_CASE("config: SASL without a login or without its provider is possible, and said") {
+  const Config none = good({{{"zoo.cfg", kStandalone}}});
+  CHECK_FALSE(none.auth.sasl.users);
+  CHECK_FALSE(none.auth.sasl.provider);
+  CHECK(none.auth.sasl.section == "Server");
+  const std::string jaas =
+      "Other { org.apache.zookeeper.server.auth.DigestLoginModule required user_bob=\"b\"; };";
+  const std::string text = kStandalone + "java.security.auth.login.config=/j\n";
+  const Config other = good({{{"zoo.cfg", text}, {"/j", jaas}}});
+  CHECK_FALSE(other.auth.sasl.users);
+  CHECK(contains(notices(other), "/j has no section Server"));
+  const Config named = good({{{"zoo.cfg", text + "sasl.serverconfig=Other\n"}, {"/j", jaas}}});
+  CHECK(named.auth.sasl.users->size() == 1);
+  CHECK(contains(notices(named), "ACLs cannot name them without a line authProvider.1="));
+}
+
+TEST_CASE("config: providers of authentication, by the names of their classes") {
+  const std::string prefix = "authProvider.x=org.apache.zookeeper.server.auth.";
+  const Config x509 = good({{{"zoo.cfg", kStandalone + prefix + "X509AuthenticationProvider\n"}}});
+  CHECK(x509.auth.x509);
+  CHECK(notices(x509).empty());
+  CHECK(
+      notices(good({{{"zoo.cfg", kStandalone + prefix + "IPAuthenticationProvider\n"}}})).empty());
+  const Config own = good({{{"zoo.cfg", kStandalone + "authProvider.7=com.example.Own\n"}}});
+  CHECK(contains(notices(own), "authProvider.7=com.example.Own: without effect"));
+  CHECK_FALSE(own.auth.sasl.provider);
 }
 
 TEST_CASE("config: warnings for an even number of voters and for forceSync=no") {

@@ -32,6 +32,33 @@ TEST_CASE("local sessions: removed ones do not expire, and none outlives clear()
   CHECK(sessions.take_expired(100'000).empty());
 }
 
+TEST_CASE("local sessions: one that becomes the ensemble's is local no more, and awaited") {
+  LocalSessions sessions(1000);
+  sessions.create(kOne, 4000, 0);
+  sessions.create(kTwo, 5000, 0);
+  CHECK(sessions.begin_upgrade(kOne) == 4000);
+  CHECK_FALSE(sessions.begin_upgrade(kOne).has_value());
+  CHECK_FALSE(sessions.contains(kOne));
+  CHECK(sessions.upgrading(kOne));
+  CHECK(sessions.list() == std::vector<std::pair<SessionId, std::int32_t>>{{kTwo, 5000}});
+  CHECK(sessions.take_expired(5000).empty());
+  CHECK(sessions.upgraded(kOne));
+  CHECK_FALSE(sessions.upgraded(kOne));
+  CHECK_FALSE(sessions.upgrading(kOne));
+}
+
+TEST_CASE("local sessions: what became of an upgrade is in doubt without a leader") {
+  LocalSessions sessions(1000);
+  sessions.create(kOne, 4000, 0);
+  sessions.begin_upgrade(kOne);
+  sessions.doubt_upgrades();
+  CHECK_FALSE(sessions.upgrading(kOne));
+  CHECK(sessions.in_doubt(kOne));
+  CHECK_FALSE(sessions.upgraded(kOne));
+  sessions.settle_upgrades();
+  CHECK_FALSE(sessions.in_doubt(kOne));
+}
+
 TEST_CASE("local sessions: there is a limit") {
   LocalSessions sessions(1000);
   for (std::size_t i = 1; i <= LocalSessions::kMax; ++i) {

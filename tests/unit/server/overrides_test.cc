@@ -53,6 +53,19 @@ TEST_CASE("ZooKeeper's JVM flags are understood, those of the Java machine left 
   CHECK(found[1].key == "jute.maxbuffer");
 }
 
+TEST_CASE("JVMFLAGS name the JAAS file, too") {
+  std::vector<std::string> entries{
+      "JVMFLAGS=-Djava.security.auth.login.config=/etc/jaas.conf -Djava.security.debug=all "
+      "-Dzookeeper.superUser.1=ann"};
+  std::vector<std::string> unknown;
+  const auto found = environment_overrides(entries, unknown);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].key == "java.security.auth.login.config");
+  CHECK(found[0].value == "/etc/jaas.conf");
+  CHECK(found[1].key == "superUser.1");
+  CHECK(found[1].value == "ann");
+}
+
 TEST_CASE("an argument is a setting only in the form -Dkey=value") {
   ConfigOverride one;
   CHECK(parse_override("-Dzookeeper.snapCount=7", one));

@@ -179,7 +179,32 @@ TEST_CASE("read-only mode: ends when there is a leader again; its clients come b
   CHECK(real.take().err == Code::Ok);
 }
 
-TEST_CASE("read-only mode: a server that has applied nothing, or is blank, has nothing to show") {
+TEST_CASE("read-only mode: also of an ensemble that has never committed anything") {
+  Trio world(with_read_only_mode());
+  EnsembleNode& left = world.follower();
+  REQUIRE(left.replica->peer().last_logged() == Zxid{});
+  for (int i = 0; i < 3; ++i) {
+    EnsembleNode* node = world.nodes[static_cast<std::size_t>(i)].get();
+    if (node != nullptr && node != &left) world.stop(*node);
+  }
+  world.run_until([&] { return left.replica->status().read_only; }, 600);
+  NodeClient client(world, left, kA, reader());
+  CHECK(client.answer.read_only == std::optional(true));
+  CHECK(ask(client, 1, OpCode::GetChildren2, "/") == Code::Ok);
+}
+
+TEST_CASE("read-only mode: not of a log of which nobody says that it is committed") {
+  ReplicaEnsemble world(3);
+  Recovered recovered;
+  recovered.durable.accepted_epoch = recovered.durable.current_epoch = 1;
+  recovered.durable.records = {{Zxid::make(1, 1), SharedBytes()}};
+  EnsembleNode& node = world.start(1, with_read_only_mode(), std::move(recovered));
+  REQUIRE(node.replica->peer().last_logged() > Zxid{});
+  world.run(500);
+  CHECK_FALSE(node.replica->status().read_only);
+}
+
+TEST_CASE("read-only mode: a server that has never had a leader has nothing to show") {
   ReplicaEnsemble world(3);
   EnsembleNode& node = world.start(1, with_read_only_mode());
   world.run(500);

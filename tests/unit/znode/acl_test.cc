@@ -47,6 +47,7 @@ TEST_CASE("ACL: which lists may be stored (tree-semantics 10)") {
            Row{one("ip", ":::"), false},
            Row{one("ip", "::ffff:1.2.3.4"), false},
            Row{one("x509", "CN=bob"), false},  // without TLS there is no such scheme
+           Row{one("sasl", "bob"), false},     // nor this one without its provider
            Row{one("ip", "::1/128"), true},
            Row{one("ip", "::1/129"), false},
            Row{one("auth", ""), false},  // an address alone proves nobody
@@ -64,11 +65,25 @@ TEST_CASE("ACL: schemes that the configuration switches on and off") {
   CHECK(*fixed_acl(one("auth", ""), {{"super", "CN=a"}, {"x509", "CN=a"}}) == one("x509", "CN=a"));
 }
 
+TEST_CASE("ACL: names and principals that a list may give to sasl") {
+  for (const char* id :
+       {"bob", "", "bob/host", "a/b/c", "bob@REALM", "svc/host@REALM", "@", "/@"}) {
+    CAPTURE(id);
+    CHECK(fixed_acl(one("sasl", id), {}, {.sasl = true}).has_value());
+  }
+  for (const char* id : {"a@b@c", "a/b/c@R", "a@R/x", "a@@"}) {
+    CAPTURE(id);
+    CHECK_FALSE(fixed_acl(one("sasl", id), {}, {.sasl = true}).has_value());
+  }
+}
+
 TEST_CASE("ACL: duplicates go, the first position stays; auth becomes the proved identities") {
   const AclList list{{1, {"world", "anyone"}}, {31, {"auth", "ignored"}}, {1, {"world", "anyone"}}};
   const Identities me{{"ip", "1.2.3.4"}, {"digest", "bob:x"}, {"sasl", "bob"}};
-  CHECK(*fixed_acl(list, me) ==
+  CHECK(*fixed_acl(list, me, {.sasl = true}) ==
         AclList{{1, {"world", "anyone"}}, {31, {"digest", "bob:x"}}, {31, {"sasl", "bob"}}});
+  // As in ZooKeeper, whose providers `auth` asks: one that is not there speaks for nobody.
+  CHECK(*fixed_acl(list, me) == AclList{{1, {"world", "anyone"}}, {31, {"digest", "bob:x"}}});
 }
 
 TEST_CASE("ACL: who is let through") {
@@ -88,6 +103,13 @@ TEST_CASE("ACL: who is let through") {
   CHECK(permits(one("ip", "::1"), {{"ip", "0:0:0:0:0:0:0:1"}}, perm::kRead));
   CHECK(permits(one("x509", "CN=bob"), {{"x509", "CN=bob"}}, perm::kRead));
   CHECK_FALSE(permits(one("x509", "CN=bob"), {{"x509", "CN=eve"}}, perm::kRead));
+  CHECK(permits(one("sasl", "bob"), {{"sasl", "bob"}}, perm::kRead));
+  CHECK_FALSE(permits(one("sasl", "bob"), {{"sasl", "eve"}}, perm::kRead));
+  CHECK_FALSE(permits(one("sasl", "bob"), {{"digest", "bob"}}, perm::kRead));
+  // The SASL user `super` passes where a sasl entry would let somebody pass, and nowhere else.
+  CHECK(permits(one("sasl", "bob", perm::kRead), {{"sasl", "super"}}, perm::kRead));
+  CHECK_FALSE(permits(one("sasl", "bob", perm::kRead), {{"sasl", "super"}}, perm::kWrite));
+  CHECK_FALSE(permits(one("digest", "bob:x"), {{"sasl", "super"}}, perm::kRead));
   CHECK(permits(one("digest", "other:x"), {{"super", ""}}, perm::kAdmin));
   CHECK_FALSE(permits(one("world", "anyone", 0), me, perm::kAll));
 }

@@ -48,6 +48,23 @@ TEST_CASE("auth: digest packets accumulate, and the same one twice is one identi
   CHECK(after(options, "digest", "eve:pw", one).size() == 3);
 }
 
+TEST_CASE("auth: a SASL login adds its name once, and super to those who have it") {
+  AuthOptions options;
+  options.sasl_super_users = {"boss", "root"};
+  Identities identities{{"ip", "1.2.3.4"}};
+  add_sasl(options, "bob", identities);
+  add_sasl(options, "bob", identities);
+  CHECK(identities == Identities{{"ip", "1.2.3.4"}, {"sasl", "bob"}});
+  add_sasl(options, "root", identities);
+  CHECK(identities ==
+        Identities{{"ip", "1.2.3.4"}, {"sasl", "bob"}, {"super", ""}, {"sasl", "root"}});
+  CHECK_FALSE(requires_sasl(options));
+  options.enforced = {"digest", "sasl"};
+  CHECK(requires_sasl(options));
+  CHECK(may_operate(options, {{"sasl", "bob"}}));
+  CHECK_FALSE(may_operate(options, {{"ip", "1.2.3.4"}}));
+}
+
 TEST_CASE("auth: the super digest adds super besides digest") {
   AuthOptions options;
   CHECK(after(options, "digest", "super:pw").size() == 2);

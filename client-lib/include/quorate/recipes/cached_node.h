@@ -16,6 +16,7 @@ struct CachedNode {
 
 /// One change that a tree cache has seen.
 struct TreeEvent {
+  /// What has happened.
   enum class Type {
     Added,    ///< `node` is new.
     Changed,  ///< Its data is.

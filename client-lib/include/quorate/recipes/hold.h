@@ -25,6 +25,7 @@ class Hold {
   Hold(Hold&&) noexcept = default;
   Hold& operator=(Hold&& other) noexcept;
 
+  /// Whether the place is ours beyond doubt; false for an empty Hold. Once false, always false.
   bool valid() const;
   /// Fencing token: czxid of the holder's znode; grows from holder to holder.
   std::int64_t token() const;
@@ -49,7 +50,7 @@ class SharedHold {
   SharedHold() = default;
   explicit SharedHold(std::shared_ptr<const Hold> hold) : hold_(std::move(hold)) {}
 
-  bool valid() const { return hold_ && hold_->valid(); }
+  bool valid() const { return hold_ && hold_->valid(); }  ///< As Hold's, one for all copies.
   std::int64_t token() const { return hold_ ? hold_->token() : 0; }
   /// How many copies there are.
   long depth() const { return hold_.use_count(); }

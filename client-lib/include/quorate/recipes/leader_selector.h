@@ -22,6 +22,7 @@ class LeaderSelector {
   /// Runs on the client's strand. Must end soon after the leadership has turned invalid.
   using Task = std::function<asio::awaitable<void>(Leadership)>;
 
+  /// How this candidate stands.
   struct Options {
     Options() {}
     explicit Options(int p) : priority(p) {}

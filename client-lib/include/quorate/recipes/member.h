@@ -6,6 +6,7 @@
 
 namespace quorate::client {
 
+/// As it stands in the group.
 struct Member {
   std::string id;              ///< As it gave it; not unique by itself.
   std::string node;            ///< Name of its znode: unique.

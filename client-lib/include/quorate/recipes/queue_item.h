@@ -17,7 +17,7 @@ class QueueItem {
       : name_(std::move(name)), data_(std::move(data)), claim_(std::move(claim)) {}
 
   const std::string& data() const { return data_; }
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return name_; }  ///< Of its znode, within the queue.
   /// False from the moment the session is suspended: others may get the item soon.
   bool valid() const { return claim_.valid(); }
   /// Fencing token: a later consumer of the same item has a greater one.

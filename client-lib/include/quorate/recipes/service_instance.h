@@ -8,6 +8,7 @@
 
 namespace quorate::client {
 
+/// Where one instance of a service is, and what it says of itself.
 struct ServiceInstance {
   std::string service;  ///< A znode's name, as is `id`.
   std::string id;       ///< Unique within the service.

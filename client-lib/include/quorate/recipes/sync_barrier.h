@@ -1,4 +1,5 @@
-// Blocking faces of the barriers. No Boost header.
+// Blocking faces of the barriers. No Boost header. What a function promises is said of the one of
+// the same name in the header named there. Objects go before their client.
 #pragma once
 
 #include <chrono>

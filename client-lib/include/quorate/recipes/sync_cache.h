@@ -1,6 +1,7 @@
-// Blocking faces of caches, discovery, partitioner and pushed configuration. No Boost header. Each
-// starts at once; listeners run on the client's I/O thread: they must neither block nor call back
-// into blocking functions.
+// Blocking faces of caches, discovery, partitioner and pushed configuration. No Boost header. What
+// a function promises is said of the one of the same name in the header named there. Each starts at
+// once and goes before its client; listeners run on the client's I/O thread: they must neither
+// block nor call back into blocking functions.
 #pragma once
 
 #include <chrono>

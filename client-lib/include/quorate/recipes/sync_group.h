@@ -1,6 +1,7 @@
 // Blocking faces of leader latch, leader selector, ephemeral node and group membership. No Boost
-// header. Listeners run on the client's I/O thread: they must neither block nor call back into
-// blocking functions.
+// header. What a function promises is said of the one of the same name in the header named there.
+// Objects go before their client; their destructors do as stop() or leave(). Listeners run on the
+// client's I/O thread: they must neither block nor call back into blocking functions.
 #pragma once
 
 #include <chrono>

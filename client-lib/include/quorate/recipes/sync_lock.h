@@ -1,4 +1,6 @@
-// Blocking faces of the locks and of election. No Boost header.
+// Blocking faces of the locks and of election. No Boost header. What a function promises is said of
+// the one of the same name in the header named there; a call blocks its caller alone, and several
+// threads may wait by one object. A Hold goes before its client.
 #pragma once
 
 #include <chrono>

@@ -97,6 +97,7 @@ struct RequestRecord {
 /// "1203 ms 0x100.. create /a: Ok".
 std::string to_string(const RequestRecord& record);
 
+/// What the ensemble is like.
 struct FakeOptions {
   FakeOptions() {}
 
@@ -129,9 +130,9 @@ struct FakeOptions {
 ///
 /// Everything happens on the thread that uses it: in a call of a blocking client, which gives turns
 /// until its answer is there, or in advance(), settle() and run_until(). So callbacks and
-/// coroutines run inside of those, and time stands still outside. Clients of it are used by one
-/// thread, and go before it does. Not for SyncLeaderSelector, whose tasks have threads of their
-/// own.
+/// coroutines run inside of those, and time stands still outside. Clients of it are used by the
+/// test's thread and by those of start_thread() alone, and go before it does. Tasks of a
+/// SyncLeaderSelector are such threads.
 ///
 /// A fault strikes once. Where several are scripted for one request, the first of them does.
 class [[gnu::visibility("default")]] FakeEnsemble {
@@ -168,6 +169,13 @@ class [[gnu::visibility("default")]] FakeEnsemble {
   void run_until(const std::function<bool()>& done);
   /// Since the beginning.
   std::chrono::milliseconds elapsed() const;
+  /// Runs `body` on a thread of the fake's own, where what blocks lets the test and the others go
+  /// on: calls of blocking clients and recipes, and the functions above. One of all runs at a time,
+  /// and only while time passes for the test, so that a script stays exact. It must not wait in any
+  /// other way (sleep, a condition variable): that would hold up everything; advance() is its
+  /// sleep. What it throws comes out of the call in which the test lets time pass. Let it end
+  /// before the fake does: its waits throw FakeError then.
+  void start_thread(std::function<void()> body);
 
   // ---- Faults of one request
   /// It never arrives; the connection breaks.
@@ -221,6 +229,9 @@ class [[gnu::visibility("default")]] FakeEnsemble {
   std::optional<std::string> get(const std::string& path);
   std::vector<std::string> children(const std::string& path);  ///< Sorted.
   std::optional<client::Stat> stat(const std::string& path);
+  /// What /zookeeper/config says, as after a reconfig: "server.1=fake1:2888:3888;2181", a line for
+  /// each member, and at last "version=" with a hexadecimal number. For clients that follow it.
+  client::Code set_config(const std::string& text);
 
   // ---- What has happened
   /// All requests but pings, in the order of their coming; the last 10,000 of them.

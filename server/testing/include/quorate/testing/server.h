@@ -18,6 +18,7 @@ class [[gnu::visibility("default")]] ServerError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// What the server is like.
 struct ServerOptions {
   ServerOptions() {}
 
