@@ -26,7 +26,7 @@ struct CheckpointLimits {
   /// Also when nothing has been applied for so long, and more log than this waits for it: a start
   /// then has little to replay, and the log can go.
   std::int64_t quiet_ms = 5000;
-  std::size_t quiet_log_bytes = 1u << 20;
+  std::size_t quiet_log_bytes = 64u << 10;
 };
 
 class Checkpoints {

@@ -59,6 +59,7 @@ std::optional<LogRecord> LogStore::read_record(const Place& place) const {
 
 std::uint64_t LogStore::file_bytes() const {
   std::uint64_t bytes = spare_ ? spare_->capacity : 0;
+  if (recyclable_) bytes += next_capacity();
   for (const Segment& segment : segments_) bytes += segment.header.capacity;
   return std::max(bytes, zeroed_);
 }

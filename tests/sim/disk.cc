@@ -194,8 +194,7 @@ void SimDisk::start() {
 }
 
 void SimDisk::finish() {
-  const bool idles = current_->kind == Kind::Stamp || current_->kind == Kind::Rest;
-  if (armed_ == CrashPoint::InGroup && !idles) {
+  if (armed_ == CrashPoint::InGroup && current_->kind != Kind::Stamp) {
     armed_ = CrashPoint::None;
     files_.crash_at(1 + random_.below(group_operations_));
   }
@@ -206,13 +205,18 @@ void SimDisk::finish() {
   reach(CrashPoint::Synced);
   if (plan_.mutant != Mutant::AckBeforeSync || done->kind != Kind::Write) answer(*done);
   start();
-  if (current_ != nullptr || done->kind == Kind::Rest) return;
-  // Stamped when it is idle; what a busy log has taken is given back when it is idle for longer.
-  const bool stamped = done->kind == Kind::Stamp;
+  if (current_ != nullptr) return;
+  // Stamped when it is idle; what a busy log has taken is given back when it is idle for longer,
+  // at once: that draws no number, so whatever else happens is as it would be without.
   std::uint64_t idle = ++idle_stamp_;
-  owner_.post(stamped ? 500 * kMillisecond : 100 * kMillisecond, [this, idle, stamped] {
+  if (done->kind == Kind::Stamp) {
+    return owner_.post(500 * kMillisecond, [this, idle] {
+      if (idle == idle_stamp_ && current_ == nullptr) worker_->rest();
+    });
+  }
+  owner_.post(100 * kMillisecond, [this, idle] {
     if (idle != idle_stamp_ || current_ != nullptr) return;
-    waiting_.push_back(Job{stamped ? Kind::Rest : Kind::Stamp, 0, {}, {}, {}, {}, 0});
+    waiting_.push_back(Job{Kind::Stamp, 0, {}, {}, {}, {}, 0});
     start();
   });
 }
@@ -240,9 +244,6 @@ void SimDisk::carry_out(Job& job) {
       break;
     case Kind::Stamp:
       worker_->stamp_durable_point();
-      break;
-    case Kind::Rest:
-      worker_->rest();
       break;
     case Kind::Prepared:
       if (job.installs != installs_done_) break;
@@ -310,7 +311,6 @@ std::vector<consensus::LogWrite> SimDisk::power_lost() {
         if (current_->kind == Kind::Purge && current_->installs == installs_done_) {
           worker_->purge(current_->zxid);
         }
-        if (current_->kind == Kind::Rest) worker_->rest();
       } catch (const test::SimCrash&) {
       } catch (const ServerFatal&) {  // Its disk was failing as well.
       }

@@ -67,7 +67,7 @@ class SimDisk final : public server::Disk {
   Zxid install_in_doubt() const { return install_in_doubt_; }
 
  private:
-  enum class Kind { Write, Install, Purge, Stamp, Prepared, DropInstall, Rest };
+  enum class Kind { Write, Install, Purge, Stamp, Prepared, DropInstall };
   struct Job {
     Kind kind;
     std::uint64_t last = 0;
