@@ -92,6 +92,7 @@ class Page:
 
 page = Page(PAGE.read_text())
 INSTALL = "apt install ./quorate_*.deb"
+QUICKLY = {"apt install": "dpkg -i"}  # Seconds less for each machine; two of them show that apt takes it.
 
 
 def package():
@@ -288,7 +289,7 @@ def begin_three(deb, *servers):
     def begin(number):
         zk = servers[number - 1]
         install(zk, deb)
-        said = zk.run(page.block(THREE, "MYID=1", words={"MYID=1 ": f"MYID={number} "}))
+        said = zk.run(page.block(THREE, "MYID=1", words={"MYID=1 ": f"MYID={number} ", **(QUICKLY if number > 1 else {})}))
         assert re.search(r"^ok +myid +server " + str(number), said, re.M), said
         return said
     said = begin(1)
@@ -343,7 +344,7 @@ def add_and_remove(deb, zk1, zk2, zk3, zk4):
     for zk in (zk1, zk2, zk3):
         zk.run(page.block(MEMBERS, "PASSWORD"))
     install(zk4, deb)
-    zk4.run(page.block(MEMBERS, "apt install"))
+    zk4.run(page.block(MEMBERS, "apt install", words=QUICKLY))
     said = zk1.run(page.block(MEMBERS, "quorate-shell -server zk1"))
     assert "server.4=zk4:2888:3888:participant;" in said and "version=" in said, said
     for zk in (zk1, zk2, zk3, zk4):
