@@ -18,7 +18,9 @@ MADE_ELSEWHERE = {
     ("server/app/app.cc", "text"): ["bind-failed"],
     ("server/app/app.cc", "text + \" retry=1s\""): ["bind-failed"],
     ("server/app/app.cc", "bind_failed("): ["bind-failed"],
-    ("server/replica/replica.cc", "note->text"): ["quota exceeded"],
+    ("server/config/parse.cc", "key + '='"): ["authProvider."],
+    ("server/config/parse.cc", "std::string(kKey)"): ["clients can log in by SASL, but ACLs cannot name them"],
+    ("server/replica/replica_leader.cc", "note->text"): ["quota exceeded"],
     ("server/replica/applier.cc", "describe_failure("): ["txn cannot be applied"],
 }
 LOGGED = re.compile(r"""(?:log::(?:warn|error)\(|\bnote_?\(\s*'[WE]',|(?<!_)\bfatal\()\s*"""
