@@ -17,6 +17,7 @@ struct ForgetfulDisk : FakeDisk {
   void write(std::uint64_t first, std::vector<consensus::LogWrite> more) override {
     last_write = first + more.size() - 1;
   }
+  void checkpoint(znode::CheckpointBatch) override {}
 };
 struct CountingClients : FakeClients {
   void send(ConnectionId, ByteView frames) override { bytes += frames.size(); }
