@@ -161,6 +161,7 @@ def alone(zk, deb):
     walk(audit, zk)
     walk(restore_alone, zk)
     walk(damage, zk)
+    walk(sasl, zk)
 
 
 def begin_first_server(zk):
@@ -266,6 +267,16 @@ def damage(zk):
     segment.write_bytes(whole)
     zk.run("systemctl start quorate")
     wait_for("the mended server", lambda: mode(zk) == "standalone")
+
+
+def sasl(zk):
+    """Who logs in with which password: tests/e2e/sasl_test.py."""
+    said = zk.run(page.block("SASL", "install"))
+    assert re.search(r"^ok +sasl +2 users", said, re.M), said
+    wait_for("the server after its restart", lambda: mode(zk) == "standalone")
+    acl = "sasl:bob:cdrwa,world:anyone:r"
+    shell = "quorate-shell -server localhost:2181"
+    assert "sasl,'bob" in zk.run(f"{shell} create /bobs data {acl} && {shell} getAcl /bobs"), zk.journal()[-1000:]
 
 
 # ---- Three servers -------------------------------------------------------------------------------
