@@ -57,6 +57,11 @@ bool goes_on(const LifePtr& life) {
          !is_final(life->face->state());
 }
 
+Micros some_end_of_stay(Life& life) {
+  const Micros leaves = life.world.scheduler.now() + some_time(life, 12 * kSecond);
+  return leaves < life.world.plan.load_end ? leaves : life.world.plan.end;
+}
+
 // ---- Process
 // -------------------------------------------------------------------------------------
 

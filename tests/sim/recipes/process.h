@@ -59,6 +59,9 @@ boost::asio::awaitable<void> sleep(LifePtr life, Micros span);
 boost::asio::awaitable<void> rest_of(LifePtr life);
 /// Whether new work is to be begun.
 bool goes_on(const LifePtr& life);
+/// When to leave again: in some seconds or, where the load would have ended by then, not at all.
+/// What all are to know in the end needs the time in between to reach them.
+Micros some_end_of_stay(Life& life);
 
 class Process final : public Host, public client::VirtualWorld {
  public:

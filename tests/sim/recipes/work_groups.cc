@@ -81,7 +81,7 @@ asio::awaitable<void> in_group(LifePtr life) {
   if (life->over || is_end(error)) co_return;
   if (!error) life->promises.progress("join", -1);
   const std::string path = std::string(kGroup) + "/" + group.node();
-  const Micros leaves = life->world.scheduler.now() + some_time(*life, 12 * kSecond);
+  const Micros leaves = some_end_of_stay(*life);
   while (!life->over && life->world.scheduler.now() < leaves) {
     const Micros pause = some_time(*life, 300 * kMillisecond);
     co_await sleep(life, pause);
@@ -149,7 +149,7 @@ asio::awaitable<void> announce(LifePtr life) {
   if (!error) life->promises.progress("announcement", -1);
   const std::string path =
       std::string(kServices) + "/" + kService + "/" + instance_of(*life, version).id;
-  const Micros withdraws = life->world.scheduler.now() + some_time(*life, 12 * kSecond);
+  const Micros withdraws = some_end_of_stay(*life);
   while (!life->over && life->world.scheduler.now() < withdraws) {
     const Micros pause = some_time(*life, 300 * kMillisecond);
     co_await sleep(life, pause);
