@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The C++ client: the same program (tests/client) against Quorate and against ZooKeeper 3.8.0."""
+"""The C++ client: the same program (tests/client) against Quorate, one server and three, and against ZooKeeper 3.8.0."""
 import pathlib
 import subprocess
 import sys
@@ -61,5 +61,13 @@ def against_zookeeper():
     against("zookeeper")
 
 
+def against_a_follower_of_three():
+    """Every write goes by way of the leader. TLS is the one server's business above."""
+    with Ensemble(["quorate"] * 3, SETTINGS) as ensemble:
+        ensemble.start()
+        follower = next(server for server in ensemble.servers if server.mode() == "follower")
+        subprocess.run([BIN / "test_client_live", f"--servers={follower.address}", "--kind=quorate"], check=True, timeout=60)
+
+
 if __name__ == "__main__":
-    run_tests([against_quorate, against_zookeeper])
+    run_tests([against_quorate, against_zookeeper, against_a_follower_of_three])
