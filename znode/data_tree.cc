@@ -200,7 +200,7 @@ void DataTree::Impl::clear() {
   dirty = DirtySet();
   digest_ = 0;
   last_applied = Zxid{};
-  loading.emplace();
+  loading.emplace(Loading{std::string(), nullptr});
 }
 
 /// Nodes nearly always come as a walk through the tree meets them, so the parent is the last node

@@ -75,7 +75,7 @@ struct DataTree::Impl final : TreeState {
   /// From clear() to finish_load(): the node that was loaded last.
   struct Loading {
     std::string path;
-    Node* last = nullptr;
+    Node* last;
   };
 
   NodeIndex index;
