@@ -15,6 +15,17 @@ constexpr std::size_t kLaggingSlices = 4;
 /// which on the heap asks the system for each.
 constexpr std::size_t kPackBytes = 192u << 10;
 
+/// One that is not the last of its tree.
+znode::CheckpointBatch portion_of(Zxid zxid, znode::EntryPack pack) {
+  znode::CheckpointBatch portion;
+  portion.zxid = zxid;
+  portion.bytes = pack.bytes();
+  portion.pack = std::move(pack);
+  portion.from_scratch = true;
+  portion.ends = false;
+  return portion;
+}
+
 }  // namespace
 
 void Replica::Impl::on_link_bytes(LinkId link, ByteView bytes) {
@@ -70,13 +81,8 @@ void Replica::Impl::install_arriving() {
     link.stream.pack_nodes(!lags);
     const znode::EntryPack& pack = link.stream.pack();
     if (lags || (pack.bytes() < kPackBytes && pack.count() < slice.nodes)) continue;
-    znode::CheckpointBatch portion;
-    portion.zxid = link.stream.tree_zxid();
-    portion.pack = link.stream.take_pack();
-    portion.bytes = portion.pack.bytes();
-    portion.from_scratch = true;
+    znode::CheckpointBatch portion = portion_of(link.stream.tree_zxid(), link.stream.take_pack());
     portion.begins = !std::exchange(arriving->begun, true);
-    portion.ends = false;
     ports.disk.install(id, std::move(portion));
   }
 }
@@ -102,13 +108,7 @@ void Replica::Impl::start_install() {
     arriving.reset();
     installing.emplace(Install{id, std::move(received->tree), received->fuzzy_until, begun});
     if (!received->pack.empty()) {
-      znode::CheckpointBatch portion;
-      portion.zxid = received->zxid;
-      portion.pack = std::move(received->pack);
-      portion.bytes = portion.pack.bytes();
-      portion.from_scratch = true;
-      portion.ends = false;
-      hand_over(std::move(portion));
+      hand_over(portion_of(received->zxid, std::move(received->pack)));
     }
     // If the tree is a ZooKeeper leader's it is fuzzy, and how far is known at UPTODATE only.
     // Should this process end before its next checkpoint, begin_service() of the next one sets the

@@ -7,12 +7,12 @@ import base64
 import hashlib
 import logging
 import pathlib
-import socket
 import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ensemble import Ensemble, four_letter, run_tests, wait_for  # noqa: E402
+from frames import Frames, raises  # noqa: E402
 
 from kazoo.client import KazooClient  # noqa: E402
 from kazoo.exceptions import AuthFailedError, InvalidACLError, NoAuthError, NoNodeError  # noqa: E402
@@ -53,14 +53,6 @@ def client(hosts, auth=None):
     return c
 
 
-def raises(error, call, *args, **kwargs):
-    try:
-        call(*args, **kwargs)
-    except error:
-        return
-    raise AssertionError(f"{error.__name__} expected from {call}{args}")
-
-
 # ---- Frames by hand ------------------------------------------------------------------------------
 def text(value):
     raw = value.encode()
@@ -70,29 +62,8 @@ def text(value):
 OPEN = struct.pack(">ii", 1, 31) + text("world") + text("anyone")
 
 
-class Raw:
+class Raw(Frames):
     """A session of frames."""
-
-    def __init__(self, port):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self.send(struct.pack(">iqiqi", 0, 0, 6000, 0, 16) + bytes(16) + b"\0")
-        assert struct.unpack(">q", self.receive()[8:16])[0] != 0, "no session"
-        self.xid = 0
-
-    def send(self, body):
-        self.sock.sendall(struct.pack(">i", len(body)) + body)
-
-    def read(self, count):
-        data = b""
-        while len(data) < count:
-            part = self.sock.recv(count - len(data))
-            if not part:
-                raise EOFError
-            data += part
-        return data
-
-    def receive(self):
-        return self.read(struct.unpack(">i", self.read(4))[0])
 
     def ask(self, op, body, xid=None):
         """(error, zxid, body) of the reply."""

@@ -39,8 +39,8 @@ def processes_of(folder):
 class Demo:
     """A demo that has started all its processes, with its output in a file."""
 
-    def __init__(self, folder, *words, until="Ctrl-C ends all of it", fewest=9):
-        self.folder, self.out = pathlib.Path(folder) / "demo", pathlib.Path(folder) / "out"
+    def __init__(self, folder, *words, until="Ctrl-C ends all of it", fewest=9, name="demo"):
+        self.folder, self.out = pathlib.Path(folder) / name, pathlib.Path(folder) / f"{name}.out"
         self.until, self.fewest = until, fewest
         with open(self.out, "wb") as out:
             self.process = subprocess.Popen([*DEMO, *(words or ["lambda"]), "--dir", str(self.folder)], env=ENVIRONMENT,

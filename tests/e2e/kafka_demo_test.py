@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "support"), str(pathlib.Path(__file__).resolve().parent)]
+import demo_test  # noqa: E402
 from demo_test import DEMO, ENVIRONMENT, nothing_is_left, processes_of  # noqa: E402
 from ensemble import run_tests, wait_for  # noqa: E402
 from kafka import NoKafka, jars  # noqa: E402
@@ -17,17 +18,14 @@ from kafka import NoKafka, jars  # noqa: E402
 UP = "Ctrl-C ends all of it"
 
 
-class Demo:
-    """A demo with its output in a file."""
+class Demo(demo_test.Demo):
+    """A demo that has been started; what it says is waited for one by one."""
 
     def __init__(self, folder, *words):
-        self.folder, self.out = pathlib.Path(folder) / words[0], pathlib.Path(folder) / f"{words[0]}.out"
-        with open(self.out, "wb") as out:
-            self.process = subprocess.Popen([*DEMO, *words, "--dir", str(self.folder)], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-                                            stdout=out, stderr=out, start_new_session=True)
+        super().__init__(folder, *words, name=words[0])
 
-    def said(self):
-        return self.out.read_text(errors="replace")
+    def __enter__(self):
+        return self
 
     def sees(self, what, pattern, timeout=120):
         """The first match in what it says."""
@@ -42,15 +40,6 @@ class Demo:
         assert self.process.wait(60) == 128 + number, (self.process.returncode, self.said())
         nothing_is_left(self.folder, 5)
         assert "Traceback" not in self.said(), self.said()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if error is not None:
-            print(self.said()[-3000:])
-        self.process.kill()
-        self.process.wait()
 
 
 def demos_run_on_brokers_of_their_own_and_leave_none_behind():

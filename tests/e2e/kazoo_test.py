@@ -13,6 +13,7 @@ import warnings
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ensemble import Ensemble, run_tests, wait_for  # noqa: E402
+from frames import raises  # noqa: E402
 
 from kazoo.client import KazooClient, KazooState  # noqa: E402
 from kazoo.exceptions import (BadVersionError, NodeExistsError, NoNodeError,  # noqa: E402
@@ -31,14 +32,6 @@ def client(hosts, timeout=4.0):
                     connection_retry=KazooRetry(max_tries=-1, delay=0.05, max_delay=0.3))
     c.start(timeout=30)
     return c
-
-
-def raises(error, call, *args, **kwargs):
-    try:
-        call(*args, **kwargs)
-    except error:
-        return
-    raise AssertionError(f"{error.__name__} expected from {call}{args}")
 
 
 def slice_operations(c):

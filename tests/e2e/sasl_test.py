@@ -8,7 +8,6 @@ import logging
 import os
 import pathlib
 import re
-import socket
 import struct
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ensemble import Ensemble, run_tests, wait_for  # noqa: E402
+from frames import Frames, raises  # noqa: E402
 
 from kazoo.client import KazooClient  # noqa: E402
 from kazoo.exceptions import InvalidACLError, NoAuthError  # noqa: E402
@@ -55,35 +55,8 @@ def servers(count=1, jaas=JAAS, **settings):
 
 
 # ---- Frames by hand ------------------------------------------------------------------------------
-class Raw:
+class Raw(Frames):
     """A session of frames."""
-
-    def __init__(self, port):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self.send(struct.pack(">iqiqi", 0, 0, 6000, 0, 16) + bytes(16) + b"\0")
-        assert struct.unpack(">q", self.receive()[8:16])[0] != 0, "no session"
-        self.xid = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.sock.close()
-
-    def send(self, body):
-        self.sock.sendall(struct.pack(">i", len(body)) + body)
-
-    def read(self, count):
-        data = b""
-        while len(data) < count:
-            part = self.sock.recv(count - len(data))
-            if not part:
-                raise EOFError
-            data += part
-        return data
-
-    def receive(self):
-        return self.read(struct.unpack(">i", self.read(4))[0])
 
     def ask(self, op, body=b""):
         """(error, body) of the reply, or CLOSED."""
@@ -309,14 +282,6 @@ def client(hosts, user=None, password=None, start=True):
     if start:
         c.start(timeout=30)
     return c
-
-
-def raises(error, call, *args, **kwargs):
-    try:
-        call(*args, **kwargs)
-    except error:
-        return
-    raise AssertionError(f"{error.__name__} expected from {call}{args}")
 
 
 def lists_of_two_users(connect, other=None):
