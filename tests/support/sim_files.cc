@@ -133,8 +133,9 @@ class SimFile : public File {
       node_->changes.clear();
       return files_.ignore_sync_errors_ ? ErrorCode() : files_.fail_with_;
     }
+    // Not the whole content: what an earlier sync has lost stays lost.
+    for (const FileChange& change : node_->changes) replay(node_->durable, change);
     node_->changes.clear();
-    node_->durable = node_->content;
     return {};
   }
 
