@@ -18,7 +18,8 @@ constexpr std::uint64_t kBytesPerSecond = 32u << 20;
 /// What may be written at once after a pause.
 constexpr std::chrono::milliseconds kBurst{20};
 
-/// Handed to the disk as soon as it is complete, so that a sync never finds much to write.
+/// What is handed to the disk at once: neither a sync of the file nor one of the log, which uses
+/// the same disk, should find much to write before it.
 constexpr std::size_t kStepBytes = 256u << 10;
 
 leveldb::Status error_of(const std::string& name, int number) {
@@ -60,10 +61,16 @@ leveldb::Status sync_folder(const std::string& folder) {
   return status;
 }
 
+/// How a file gets to the disk before somebody syncs it.
+enum class Writing {
+  Steps,   ///< A table: a step as soon as it is complete. It will be synced whole.
+  AtSync,  ///< LevelDB's log: some batches are never synced, and gone with the file soon after.
+};
+
 class WriteFile : public leveldb::WritableFile {
  public:
-  WriteFile(std::string name, int fd, std::uint64_t size)
-      : name_(std::move(name)), fd_(fd), size_(size), started_(size) {
+  WriteFile(std::string name, int fd, std::uint64_t size, Writing writing)
+      : name_(std::move(name)), fd_(fd), writing_(writing), size_(size), started_(size) {
     buffer_.reserve(kStepBytes / 4);
   }
   ~WriteFile() override { (void)Close(); }
@@ -95,24 +102,33 @@ class WriteFile : public leveldb::WritableFile {
     }
     size_ += buffer_.size();
     buffer_.clear();
-    if (size_ - started_ >= kStepBytes) {
-      // Starts the writing, and waits for nothing; an error of it shows at the sync.
-      (void)::sync_file_range(fd_, static_cast<off_t>(started_),
-                              static_cast<off_t>(size_ - started_), SYNC_FILE_RANGE_WRITE);
-      started_ = size_;
-    }
+    if (writing_ == Writing::Steps) start_steps();
     return leveldb::Status::OK();
   }
 
   leveldb::Status Sync() override {
     leveldb::Status status = Flush();
-    if (status.ok() && ::fdatasync(fd_) != 0) status = error_of(name_, errno);
-    return status;
+    if (!status.ok()) return status;
+    start_steps();
+    return ::fdatasync(fd_) == 0 ? status : error_of(name_, errno);
   }
 
  private:
+  /// Complete steps go to the disk one by one, each once the one before the last has arrived: a
+  /// sync of the log finds two of them before it at most. An error of it shows at the sync.
+  void start_steps() {
+    for (; size_ - started_ >= kStepBytes; started_ += kStepBytes) {
+      range(started_, SYNC_FILE_RANGE_WRITE);
+      if (started_ >= kStepBytes) range(started_ - kStepBytes, SYNC_FILE_RANGE_WAIT_BEFORE);
+    }
+  }
+  void range(std::uint64_t from, unsigned what) {
+    (void)::sync_file_range(fd_, static_cast<off_t>(from), static_cast<off_t>(kStepBytes), what);
+  }
+
   std::string name_;
   int fd_;
+  Writing writing_;
   std::string buffer_;
   std::uint64_t size_;     ///< Written so far.
   std::uint64_t started_;  ///< Handed to the disk so far.
@@ -145,7 +161,8 @@ class PacedEnv : public leveldb::EnvWrapper {
     int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | mode, 0644);
     if (fd < 0) return error_of(name, errno);
     off_t size = mode == O_APPEND ? ::lseek(fd, 0, SEEK_END) : 0;
-    *file = new WriteFile(name, fd, static_cast<std::uint64_t>(std::max<off_t>(size, 0)));
+    *file = new WriteFile(name, fd, static_cast<std::uint64_t>(std::max<off_t>(size, 0)),
+                          name.ends_with(".log") ? Writing::AtSync : Writing::Steps);
     return leveldb::Status::OK();
   }
 };

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <boost/system/errc.hpp>
+#include <filesystem>
+#include <string>
+#include <system_error>
 
 #include "tests/support/temporary_folder.h"
 
@@ -114,6 +117,34 @@ TEST_CASE("posix files: rename replaces") {
   CHECK_FALSE(files.exists(folder.path() + "/a"));
   CHECK(files.rename(folder.path() + "/a", folder.path() + "/b") ==
         errc::no_such_file_or_directory);
+}
+
+TEST_CASE("posix files: a long file's name goes at once, its blocks by the end") {
+  test::TemporaryFolder folder;
+  auto kept_open = [&] {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;  // The iterator's own.
+      count += std::filesystem::read_symlink(entry, gone).string().starts_with(folder.path() + "/");
+    }
+    return count;
+  };
+  {
+    PosixFiles files;
+    for (int i = 0; i < 100; ++i) {
+      std::string path = folder.path() + "/" + std::to_string(i);
+      {
+        auto file = files.open(path, OpenMode::Create);
+        REQUIRE(file.has_value());
+        REQUIRE(!(*file)->truncate(8u << 20));
+        CHECK(kept_open() >= 1);
+      }
+      CHECK(!files.remove(path));
+      CHECK_FALSE(files.exists(path));
+      CHECK(files.remove(path) == errc::no_such_file_or_directory);
+    }
+  }
+  CHECK(kept_open() == 0);
 }
 
 TEST_CASE("posix files: folders are made, listed in order and removed with all in them") {
