@@ -4,14 +4,15 @@
 #include <vector>
 
 namespace quorate::sim {
-namespace {
 
-std::string address(int server) {
+std::string address_of(int server) {
   return "10.0.0." + std::to_string(server);
 }
 
+namespace {
+
 std::string line(int server, Part part) {
-  return "server." + std::to_string(server) + "=" + address(server) +
+  return "server." + std::to_string(server) + "=" + address_of(server) +
          ":2888:3888:" + (part == Part::Observer ? "observer" : "participant") + ";2181";
 }
 
@@ -49,7 +50,9 @@ consensus::Ensemble first_members(const Plan& plan, int server) {
   std::vector<consensus::Member> members;
   for (int id = 1; id <= plan.servers; ++id) {
     if (plan.joins(id) && id != server) continue;
-    members.push_back({ServerId{id}, address(id), 2888, 3888, plan.observes(id), ""});
+    // Where clients find it, only where some look it up there.
+    const char* client = plan.processes > 0 ? "0.0.0.0:2181" : "";
+    members.push_back({ServerId{id}, address_of(id), 2888, 3888, plan.observes(id), client});
   }
   return consensus::Ensemble(std::move(members));
 }

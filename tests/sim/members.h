@@ -22,6 +22,9 @@ struct MembersIntent {
   std::optional<std::string> new_members() const;
 };
 
+/// The one name of a server, in every member list and connect string.
+std::string address_of(int server);
+
 /// What the file of `server` says. A joiner's own file alone names it.
 consensus::Ensemble first_members(const Plan& plan, int server);
 

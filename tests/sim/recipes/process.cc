@@ -8,6 +8,7 @@
 
 #include "base/ensure.h"
 #include "client-lib/src/recipes/job.h"
+#include "tests/sim/members.h"
 #include "tests/sim/recipes/promises.h"
 #include "tests/sim/recipes/work.h"
 #include "tests/sim/world.h"
@@ -16,9 +17,14 @@ namespace quorate::sim {
 
 using client::kAwait;
 
-std::string host_name(HostId server) {
-  return "s" + std::to_string(server);
+namespace {
+
+/// The server with this address_of().
+int server_at(const std::string& address) {
+  return std::atoi(address.c_str() + address.rfind('.') + 1);
 }
+
+}  // namespace
 
 // ---- Life
 // ----------------------------------------------------------------------------------------
@@ -87,9 +93,13 @@ void Process::begin() {
   world_.trace.event("process-begins", {number_, static_cast<std::int64_t>(lives_)});
   life_ = std::make_shared<Life>(*this, lives_++, random_.fork());
   client::ConnectOptions options;
+  // Who follows the ensemble's list learns from it who has joined; others have to be told.
+  life_->follows = world_.plan.reconfig_enabled && random_.percent(60);
+  options.follow_ensemble = life_->follows;
   options.servers.clear();
   for (int id = 1; id <= world_.plan.servers; ++id) {
-    options.servers += (id == 1 ? "" : ",") + host_name(id) + ":2181";
+    if (life_->follows && world_.plan.joins(id)) continue;
+    options.servers += (id == 1 ? "" : ",") + address_of(id) + ":2181";
   }
   options.session_timeout = std::chrono::milliseconds(world_.plan.session_timeout_ms);
   if (random_.percent(70)) options.operation_timeout = std::chrono::seconds(0);
@@ -111,6 +121,10 @@ void Process::on_session(const client::SessionEvent& event) {
   if (event.state == SessionState::Suspended) {
     world_.checks.disturbed("process " + std::to_string(number_) + " was suspended");
     if (!event.server.empty()) REACHED("client in doubt on a standing link");
+  }
+  const bool back = event.state == SessionState::Reconnected && life_->follows;
+  if (back && world_.plan.joins(server_at(event.server.substr(0, event.server.rfind(':'))))) {
+    REACHED("session taken along to a server that joined");
   }
   if (event.state == SessionState::Expired) promises_.expired(number_);
   if (is_final(event.state)) renew_after(random_.between(1, 500) * kMillisecond);
@@ -255,10 +269,10 @@ void Process::at(client::Timer::TimePoint when, std::function<void()> action) {
 // ---- Network
 // -------------------------------------------------------------------------------------
 
-Process::Connection Process::connect(const std::string& host_of_server, std::uint16_t,
+Process::Connection Process::connect(const std::string& address, std::uint16_t,
                                      std::shared_ptr<client::VirtualEnd> end) {
   if (!attached_) return 0;
-  const HostId server = std::atoi(host_of_server.c_str() + 1);
+  const HostId server = server_at(address);
   const ConnId conn = world_.network.connect(host(), server, Port::Client);
   links_[conn] = {std::move(end), std::make_shared<Wire>(life_->wire_log)};
   return conn;

@@ -26,9 +26,6 @@ class Process;
 class Promises;
 struct World;
 
-/// "s3" for server 3: what connect strings of the simulator are made of.
-std::string host_name(HostId server);
-
 /// From the making of a client to its end: the process ends, or its session does. What works in it
 /// runs on the client's strand and ends when `over` is set.
 struct Life {
@@ -41,6 +38,7 @@ struct Life {
   const std::string name;  ///< "p2.1": process and life.
   Random random;
   bool over = false;
+  bool follows = false;  ///< The ensemble's own list of servers.
   boost::asio::io_context io{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard;
   WireLog wire_log;

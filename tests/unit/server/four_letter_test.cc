@@ -246,6 +246,34 @@ TEST_CASE("dump: buckets of sessions where this server expires them, else a list
   CHECK(contains(f.ask("dump"), "dump:\nGlobal Sessions(2):\n0x11\t4000ms\n0x12\t4000ms\n"));
 }
 
+TEST_CASE("dump: local sessions stand before the global ones, on every server that has them") {
+  Fixture f;
+  f.config.ensemble.local_sessions = true;
+  f.config.ensemble.standalone = false;
+  ServerStatus& status = f.source.now.status;
+  status.now_ms = 5000;
+  status.wall_ms = 1795226180000;
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  f.source.now.sessions = {{SessionId{0x11}, 4000, 8000, false},
+                           {SessionId{0x21}, 4000, 8000, true},
+                           {SessionId{0x22}, 4000, 8000, true}};
+  const std::string local =
+      "SessionTracker dump:\nLocal Session Sets (1)/(2):\n"
+      "2 expire at Sat Nov 21 01:56:23 UTC 2026:\n\t0x21\n\t0x22\n";
+  status.mode = "leader";
+  CHECK(f.ask("dump").starts_with(local + "Global Session Sets (1)/(1):\n"
+                                          "1 expire at Sat Nov 21 01:56:23 UTC 2026:\n\t0x11\n"));
+  status.mode = "follower";
+  CHECK(f.ask("dump").starts_with(local + "Global Sessions(1):\n0x11\t4000ms\n"));
+  // Switched off, but some are left of before.
+  f.config.ensemble.local_sessions = false;
+  f.source.now.sessions.clear();
+  CHECK(f.ask("dump").starts_with("SessionTracker dump:\nGlobal Sessions(0):\n"));
+  status.local_sessions = 1;
+  CHECK(f.ask("dump").starts_with("SessionTracker dump:\nLocal Session Sets (0)/(0):\n"));
+}
+
 TEST_CASE("wchs, wchc, wchp: watches counted, by session, by path") {
   Fixture f;
   f.source.now.watch_summary = {1, 2, 2};
