@@ -110,7 +110,7 @@ class SimFile : public File {
       error = posix(ENOSPC);
       ++files_.failures_;
     }
-    if (error) bytes = bytes.first(files_.random_.below(bytes.size() + 1));
+    if (error) bytes = bytes.first(part_of(offset, bytes.size()));
     change({offset, Bytes(bytes.begin(), bytes.end()), false});
     if (fate == SimFiles::Fate::Crash) throw SimCrash{};
     return error;
@@ -158,6 +158,12 @@ class SimFile : public File {
     files_.alive();
     ENSURE(life_ == files_.life_);
     ENSURE(!writing || writable_);
+  }
+  /// How much a failing pwrite leaves: whole sectors, as a device and a page cache do.
+  std::size_t part_of(std::uint64_t offset, std::size_t size) {
+    const std::size_t part = files_.random_.below(size + 1);
+    const std::size_t torn = (offset + part) % SimFiles::kSectorBytes;
+    return part == size ? size : part - std::min(part, torn);
   }
   void change(FileChange change) {
     replay(node_->content, change);

@@ -88,8 +88,8 @@ class SimFiles : public server::Files {
   std::uint64_t operations() const { return operations_; }
 
   // ---- Other faults -----------------------------------------------------------------------------
-  /// The n-th changing operation from now on fails with `error`; a pwrite may leave part of itself,
-  /// a sync loses what was pending (the kernel's trap). Later ones work again.
+  /// The n-th changing operation from now on fails with `error`; a pwrite may leave its first
+  /// sectors, a sync loses what was pending (the kernel's trap). Later ones work again.
   void fail_at(std::uint64_t n, ErrorCode error);
   /// Whole size of all files; a pwrite that would go beyond fails with ENOSPC. 0: no limit.
   void set_quota(std::uint64_t bytes) { quota_ = bytes; }
