@@ -305,9 +305,9 @@ def begin_three(deb, *servers):
         return said
     said = begin(1)
     assert "WARN" in said and "is it running?" in said, said
+    logs(servers[0], "looking")  # It listens by then.
     page.seen("not currently serving requests", servers[0].run("echo srvr | nc localhost 2181"))
     assert servers[0].run("nc -z zk2 3888 && echo open || echo closed") == "closed\n"
-    logs(servers[0], "looking")
     together([lambda n=n: begin(n) for n in (2, 3)])
     servers[0].run(page.command("nc -z zk2 3888"))
     wait_for("three to serve", lambda: modes(*servers) == ["follower", "follower", "leader"])

@@ -31,7 +31,7 @@ class Base : public ServerPool {
         handler_(std::move(handler)) {}
 
   std::uint16_t port() const override { return sockets_.port(); }
-  std::uint64_t requests() const override { return answered_.load(std::memory_order_relaxed); }
+  std::uint64_t requests() const override { return answered_.load(); }
   std::uint64_t refused_connections() const override { return sockets_.refused(); }
   std::uint64_t queue_waits() const override { return 0; }
 
@@ -45,8 +45,9 @@ class Base : public ServerPool {
 
   void answer(Work& work) {
     for (const std::string& request : work.requests) {
-      work.open = work.connection->send(handler_(request)) && work.open;
-      answered_.fetch_add(1, std::memory_order_relaxed);
+      const std::string reply = handler_(request);
+      answered_.fetch_add(1);  // First: whoever has the reply finds it counted.
+      work.open = work.connection->send(reply) && work.open;
     }
     give_back(work);
   }
