@@ -113,6 +113,7 @@ class Leader {
   void on_ack(LinkId link, Entry& entry, Zxid zxid);
   void on_new_leader_ack(LinkId link, Entry& entry);
   void on_learner_traffic(LinkId link, Entry& entry, const QuorumPacket& packet);
+  void supersede(LinkId link, SessionId session);
   void inform(LinkId link, Entry& entry);
   void begin_sync(LinkId link, Entry& entry);
   void send_history(LinkId link, Entry& entry, Zxid after);

@@ -178,6 +178,9 @@ Zxid Leader::plan_point() const {
 
 void Leader::begin_sync(LinkId link, Entry& entry) {
   const LogView& log = core_->log;
+  // The plan ends with what is committed. A learner that has lost its link may have logged and
+  // acknowledged more; TRUNC or SNAP takes that from its disk, so its word for it is void.
+  tracker_.forget(entry.sid);
   const SyncPlan plan =
       choose_plan({entry.last, plan_point(), log.applied(), log.base(), log.records()});
   core_->tell(EventKind::LearnerSyncing, entry.sid, entry.last, name_of(plan.kind));
@@ -287,6 +290,7 @@ void Leader::on_learner_traffic(LinkId link, Entry& entry, const QuorumPacket& p
   if (packet.type == PacketType::Revalidate) {
     const auto question = decode_question(packet);
     if (question.has_error()) return drop(link, "malformed REVALIDATE", true);
+    supersede(link, question->session);
     core_->ready.revalidations.push_back({link, *question});
     return;
   }
@@ -298,6 +302,18 @@ void Leader::on_learner_traffic(LinkId link, Entry& entry, const QuorumPacket& p
   }
   request->origin = link;
   waiting_.push_back(std::move(*request));
+}
+
+/// What is still waiting came by a connection that has ended. The session may have written through
+/// another server since, and becomes this link's again before these are prepared (hazard R59).
+void Leader::supersede(LinkId link, SessionId session) {
+  auto mark = [&](Request& request) {
+    if (request.origin != link || request.session != session) return;
+    request.superseded = true;
+    REACHED("request of a connection that its session has left and come back to");
+  };
+  for (Request& request : waiting_) mark(request);
+  for (Request& request : core_->ready.requests) mark(request);
 }
 
 void Leader::on_answer(const AnswerRevalidate& answer) {

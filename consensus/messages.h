@@ -87,6 +87,8 @@ struct Request {
   std::optional<std::vector<WireId>> authinfo;
   /// Leader only: the learner's link it came by; nothing for a client of the leader itself.
   std::optional<LinkId> origin;
+  /// Leader only: by its link the session has been asked for anew since, for a later connection.
+  bool superseded = false;
   friend bool operator==(const Request&, const Request&) = default;
 };
 inline constexpr std::int32_t kSyncOp = 9;

@@ -93,6 +93,12 @@ void ProposalTracker::ack(Zxid zxid, ServerId from) {
   open.acks |= std::uint64_t{1} << *position;
 }
 
+void ProposalTracker::forget(ServerId from) {
+  const auto position = bit(from);
+  if (!position) return;
+  for (Open& open : open_) open.acks &= ~(std::uint64_t{1} << *position);
+}
+
 std::optional<Zxid> ProposalTracker::take_committed() {
   if (open_.empty()) return std::nullopt;
   const Open& head = open_.front();

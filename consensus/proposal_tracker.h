@@ -36,6 +36,9 @@ class ProposalTracker {
   /// Counts for exactly this zxid. Unknown and committed ones, and those of non-voters, are ignored
   /// (R5, R56).
   void ack(Zxid zxid, ServerId from);
+  /// What it has acknowledged of what is open does not count any more: it is about to be cut off
+  /// its log, and sent again.
+  void forget(ServerId from);
   /// The head, once it has a quorum of every config that was known when it was added: its
   /// predecessors are committed by then.
   std::optional<Zxid> take_committed();

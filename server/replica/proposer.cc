@@ -31,6 +31,9 @@ consensus::LogRecord Proposer::prepare(const consensus::Request& request, Zxid z
                                        std::int64_t wall_ms) {
   const znode::WriteRequest write{request.session, request.cxid, static_cast<OpCode>(request.op),
                                   request.body.view()};
+  const bool late =
+      request.superseded && write.op != OpCode::CreateSession && write.op != OpCode::CloseSession;
+  if (late) return keep(zxid, znode::prepare_error(write, zxid, wall_ms, Code::SessionMoved));
   return keep(zxid, make_txn(write, identities_of(request), request.origin, zxid, wall_ms));
 }
 

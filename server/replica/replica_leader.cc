@@ -12,6 +12,10 @@ void Replica::Impl::answer_revalidation(const consensus::Revalidation& revalidat
   SessionId session = revalidation.question.session;
   bool valid = proposer && proposer->session_alive(session);
   if (valid) {
+    // As in the core (consensus/leader_learners.cc): they came before, by another connection.
+    for (consensus::Request& request : waiting_requests) {
+      request.superseded |= request.origin == revalidation.link && request.session == session;
+    }
     sessions.own(session, revalidation.link);
     sessions.touch(session, revalidation.question.timeout_ms, ports.clock.now_ms());
   }

@@ -164,6 +164,7 @@ class ReplicaEnsemble {
 
   std::vector<std::unique_ptr<EnsembleNode>> nodes;
   std::size_t link_bytes_max = SIZE_MAX;  ///< That arrive on a link in a round.
+  EnsembleNode* mute = nullptr;           ///< What it sends waits on its links.
 
  private:
   EnsembleNode* find(ServerId id) { return nodes.at(static_cast<std::size_t>(id.value - 1)).get(); }
@@ -174,7 +175,9 @@ class ReplicaEnsemble {
       if (EnsembleNode* peer = find(to)) peer->replica->on_notification(node.id, vote);
     }
     for (ServerId peer : std::set<ServerId>(node.links.wanted)) connect(node, peer);
-    for (auto& [link, bytes] : std::exchange(node.links.out, {})) {
+    std::map<LinkId, Bytes> leaving;
+    if (mute != &node) leaving.swap(node.links.out);
+    for (auto& [link, bytes] : leaving) {
       auto wire = node.wires.find(link);
       if (wire == node.wires.end()) continue;
       const ByteView all(bytes);

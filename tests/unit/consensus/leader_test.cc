@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+
 #include "tests/unit/consensus/one_peer.h"
 #include "tests/unit/consensus/passed.h"
 
@@ -329,6 +331,63 @@ TEST_CASE("REVALIDATE is asked of the driver and answered on the learner's link"
   one.step(AnswerRevalidate{kLink, {77}, false});
   REQUIRE(one.sends.size() == 1);
   CHECK_FALSE(decode_answer(one.sends[0].packet)->valid);
+}
+
+TEST_CASE(
+    "what waits when its session is asked for anew on its link is of an ended connection (R59)") {
+  const Passed passed;
+  Established one;
+  auto request = [](SessionId session, std::int32_t cxid) {
+    Request made;
+    made.session = session;
+    made.cxid = cxid;
+    made.op = 5;
+    return encode_request(made);
+  };
+  // In one Ready: some are on their way to the driver, the others behind a sync.
+  one.peer.step(QuorumMessage{kLink, request({77}, 1)});
+  one.peer.step(QuorumMessage{kLink, request({78}, 2)});
+  Request sync;
+  sync.session = {78};
+  sync.op = kSyncOp;
+  one.peer.step(QuorumMessage{kLink, encode_request(sync)});
+  one.peer.step(QuorumMessage{kLink, request({77}, 3)});
+  one.peer.step(QuorumMessage{kLink, encode_question({{77}, 4000})});
+  one.step(QuorumMessage{kLink, request({77}, 4)});
+  one.propose();
+  one.propose();
+  std::map<std::int32_t, bool> superseded;
+  for (const Request& waited : one.requests) superseded[waited.cxid] = waited.superseded;
+  CHECK(superseded == std::map<std::int32_t, bool>{{1, true}, {2, false}, {3, true}, {4, false}});
+  CHECK(passed.missing({"request of a connection that its session has left and come back to"}) ==
+        "");
+}
+
+TEST_CASE("what TRUNC takes from a learner, it has not acknowledged any more") {
+  constexpr LinkId kAgain{9};
+  Established one;
+  one.report(kOther, 2, 2);  // Without it the quorum would be lost with the link below.
+  one.promise(kOther, z(2, 0), 2);
+  one.packet(PacketType::Ack, z(2, 0), {}, kOther);
+  const Zxid zxid = one.propose();
+  one.packet(PacketType::Ack,
+             zxid);  // Logged by server 1, and not by the leader: its disk is slow.
+  CHECK(one.commits.empty());
+  one.step(LinkDown{kLink});
+  one.sends.clear();
+  one.report(kAgain, 1, 2);
+  one.promise(kAgain, zxid, 2);
+  REQUIRE(one.sends.size() >= 3);
+  CHECK(one.sends[1].packet.type == PacketType::Trunc);
+  CHECK(one.sends[1].packet.zxid == one.peer.committed());
+  CHECK(one.sends[2].packet.type == PacketType::Proposal);
+  one.sync();
+  CHECK(one.commits.empty());
+  one.packet(PacketType::Ack, z(2, 0), {}, kAgain);
+  CHECK(one.commits.empty());
+  one.packet(PacketType::Ack, zxid, {}, kAgain);
+  REQUIRE(one.commits.size() == 1);
+  CHECK(one.commits[0].zxid == zxid);
 }
 
 TEST_CASE("silence, missing ACKs and a lost quorum end within syncLimit ticks (R49)") {

@@ -68,6 +68,27 @@ TEST_CASE("a session moves: the old server's next write closes that connection (
   CHECK_FALSE(moved.closed());
 }
 
+TEST_CASE("a session moves and comes back: what is late of its first connection stays out (R59)") {
+  Three world;
+  EnsembleNode& here = world.follower();
+  NodeClient first(world, here, kA);
+  world.mute = &here;
+  first.create(1, "/late");
+  NodeClient second(world, world.leader(), kA, first.again());
+  second.create(2, "/new");
+  CHECK(second.take().err == Code::Ok);
+  here.replica->on_client_open(kB, {"127.0.0.1"});
+  here.replica->on_client_frame(kB, encode_all(first.again()));
+  world.run(2);
+  // The late request and the question for the session arrive in one piece.
+  world.mute = nullptr;
+  world.run_until([&] { return !here.clients.received[kB].empty(); }, 300);
+  world.run(20);
+  CHECK(world.leader().replica->tree().find("/late") == nullptr);
+  CHECK(world.leader().replica->tree().find("/new") != nullptr);
+  CHECK(world.equal());
+}
+
 TEST_CASE("a session may move to the leader itself and back") {
   Three world;
   NodeClient first(world, world.follower(), kA);
