@@ -8,6 +8,7 @@ const BARS = {minute: 60, hour: 48, day: 31};
 const CLASSES = [["2xx", "c2"], ["3xx", "c3"], ["4xx", "c4"], ["5xx", "c5"], ["1xx", "c1"], ["other", "c1"]];
 
 let state = null;         // The last one that came.
+let known = false;        // It is still what the server says: not when that has begun anew.
 let latest = null;        // Begin of the newest minute that has hits.
 let asking = false;       // A question for the chart is on its way.
 let stale = true;         // The chart is older than the state.
@@ -32,7 +33,7 @@ async function ask(path, options) {
   const response = await fetch(path, options);
   let body = {};
   try { body = await response.json(); } catch { /* Said by the status. */ }
-  if (!response.ok) throw new Error(body.error || `${path}: ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(body.error || `${path}: ${response.status}`), {status: response.status});
   return body;
 }
 
@@ -298,7 +299,8 @@ function showLists(answer) {
 }
 
 async function refresh() {
-  if (asking || !stale || document.hidden || !state?.status.serving) return;
+  // A server that has just come back may have nothing to answer with yet; it is asked when it says so.
+  if (asking || !stale || document.hidden || !live.ready || !known || !state.status.serving) return;
   const wait = askedAt + 1500 - Date.now();
   if (wait > 0) { setTimeout(refresh, wait); return; }
   asking = true;
@@ -309,7 +311,7 @@ async function refresh() {
     $("prefix").removeAttribute("aria-invalid");
     put("chart-note", "");
   } catch (error) {
-    if (!(error instanceof TypeError)) $("prefix").setAttribute("aria-invalid", "true");
+    if (error.status === 400) $("prefix").setAttribute("aria-invalid", "true");
     put("chart-note", error.message);
   } finally {
     asking = false;
@@ -333,8 +335,9 @@ async function loadPrefixes() {
 // --- All of it ---------------------------------------------------------------------------------------
 
 function show(next) {
-  const changed = !state || state.status.view !== next.status.view;
+  const changed = !known || state.status.view !== next.status.view;
   state = next;
+  known = true;
   const {status, answer} = next;
   put("place", `${status.root} · topic ${status.topic} · serve-${status.id}`);
   showTotals(answer, status);
@@ -359,8 +362,12 @@ async function loadAll() {
 
 const live = new Live(
   (event) => { if (event.type === "state") show(event); },
-  loadAll,
-  (name, text) => { $("connection").dataset.state = name; put("connection", text); });
+  () => { known = false; loadAll(); },
+  (name, text) => {
+    $("connection").dataset.state = name;
+    put("connection", text);
+    if (name === "live") refresh();
+  });
 
 $("run").addEventListener("click", async () => {
   try {

@@ -11,6 +11,7 @@ class Live {
     this.stream = null;
     this.tries = 0;
     this.timer = null;
+    this.ready = false;  // Whether what was told last is what the server says now.
     addEventListener("online", () => this.now());
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.now(); });
   }
@@ -41,14 +42,16 @@ class Live {
     if (message.stream !== undefined) {
       this.stream = message.stream;
       this.tries = 0;
-      this.state("live", "live");
+      this.ready = true;
       if (message.missed) this.missed();
+      this.state("live", "live");
       return;
     }
     this.told(message.event, message.n);
   }
 
   lost() {
+    this.ready = false;
     const wait = Math.min(8000, 400 * 2 ** this.tries) * (0.75 + Math.random() / 2);
     this.tries += 1;
     this.state("waiting", `connection lost, again in ${Math.max(1, Math.round(wait / 1000))} s`);
