@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "server/net/acceptor.h"
+#include "server/net/steady_ms.h"
 #include "server/net/tls_files.h"
 #include "znode/proto/frame.h"
 
@@ -27,11 +28,6 @@ constexpr int kAcceptsPerTurn = 64;
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::seconds kFinishLimit{2};
 constexpr int kFinishStepMs = 20;
-
-std::int64_t steady_ms() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-}
 
 ClientLoopLimits loop_limits(const ClientPortConfig& port, const LimitsConfig& limits) {
   ClientLoopLimits out;

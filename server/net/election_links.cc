@@ -10,12 +10,13 @@
 
 #include "consensus/member_text.h"
 #include "server/net/election_link.h"
+#include "server/net/steady_ms.h"
 
 namespace quorate::server {
 namespace {
 
 namespace asio = boost::asio;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr std::int64_t kFirstRetryMs = 20;
@@ -39,10 +40,6 @@ constexpr std::int64_t kServerIdMax = 255;
 constexpr std::int64_t kCallsToStrangers = 8;
 constexpr std::int64_t kCallAgainMs = 200;
 constexpr std::chrono::seconds kStrangerForgottenAfter{60};
-
-std::int64_t steady_ms() {
-  return std::chrono::duration_cast<milliseconds>(Clock::now().time_since_epoch()).count();
-}
 
 bool same_election_address(const consensus::Member& a, const consensus::Member& b) {
   return a.host == b.host && a.election_port == b.election_port;
@@ -84,18 +81,19 @@ struct ElectionLinks::Peer {
   }
 
   consensus::Member member;
-  bool stranger = false;                     ///< No config names it.
-  Clock::time_point seen_at = Clock::now();  ///< Of a stranger: its last initial message.
-  LinkPtr link;                              ///< The one stream.
-  Clock::time_point up_at;                   ///< When `link` came.
-  Bytes latest;  ///< Frame of the last vote: sent again on each fresh stream.
+  bool stranger = false;  ///< No config names it.
+  SteadyClock::time_point seen_at =
+      SteadyClock::now();         ///< Of a stranger: its last initial message.
+  LinkPtr link;                   ///< The one stream.
+  SteadyClock::time_point up_at;  ///< When `link` came.
+  Bytes latest;                   ///< Frame of the last vote: sent again on each fresh stream.
   bool unsent = false;
   std::shared_ptr<Dial> attempt;
   asio::steady_timer retry;
   bool retry_armed = false;
   std::int64_t retry_ms = kFirstRetryMs;
   int knocks = 0;  ///< Of late, while `link` was up.
-  Clock::time_point knocked_at;
+  SteadyClock::time_point knocked_at;
 };
 
 ElectionLinks::ElectionLinks(asio::io_context& io, ElectionLinkOptions options, Random random,
@@ -160,7 +158,7 @@ void ElectionLinks::set_members(const std::vector<consensus::Member>& members) {
                                    [id = id](const auto& member) { return member.id == id; });
     if (named || peer->stranger) continue;
     peer->stranger = true;
-    peer->seen_at = Clock::now();
+    peer->seen_at = SteadyClock::now();
   }
   for (const consensus::Member& member : members) {
     if (member.id == options_.self) {
@@ -232,7 +230,7 @@ bool ElectionLinks::make_room_for_stranger() {
 }
 
 void ElectionLinks::forget_strangers() {
-  const auto limit = Clock::now() - kStrangerForgottenAfter;
+  const auto limit = SteadyClock::now() - kStrangerForgottenAfter;
   std::erase_if(peers_, [limit](const auto& one) {
     const Peer& peer = *one.second;
     return peer.stranger && !peer.link && peer.seen_at < limit;
@@ -344,7 +342,7 @@ void ElectionLinks::on_identified(const LinkPtr& link, const consensus::InitialM
   if (peer == nullptr) peer = admit_stranger(message);
   if (peer == nullptr) return refuse(link);
   if (peer->stranger) {
-    peer->seen_at = Clock::now();
+    peer->seen_at = SteadyClock::now();
     if (const auto said = member_of(message)) peer->member = *said;
   }
   if (options_.tls != nullptr && !options_.tls->may_be(peer->member, link->stream().tls())) {
@@ -361,7 +359,7 @@ void ElectionLinks::on_identified(const LinkPtr& link, const consensus::InitialM
 }
 
 void ElectionLinks::count_knock(Peer& peer, const Link& link) {
-  const auto now = Clock::now();
+  const auto now = SteadyClock::now();
   if (now - peer.knocked_at > kKnocksForgottenAfter) peer.knocks = 0;
   peer.knocked_at = now;
   if (!peer.link || now - peer.up_at < kConnectBackEvery) return;
@@ -375,7 +373,7 @@ void ElectionLinks::note_twin(ServerId id, const Link& link) {
 
 void ElectionLinks::connect_back(Peer& peer) {
   if (peer.attempt) return;
-  if (peer.link && Clock::now() - peer.up_at < kConnectBackEvery) return;
+  if (peer.link && SteadyClock::now() - peer.up_at < kConnectBackEvery) return;
   if (peer.stranger && !calls_to_strangers_.take(steady_ms())) return;
   if (peer.link) {
     peer.link->stream().finish();
@@ -392,7 +390,7 @@ void ElectionLinks::adopt(Peer& peer, LinkPtr link) {
   if (peer.attempt) peer.attempt->cancel();
   peer.attempt.reset();
   peer.link = std::move(link);
-  peer.up_at = Clock::now();
+  peer.up_at = SteadyClock::now();
   peer.retry_ms = kFirstRetryMs;
   // The last vote may have been lost inside a stream that was closing; receivers accept repeats.
   if (!peer.latest.empty()) {
@@ -439,7 +437,7 @@ void ElectionLinks::on_link_drained(const LinkPtr& link) {
 
 void ElectionLinks::sweep(std::int64_t) {
   forget_strangers();
-  const auto limit = Clock::now() - milliseconds(options_.handshake_timeout_ms);
+  const auto limit = SteadyClock::now() - milliseconds(options_.handshake_timeout_ms);
   std::vector<LinkPtr> late;
   for (const LinkPtr& link : half_open_) {
     if (link->opened_at < limit) late.push_back(link);
@@ -455,11 +453,11 @@ void ElectionLinks::sweep(std::int64_t) {
                          " remedy=\"set sslQuorum=true or portUnification=true here, or "
                          "sslQuorum=false on the other server\"");
   }
-  if (twins_ > 0 && Clock::now() >= twin_told_at_ + kTwinToldEvery) {
+  if (twins_ > 0 && SteadyClock::now() >= twin_told_at_ + kTwinToldEvery) {
     inbox_.note('W', "election-twin " + last_twin_ + " times=" + std::to_string(twins_) +
                          " reason=\"the server of this id is another one; do two servers have "
                          "this id?\" remedy=\"give each its own number in dataDir/myid\"");
-    twin_told_at_ = Clock::now();
+    twin_told_at_ = SteadyClock::now();
     twins_ = 0;
   }
   if (malformed_ > 0) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "server/net/steady_ms.h"
 
 namespace quorate::server {
 namespace {
@@ -15,11 +16,6 @@ constexpr std::size_t kMailboxBytesMax = 8u << 20;
 constexpr int kSweepMs = 1000;
 constexpr int kDrainMs = 2000;
 constexpr int kDrainStepMs = 20;
-
-std::int64_t steady_ms() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-}
 
 }  // namespace
 
