@@ -13,6 +13,11 @@
 
 namespace quorate::client {
 
+/// The watcher that calls `watch`; none where there is nothing to call.
+inline Watcher watcher_of(WatchCallback watch) {
+  return watch ? Watcher(std::move(watch)) : Watcher();
+}
+
 /// Fills code and message of `reply` from `error`, for the operation named `what`.
 template <class T>
 void set_error(Reply<T>& reply, const ErrorCode& error, const std::string& what) {

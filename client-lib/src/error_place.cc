@@ -16,8 +16,8 @@ constexpr std::size_t kPathBytesMax = 512;
 /// Tells our locations from those that Asio leaves in codes of its own.
 const char* const kMark = "";
 
-struct Place {
-  explicit Place(std::string place)
+struct KnownPlace {
+  explicit KnownPlace(std::string place)
       : text(std::move(place)), location(text.c_str(), /*line=*/1, kMark) {}
   std::string text;
   boost::source_location location;
@@ -36,14 +36,14 @@ class Places {
       text = operation;
       if (auto known = index_.find(text); known != index_.end()) return known->second;
     }
-    const Place& place = places_.emplace_back(std::move(text));
+    const KnownPlace& place = places_.emplace_back(std::move(text));
     index_.emplace(place.text, &place.location);
     return &place.location;
   }
 
  private:
   std::mutex mutex_;
-  std::deque<Place> places_;  ///< Elements stay where they are.
+  std::deque<KnownPlace> places_;  ///< Elements stay where they are.
   std::unordered_map<std::string_view, const boost::source_location*> index_;
 };
 

@@ -12,12 +12,10 @@ bool is_transient(const ErrorCode& error) {
 
 namespace {
 
-constexpr auto kAwait = kTryAwait;
-
 /// Looks at the node `path`: is it what `creation` was to make?
 asio::awaitable<Search> examine(TriesPtr tries, const Creation& creation, std::string path) {
   Search out;
-  auto [error, node] = co_await tries->client->async_get_data(path, kAwait);
+  auto [error, node] = co_await tries->client->async_get_data(path, kTryAwait);
   if (error == ErrorCode(Code::NoNode)) co_return out;
   if (error) {
     out.found = Found::Failed;
@@ -53,14 +51,14 @@ Creation plan_creation(const Client& client, std::string path, Buffer data, Crea
 
 asio::awaitable<Search> search_for(TriesPtr tries, const Creation& creation) {
   Search out;
-  auto [unsynced] = co_await tries->client->async_sync(creation.path, kAwait);
+  auto [unsynced] = co_await tries->client->async_sync(creation.path, kTryAwait);
   if (unsynced) {
     out.found = Found::Failed;
     out.error = unsynced;
     co_return out;
   }
   if (creation.name.empty()) co_return co_await examine(tries, creation, creation.path);
-  auto [error, reply] = co_await tries->client->async_get_children(creation.parent, kAwait);
+  auto [error, reply] = co_await tries->client->async_get_children(creation.parent, kTryAwait);
   if (error == ErrorCode(Code::NoNode)) co_return out;
   if (error) {
     out.found = Found::Failed;
@@ -85,7 +83,7 @@ asio::awaitable<Search> create_once(TriesPtr tries, const Creation& creation) {
   }
   CreateOptions options = creation.options;
   auto [error, reply] = co_await tries->client->async_create(creation.path, creation.data,
-                                                             std::move(options), kAwait);
+                                                             std::move(options), kTryAwait);
   out.found = error ? Found::Failed : Found::Ours;
   out.error = error;
   out.reply = std::move(reply);
@@ -111,7 +109,7 @@ asio::awaitable<void> run_get_data(TriesPtr tries, std::string path, Watcher wat
   ErrorCode error;
   GetDataReply reply;
   do {
-    std::tie(error, reply) = co_await tries->client->async_get_data(path, watcher, kAwait);
+    std::tie(error, reply) = co_await tries->client->async_get_data(path, watcher, kTryAwait);
   } while (co_await tries->again(error));
   finish_tries(tries, std::move(handler), error, std::move(reply));
 }
@@ -122,7 +120,7 @@ asio::awaitable<void> run_exists(TriesPtr tries, std::string path, Watcher watch
   ErrorCode error;
   Stat stat;
   do {
-    std::tie(error, stat) = co_await tries->client->async_exists(path, watcher, kAwait);
+    std::tie(error, stat) = co_await tries->client->async_exists(path, watcher, kTryAwait);
   } while (co_await tries->again(error));
   finish_tries(tries, std::move(handler), error, stat);
 }
@@ -133,7 +131,7 @@ asio::awaitable<void> run_get_children(TriesPtr tries, std::string path, Watcher
   ErrorCode error;
   GetChildrenReply reply;
   do {
-    std::tie(error, reply) = co_await tries->client->async_get_children(path, watcher, kAwait);
+    std::tie(error, reply) = co_await tries->client->async_get_children(path, watcher, kTryAwait);
   } while (co_await tries->again(error));
   finish_tries(tries, std::move(handler), error, std::move(reply));
 }
@@ -142,7 +140,7 @@ asio::awaitable<void> run_sync(TriesPtr tries, std::string path, Client::DoneHan
   co_await asio::this_coro::throw_if_cancelled(false);
   ErrorCode error;
   do {
-    std::tie(error) = co_await tries->client->async_sync(path, kAwait);
+    std::tie(error) = co_await tries->client->async_sync(path, kTryAwait);
   } while (co_await tries->again(error));
   finish_tries(tries, std::move(handler), error);
 }
@@ -152,7 +150,7 @@ asio::awaitable<void> run_remove(TriesPtr tries, std::string path, std::int32_t 
   co_await asio::this_coro::throw_if_cancelled(false);
   ErrorCode error;
   do {
-    std::tie(error) = co_await tries->client->async_remove(path, version, kAwait);
+    std::tie(error) = co_await tries->client->async_remove(path, version, kTryAwait);
   } while (co_await tries->again(error));
   if (tries->in_doubt && error == ErrorCode(Code::NoNode)) error = ErrorCode();
   finish_tries(tries, std::move(handler), error);
@@ -164,13 +162,13 @@ asio::awaitable<void> run_set_data(TriesPtr tries, std::string path, Buffer data
   ErrorCode error;
   Stat stat;
   do {
-    std::tie(error, stat) = co_await tries->client->async_set_data(path, data, version, kAwait);
+    std::tie(error, stat) = co_await tries->client->async_set_data(path, data, version, kTryAwait);
   } while (co_await tries->again(error));
   if (tries->in_doubt && error == ErrorCode(Code::BadVersion)) {
     ErrorCode unread;
     GetDataReply node;
     do {
-      std::tie(unread, node) = co_await tries->client->async_get_data(path, kAwait);
+      std::tie(unread, node) = co_await tries->client->async_get_data(path, kTryAwait);
     } while (co_await tries->again(unread));
     if (unread) {
       error = unread;
@@ -187,7 +185,7 @@ asio::awaitable<void> run_get_acl(TriesPtr tries, std::string path, Client::GetA
   ErrorCode error;
   GetAclReply reply;
   do {
-    std::tie(error, reply) = co_await tries->client->async_get_acl(path, kAwait);
+    std::tie(error, reply) = co_await tries->client->async_get_acl(path, kTryAwait);
   } while (co_await tries->again(error));
   finish_tries(tries, std::move(handler), error, std::move(reply));
 }
@@ -218,12 +216,12 @@ asio::awaitable<void> run_set_acl(TriesPtr tries, std::string path, AclList acl,
   ErrorCode error;
   Stat stat;
   do {
-    std::tie(error, stat) = co_await tries->client->async_set_acl(path, acl, version, kAwait);
+    std::tie(error, stat) = co_await tries->client->async_set_acl(path, acl, version, kTryAwait);
   } while (co_await tries->again(error));
   if (tries->in_doubt && error == ErrorCode(Code::BadVersion)) {
     GetAclReply found;
     do {
-      std::tie(error, found) = co_await tries->client->async_get_acl(path, kAwait);
+      std::tie(error, found) = co_await tries->client->async_get_acl(path, kTryAwait);
     } while (co_await tries->again(error));
     if (!error) error = judge(acl, version, found);
     stat = found.stat;

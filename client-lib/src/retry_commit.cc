@@ -7,8 +7,6 @@ namespace quorate::client {
 
 namespace {
 
-constexpr auto kAwait = kTryAwait;
-
 /// One transaction: what is sent, and the operation whose effect tells whether all was done.
 struct Commit {
   Transaction transaction;                     ///< Sequential nodes have a GUID in their names.
@@ -61,10 +59,10 @@ struct Verdict {
 
 asio::awaitable<Verdict> judge_change(TriesPtr tries, const Transaction::SetData& change) {
   Verdict verdict;
-  auto [unsynced] = co_await tries->client->async_sync(change.path, kAwait);
+  auto [unsynced] = co_await tries->client->async_sync(change.path, kTryAwait);
   verdict.error = unsynced;
   if (!unsynced) {
-    auto [unread, node] = co_await tries->client->async_get_data(change.path, kAwait);
+    auto [unread, node] = co_await tries->client->async_get_data(change.path, kTryAwait);
     verdict.error = unread;
     if (!unread && node.stat.version > change.version) {
       // One further with our data: ours. Several: ours may be among those before.
@@ -107,7 +105,7 @@ asio::awaitable<ErrorCode> describe_done(TriesPtr tries, const Commit& commit,
       if (search.reply.path.empty() && creation.name.empty()) search.reply.path = creation.path;
       result.value = std::move(search.reply);
     } else if (const auto* change = std::get_if<Transaction::SetData>(&op)) {
-      auto [error, stat] = co_await tries->client->async_exists(change->path, kAwait);
+      auto [error, stat] = co_await tries->client->async_exists(change->path, kTryAwait);
       if (error && error != ErrorCode(Code::NoNode)) co_return error;
       result.value = stat;
     }
@@ -131,7 +129,7 @@ asio::awaitable<ErrorCode> commit_once(TriesPtr tries, const Commit& commit,
     if (verdict.found == Found::Ours) co_return co_await describe_done(tries, commit, reply);
   }
   Transaction copy = commit.transaction;
-  auto [error, answer] = co_await tries->client->async_commit(std::move(copy), kAwait);
+  auto [error, answer] = co_await tries->client->async_commit(std::move(copy), kTryAwait);
   reply = std::move(answer);
   if (tries->in_doubt && tells_nothing(commit, error)) co_return ClientErrc::OutcomeUnknown;
   co_return error;

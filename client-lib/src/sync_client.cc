@@ -65,14 +65,6 @@ struct SyncClient::Io {
   bool inside = false;  ///< There: the loop is at work.
 };
 
-namespace {
-
-Watcher watcher_of(WatchCallback watch) {
-  return watch ? Watcher(std::move(watch)) : Watcher();
-}
-
-}  // namespace
-
 SyncClient::SyncClient(ConnectOptions options) : io_(std::make_shared<Io>(std::move(options))) {}
 SyncClient::SyncClient(std::shared_ptr<Io> io, std::unique_ptr<Client> face)
     : io_(std::move(io)), face_(std::move(face)) {}

@@ -5,14 +5,6 @@
 
 namespace quorate::client {
 
-namespace {
-
-Watcher watcher_of(WatchCallback watch) {
-  return watch ? Watcher(std::move(watch)) : Watcher();
-}
-
-}  // namespace
-
 Reply<CreateReply> SyncRetry::create(const std::string& path, Buffer data, CreateOptions options) {
   Retry retry(client_.async_face(), policy_);
   return wait_for<CreateReply>(client_.async_face(), "create " + path, [&](auto handler) {
