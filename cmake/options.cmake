@@ -33,6 +33,10 @@ else()
 endif()
 
 if(QUORATE_SANITIZE)
+  # Sanitizers take a third less time to compile so, and their programs run about as fast.
+  string(REPLACE "-O2" "-O1" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
+  # Inlined by half, Asio's operator new of a coroutine's frame looks like another's.
+  add_compile_options(-Wno-mismatched-new-delete)
   add_compile_options(-fsanitize=${QUORATE_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${QUORATE_SANITIZE})
   if(QUORATE_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -10,7 +10,7 @@ using namespace pipeline;
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kErrorRateVersion = 1;
 /// What event time may leap at once, of a source that is idle at night.
 constexpr std::int64_t kJumpMsMax = 24ll * 3'600'000;
 
@@ -24,7 +24,7 @@ std::int64_t begin_of_slice(std::int64_t time_ms, std::int64_t slice_ms) {
 std::string encode(const PartialCounts& counts) {
   std::string bytes;
   ByteWriter out(bytes);
-  out.u8(kVersion);
+  out.u8(kErrorRateVersion);
   out.varint(counts.partition);
   out.varint(counts.from);
   out.varint(counts.to);
@@ -40,7 +40,7 @@ std::string encode(const PartialCounts& counts) {
 
 std::optional<PartialCounts> decode_partial_counts(std::string_view bytes) {
   ByteReader in(bytes);
-  if (in.u8() != kVersion) return std::nullopt;
+  if (in.u8() != kErrorRateVersion) return std::nullopt;
   PartialCounts counts;
   const std::uint64_t partition = in.varint();
   counts.from = in.varint();
@@ -83,7 +83,7 @@ void ErrorRateOperator::save(std::string& to) {
     counts_.slices.clear();
   }
   ByteWriter out(to);
-  out.u8(kVersion);
+  out.u8(kErrorRateVersion);
   out.fixed64(static_cast<std::uint64_t>(clock_.now_ms()));
   out.varint(counts_.from);
   outbox_.save(out);
@@ -91,7 +91,7 @@ void ErrorRateOperator::save(std::string& to) {
 
 bool ErrorRateOperator::load(std::string_view bytes) {
   ByteReader in(bytes);
-  if (in.u8() != kVersion) return false;
+  if (in.u8() != kErrorRateVersion) return false;
   const auto now_ms = static_cast<std::int64_t>(in.fixed64());
   if (now_ms != EventClock::kNever && !is_event_time(now_ms)) return false;
   clock_ = EventClock(kJumpMsMax, now_ms);

@@ -5,12 +5,12 @@
 namespace lambda_app {
 
 namespace {
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kStatesVersion = 1;
 constexpr std::size_t kLengthBytes = 8;
 }  // namespace
 
 OperatorStatesWriter::OperatorStatesWriter(std::string& to) : to_(to) {
-  pipeline::ByteWriter(to_).u8(kVersion);
+  pipeline::ByteWriter(to_).u8(kStatesVersion);
 }
 
 void OperatorStatesWriter::begin(std::string_view name) {
@@ -29,7 +29,7 @@ void OperatorStatesWriter::end() {
 std::optional<std::map<std::string, std::string_view, std::less<>>> decode_operator_states(
     std::string_view bytes) {
   pipeline::ByteReader in(bytes);
-  if (in.u8() != kVersion) return std::nullopt;
+  if (in.u8() != kStatesVersion) return std::nullopt;
   std::map<std::string, std::string_view, std::less<>> states;
   while (in.ok() && !in.finished()) {
     const std::string name(in.string());
