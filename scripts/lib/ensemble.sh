@@ -104,6 +104,7 @@ stop_server() {
   local dir=$1 id=$2 signal=${3:-TERM} pid
   if pid=$(server_pid "$dir" "$id"); then
     kill "-$signal" "$pid" 2>/dev/null || true
+    kill -CONT "$pid" 2>/dev/null || true  # A paused one hears it, too.
     if ! wait_until 15 process_is_gone "$pid"; then
       printf 'server %s ignored %s for 15 s and is killed\n' "$id" "$signal" >&2
       kill -KILL "$pid" 2>/dev/null || true
@@ -111,6 +112,13 @@ stop_server() {
     fi
   fi
   rm -f "$dir/$id/pid"
+}
+
+# signal_server DIR ID SIGNAL: to a server that runs.
+signal_server() {
+  local pid
+  pid=$(server_pid "$1" "$2") || { ensemble_fail "server $2 is not running"; return 1; }
+  kill "-$3" "$pid"
 }
 
 # --- The ensemble ----------------------------------------------------------------------------
