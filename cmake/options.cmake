@@ -33,7 +33,7 @@ else()
 endif()
 
 if(QUORATE_SANITIZE)
-  # Sanitizers take a third less time to compile so, and their programs run about as fast.
+  # Sanitizers take a third less time to compile so.
   string(REPLACE "-O2" "-O1" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
   # Inlined by half, Asio's operator new of a coroutine's frame looks like another's.
   add_compile_options(-Wno-mismatched-new-delete)

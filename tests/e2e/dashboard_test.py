@@ -347,8 +347,9 @@ def the_dashboard():
         errors = page.errors()
         assert not errors, errors
         a_lost_socket_comes_back(app, page)
-        # What was asked of a server that is gone is told in the console by the browser itself.
-        errors = [error for error in page.errors() if "net::ERR_" not in error and "WebSocket" not in error]
+        # Who asks while the server is killed, or finds nobody, is told in the console by the browser itself.
+        killed = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "WebSocket")
+        errors = [error for error in page.errors() if not any(word in error for word in killed)]
         assert not errors, errors
         print(f"       shards {shards} of a killed worker were others' after {moved:.1f} s (session timeout {SESSION_MS / 1000:g} s), "
               f"{page.number('hits')} hits shown; {page.picture('dashboard.png')}")

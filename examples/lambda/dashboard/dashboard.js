@@ -7,8 +7,7 @@ const STEPS = {minute: 60e3, hour: 3600e3, day: 86400e3};
 const BARS = {minute: 60, hour: 48, day: 31};
 const CLASSES = [["2xx", "c2"], ["3xx", "c3"], ["4xx", "c4"], ["5xx", "c5"], ["1xx", "c1"], ["other", "c1"]];
 
-let state = null;         // The last one that came.
-let known = false;        // It is still what the server says: not when that has begun anew.
+let state = null;         // The last one that came; null when the server has begun anew.
 let latest = null;        // Begin of the newest minute that has hits.
 let asking = false;       // A question for the chart is on its way.
 let stale = true;         // The chart is older than the state.
@@ -300,7 +299,7 @@ function showLists(answer) {
 
 async function refresh() {
   // A server that has just come back may have nothing to answer with yet; it is asked when it says so.
-  if (asking || !stale || document.hidden || !live.ready || !known || !state.status.serving) return;
+  if (asking || !stale || document.hidden || !live.ready || !state?.status.serving) return;
   const wait = askedAt + 1500 - Date.now();
   if (wait > 0) { setTimeout(refresh, wait); return; }
   asking = true;
@@ -335,9 +334,8 @@ async function loadPrefixes() {
 // --- All of it ---------------------------------------------------------------------------------------
 
 function show(next) {
-  const changed = !known || state.status.view !== next.status.view;
+  const changed = !state || state.status.view !== next.status.view;
   state = next;
-  known = true;
   const {status, answer} = next;
   put("place", `${status.root} · topic ${status.topic} · serve-${status.id}`);
   showTotals(answer, status);
@@ -362,7 +360,7 @@ async function loadAll() {
 
 const live = new Live(
   (event) => { if (event.type === "state") show(event); },
-  () => { known = false; loadAll(); },
+  () => { state = null; loadAll(); },
   (name, text) => {
     $("connection").dataset.state = name;
     put("connection", text);
