@@ -25,7 +25,7 @@ ALLOWED = {
     "server/admin": ["base", "znode", "znode/proto", "consensus", "server/replica",
                      "server/config", "server/log"],
     "server/net": ["base", "znode", "znode/proto", "consensus", "server/replica",
-                   "server/config", "server/admin", "server/log"],
+                   "server/config", "server/admin", "server/log", "server/sasl"],
     "server/sasl": ["base", "znode/proto", "server/replica"],
     "server/app": ["base", "znode", "znode/proto", "consensus", "server/replica",
                    "server/storage", "server/storage/real", "server/config", "server/admin",

@@ -19,7 +19,10 @@ MADE_ELSEWHERE = {
     ("server/app/app.cc", "text + \" retry=1s\""): ["bind-failed"],
     ("server/app/app.cc", "bind_failed("): ["bind-failed"],
     ("server/config/parse.cc", "key + '='"): ["authProvider."],
-    ("server/config/parse.cc", "std::string(kKey)"): ["clients can log in by SASL, but ACLs cannot name them"],
+    ("server/config/parse.cc", "std::string(kJaasKey)"): ["clients can log in by SASL, but ACLs cannot name them"],
+    ("server/config/parse.cc", "no_users_text("): ["has no section Server"],
+    ("server/net/peer_links.cc", "failed.line()"): ["quorum-sasl-failed", "quorum-sasl-refused"],
+    ("server/net/election_links.cc", "failed.line()"): ["quorum-sasl-failed", "quorum-sasl-refused"],
     ("server/replica/replica_leader.cc", "note->text"): ["quota exceeded"],
     ("server/replica/applier.cc", "describe_failure("): ["txn cannot be applied"],
 }

@@ -104,7 +104,7 @@ int App::run() {
   for (const ConfigNotice& notice : config_.notices) {
     log::write(notice.severity, "config " + notice.text);
   }
-  if (!lock_data() || !open_sasl() || !bind_ports() || !recover()) {
+  if (!lock_data() || !open_sasl() || !open_quorum_sasl() || !bind_ports() || !recover()) {
     log::flush();
     return exit_code_;
   }
@@ -124,9 +124,22 @@ bool App::open_sasl() {
   const SaslConfig& sasl = config_.auth.sasl;
   if (!sasl.users) return true;
   std::string fault;
-  sasl_ = open_digest_login(*sasl.users, fault);
+  sasl_ = open_digest_login(*sasl.users, kClientsLogin, fault);
   if (sasl_ != nullptr) return true;
   fail(kExitUsage, "config " + config_.file + ": java.security.auth.login.config: " + fault);
+  return false;
+}
+
+bool App::open_quorum_sasl() {
+  const QuorumAuthConfig& auth = config_.quorum_auth;
+  if (!auth.enabled || config_.ensemble.standalone) return true;
+  std::string fault;
+  servers_login_ = open_digest_login(auth.users, kServersLogin, fault);
+  if (servers_login_ != nullptr && auth.learner_requires) {
+    servers_account_ = open_digest_account(auth.user, auth.password, kServersLogin, fault);
+  }
+  if (fault.empty()) return true;
+  fail(kExitUsage, "config " + config_.file + ": quorum.auth.enableSasl: " + fault);
   return false;
 }
 
@@ -176,6 +189,8 @@ bool App::bind_server_ports() {
   const std::string quorum_address = address_of(quorum.listen_address, quorum.listen_port);
   const std::string election_address = address_of(election.listen_address, election.listen_port);
   quorum.tls = election.tls = peer_tls_.get();
+  quorum.sasl = election.sasl = {servers_account_.get(), servers_login_.get(),
+                                 config_.quorum_auth.server_requires};
   Inbox& inbox = *this;
   peer_links_ = std::make_unique<PeerLinks>(io_, std::move(quorum), inbox);
   election_links_ =

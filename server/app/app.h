@@ -79,6 +79,7 @@ class App : private Inbox, private AdminSource, private Clock {
   bool lock_data();
   bool bind_ports();
   bool open_sasl();
+  bool open_quorum_sasl();
   bool bind_server_ports();
   bool load_quorum_tls();
   bool recover();
@@ -153,6 +154,8 @@ class App : private Inbox, private AdminSource, private Clock {
   // In the order of building; destroyed in reverse. The replica's ports outlive it.
   std::unique_ptr<SocketClients> clients_;
   std::unique_ptr<PeerTls> peer_tls_;              ///< Only when servers speak TLS.
+  std::unique_ptr<SaslLogin> servers_login_;       ///< Only when servers may log in by SASL.
+  std::unique_ptr<SaslLogin> servers_account_;     ///< Only when this one logs in to others.
   std::unique_ptr<PeerLinks> peer_links_;          ///< Not when standalone.
   std::unique_ptr<ElectionLinks> election_links_;  ///< Not when standalone.
   std::unique_ptr<MemberFiles> member_files_;      ///< Not when standalone.

@@ -278,11 +278,16 @@ class Doctor {
   /// The file itself has been read with the configuration.
   void sasl() {
     const auto& users = config_.auth.sasl.users;
-    if (!users) return;
+    if (users) try_login("sasl", *users, kClientsLogin);
+    const QuorumAuthConfig& servers = config_.quorum_auth;
+    if (!servers.users.empty()) try_login("quorum.auth", servers.users, kServersLogin);
+  }
+
+  void try_login(const char* what, const SaslPasswords& users, const DigestPlace& place) {
     std::string fault;
-    const std::string count = std::to_string(users->size()) + " users";
-    if (open_digest_login(*users, fault) != nullptr) return ok("sasl", count);
-    fail("sasl", fault, "");
+    const std::string count = std::to_string(users.size()) + " users";
+    if (open_digest_login(users, place, fault) != nullptr) return ok(what, count);
+    fail(what, fault, "");
   }
 
   // ---- The machine -----------------------------------------------------------------------------

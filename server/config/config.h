@@ -145,17 +145,30 @@ struct MetricsConfig {
   bool prometheus() const { return provider.ends_with(".PrometheusMetricsProvider"); }
 };
 
+/// Passwords by name.
+using SaslPasswords = std::map<std::string, std::string, std::less<>>;
+
 /// Logins of clients by SASL.
 struct SaslConfig {
   std::string jaas_file;  ///< java.security.auth.login.config
   std::string section;    ///< Of that file; sasl.serverconfig.
-  /// Passwords by name, from that section. Nothing: there is no login.
-  std::optional<std::map<std::string, std::string, std::less<>>> users;
+  /// From that section. Nothing: there is no login.
+  std::optional<SaslPasswords> users;
   bool provider = false;                 ///< SASLAuthenticationProvider: ACLs may name the scheme.
   bool failed_stay = false;              ///< allowSaslFailedClients
   std::string super_password;            ///< Of the user super, in the place of the file's.
   std::string super_user;                ///< superUser
   std::vector<std::string> super_users;  ///< That, and superUser.N.
+};
+
+/// How servers log in to one another by SASL (quorum.auth.*).
+struct QuorumAuthConfig {
+  bool enabled = false;           ///< enableSasl: others may log in here.
+  bool learner_requires = false;  ///< learnerRequireSasl: this server logs in to others.
+  bool server_requires = false;   ///< serverRequireSasl: others must log in here.
+  std::string learner_section, server_section;  ///< Of the JAAS file.
+  std::string user, password;                   ///< From the first.
+  SaslPasswords users;                          ///< From the second.
 };
 
 /// Who a client may prove to be, and what that is good for.
@@ -197,6 +210,7 @@ struct Config {
   AdminConfig admin;
   MetricsConfig metrics;
   AuthConfig auth;
+  QuorumAuthConfig quorum_auth;
   ContainerConfig containers;
   bool skip_acl = false;
   bool audit = false;

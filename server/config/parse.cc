@@ -29,6 +29,7 @@ std::optional<std::string> read_from_disk(const std::string& path) {
 
 /// Stands for the file where everything comes from the command line.
 constexpr const char* kNoFile = "command line";
+constexpr const char* kJaasKey = "java.security.auth.login.config";
 
 std::string trim(std::string text) {
   const char* blanks = " \t\r\n";
@@ -236,8 +237,8 @@ class Loader {
 
   /// A key that asks for protection which this version does not have must never pass in silence.
   bool check_protection() {
-    for (const char* key : {"quorum.auth.enableSasl", "ssl.crl", "ssl.ocsp", "ssl.quorum.crl",
-                            "ssl.quorum.ocsp", "ssl.clientHostnameVerification"}) {
+    for (const char* key : {"ssl.crl", "ssl.ocsp", "ssl.quorum.crl", "ssl.quorum.ocsp",
+                            "ssl.clientHostnameVerification"}) {
       if (!given(key) || lines_[key].value == "false") continue;
       return fail(key, '"' + lines_[key].value +
                            "\": is not available in this version, and without it this server would "
@@ -250,7 +251,7 @@ class Loader {
     config_.auth.x509 =
         given("secureClientPort") || given("authProvider.x509") ||
         (given("client.portUnification") && lines_["client.portUnification"].value == "true");
-    if (!take_providers() || !check_sasl()) return false;
+    if (!take_providers() || !check_sasl() || !check_quorum_auth()) return false;
     if (const auto fault = settle_auth(config_.auth)) return fail(fault->key, fault->what);
     if (!config_.extended_types_enabled || config_.ensemble.self.value <= 254) return true;
     return fail("extendedTypesEnabled",
@@ -281,20 +282,48 @@ class Loader {
       if (names) sasl.super_users.push_back(property.value);
     }
     if (sasl.jaas_file.empty()) return true;
-    constexpr const char* kKey = "java.security.auth.login.config";
-    const std::string path = jaas_path(sasl.jaas_file);
-    const auto text = read_(path);
-    if (!text) return fail(kKey, path + " cannot be read; give the path of a JAAS file");
-    if (const auto fault = read_jaas_users(sasl, path, *text, config_.notices)) {
-      fault_ = *fault;
-      return false;
-    }
+    const auto file = read_jaas();
+    if (!file) return false;
+    if (const auto fault = read_jaas_users(sasl, *file, config_.notices)) return fail_with(*fault);
+    // A file that is there for the servers need not have users.
+    if (!sasl.users && !config_.quorum_auth.enabled) note('W', no_users_text(sasl, file->path));
     if (sasl.users && !sasl.provider) {
-      note('W', std::string(kKey) +
+      note('W', std::string(kJaasKey) +
                     ": clients can log in by SASL, but ACLs cannot name them without a line "
                     "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider");
     }
     return true;
+  }
+
+  bool check_quorum_auth() {
+    QuorumAuthConfig& auth = config_.quorum_auth;
+    if (const auto fault = settle_quorum_auth(auth)) return fail(fault->key, fault->what);
+    if (!auth.enabled || config_.ensemble.standalone) return true;
+    if (config_.auth.sasl.jaas_file.empty()) {
+      return fail("quorum.auth.enableSasl",
+                  "\"true\": there is no " + std::string(kJaasKey) +
+                      "; give the path of a JAAS file with the sections " + auth.learner_section +
+                      " and " + auth.server_section);
+    }
+    const auto file = read_jaas();
+    if (!file) return false;
+    if (const auto fault = read_jaas_servers(auth, *file, config_.notices))
+      return fail_with(*fault);
+    return true;
+  }
+
+  /// Nothing, and the fault is said: it cannot be read.
+  std::optional<JaasFile> read_jaas() {
+    const std::string path = jaas_path(config_.auth.sasl.jaas_file);
+    const auto text = read_(path);
+    if (text) return JaasFile{path, *text};
+    fail(kJaasKey, path + " cannot be read; give the path of a JAAS file");
+    return std::nullopt;
+  }
+
+  bool fail_with(ConfigFault fault) {
+    fault_ = std::move(fault);
+    return false;
   }
 
   // ---- Rules between keys ----------------------------------------------------------------------

@@ -13,9 +13,18 @@ constexpr std::string_view kProviders = "org.apache.zookeeper.server.auth.";
 constexpr std::string_view kDigestModule = "org.apache.zookeeper.server.auth.DigestLoginModule";
 constexpr std::string_view kSuper = "super";
 
-std::string wrong_module(const JaasModule& module) {
+/// What a section is there for.
+struct SectionKind {
+  const char* options;  ///< How an entry of it looks.
+  const char* of;       ///< Who reads it.
+};
+constexpr SectionKind kUsers{"user_NAME=\"PASSWORD\"", "a server"};
+constexpr SectionKind kAccount{"username=\"NAME\" password=\"PASSWORD\"",
+                               "a server that logs in to others"};
+
+std::string wrong_module(const JaasModule& module, const SectionKind& kind) {
   const std::string expected =
-      "expected " + std::string(kDigestModule) + " with options user_NAME=\"PASSWORD\"";
+      "expected " + std::string(kDigestModule) + " with options " + kind.options;
   if (module.class_name.ends_with(".Krb5LoginModule")) {
     return '"' + module.class_name +
            "\": logins by Kerberos (GSSAPI) are not available in this version; " + expected;
@@ -24,12 +33,93 @@ std::string wrong_module(const JaasModule& module) {
 }
 
 /// What is wrong with an option and its value, or "".
-std::string take_user(SaslConfig& sasl, const JaasOption& option) {
+std::string take_user(SaslPasswords& users, const JaasOption& option) {
   const std::string name = option.name.substr(kUser.size());
   if (name.empty()) return "user_ without a name; expected user_NAME=\"PASSWORD\"";
   if (option.value.empty()) return option.name + ": the password is empty";
-  (*sasl.users)[name] = option.value;
+  users[name] = option.value;
   return {};
+}
+
+const JaasSection* find_section(const std::vector<JaasSection>& sections, const std::string& name) {
+  const auto found = std::find_if(sections.begin(), sections.end(),
+                                  [&](const JaasSection& one) { return one.name == name; });
+  return found == sections.end() ? nullptr : &*found;
+}
+
+/// One section of a file, for those who say what is wrong with it.
+struct Place {
+  const JaasFile& file;
+  const JaasSection& section;
+  const SectionKind& kind;
+
+  ConfigFault fault(int line, std::string what) const {
+    return {file.path, line, section.name, std::move(what)};
+  }
+  ConfigNotice unused(const JaasOption& option) const {
+    return {'W', file.path + ':' + std::to_string(option.line) + ": option " + option.name +
+                     " has no effect on " + kind.of + "; expected is " + kind.options};
+  }
+};
+
+/// Calls `take(option)` for each option of the section: what is wrong with it, or "", or nothing at
+/// all when it is none that counts.
+template <class Take>
+std::optional<ConfigFault> read_options(const Place& place, std::vector<ConfigNotice>& notices,
+                                        const Take& take) {
+  for (const JaasModule& module : place.section.modules) {
+    if (module.class_name != kDigestModule) {
+      return place.fault(module.line, wrong_module(module, place.kind));
+    }
+    for (const JaasOption& option : module.options) {
+      const std::optional<std::string> wrong = take(option);
+      if (!wrong) notices.push_back(place.unused(option));
+      if (wrong && !wrong->empty()) return place.fault(option.line, *wrong);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<ConfigFault> read_users(SaslPasswords& users, const Place& place,
+                                      std::vector<ConfigNotice>& notices) {
+  const auto take = [&](const JaasOption& option) -> std::optional<std::string> {
+    if (!option.name.starts_with(kUser)) return std::nullopt;
+    return take_user(users, option);
+  };
+  if (auto fault = read_options(place, notices, take)) return fault;
+  if (!users.empty()) return std::nullopt;
+  return place.fault(place.section.line, std::string("names no user; expected options ") +
+                                             place.kind.options + " of " +
+                                             std::string(kDigestModule));
+}
+
+std::optional<ConfigFault> read_account(QuorumAuthConfig& auth, const Place& place,
+                                        std::vector<ConfigNotice>& notices) {
+  const auto take = [&](const JaasOption& option) -> std::optional<std::string> {
+    std::string* field = option.name == "username"   ? &auth.user
+                         : option.name == "password" ? &auth.password
+                                                     : nullptr;
+    if (field == nullptr) return std::nullopt;
+    if (option.value.empty()) return option.name + ": the value is empty";
+    *field = option.value;
+    return std::string();
+  };
+  if (auto fault = read_options(place, notices, take)) return fault;
+  if (!auth.user.empty() && !auth.password.empty()) return std::nullopt;
+  return place.fault(place.section.line, std::string("names no user or no password; expected ") +
+                                             place.kind.options + " of " +
+                                             std::string(kDigestModule));
+}
+
+ConfigFault broken_file(const JaasFile& file, const JaasFault& fault) {
+  return {file.path, fault.line, "", fault.what};
+}
+
+ConfigFault no_section(const JaasFile& file, const std::string& name, const char* key,
+                       const SectionKind& kind) {
+  return {file.path, 0, "",
+          "has no section " + name + " (" + key + "); expected one with " +
+              std::string(kDigestModule) + " and options " + kind.options};
 }
 
 }  // namespace
@@ -45,43 +135,55 @@ std::string jaas_path(const std::string& value) {
   return std::string(path);
 }
 
-std::optional<ConfigFault> read_jaas_users(SaslConfig& sasl, const std::string& path,
-                                           const std::string& text,
+std::optional<ConfigFault> read_jaas_users(SaslConfig& sasl, const JaasFile& file,
                                            std::vector<ConfigNotice>& notices) {
-  const JaasResult parsed = parse_jaas(text);
-  if (!parsed) return ConfigFault{path, parsed.error().line, "", parsed.error().what};
-  const auto section = std::find_if(parsed->begin(), parsed->end(), [&](const JaasSection& one) {
-    return one.name == sasl.section;
-  });
-  if (section == parsed->end()) {
-    notices.push_back({'W', path + " has no section " + sasl.section +
-                                " (sasl.serverconfig): nobody can log in by SASL"});
-    return std::nullopt;
-  }
+  const JaasResult parsed = parse_jaas(file.text);
+  if (!parsed) return broken_file(file, parsed.error());
+  const JaasSection* section = find_section(*parsed, sasl.section);
+  if (section == nullptr) return std::nullopt;
   sasl.users.emplace();
-  for (const JaasModule& module : section->modules) {
-    if (module.class_name != kDigestModule) {
-      return ConfigFault{path, module.line, sasl.section, wrong_module(module)};
-    }
-    for (const JaasOption& option : module.options) {
-      if (!option.name.starts_with(kUser)) {
-        notices.push_back(
-            {'W', path + ':' + std::to_string(option.line) + ": option " + option.name +
-                      " has no effect on a server; users are user_NAME=\"PASSWORD\""});
-        continue;
-      }
-      std::string wrong = take_user(sasl, option);
-      if (!wrong.empty()) return ConfigFault{path, option.line, sasl.section, std::move(wrong)};
-    }
-  }
-  if (sasl.users->empty()) {
-    return ConfigFault{
-        path, section->line, sasl.section,
-        "names no user; expected options user_NAME=\"PASSWORD\" of " + std::string(kDigestModule)};
-  }
+  if (auto fault = read_users(*sasl.users, {file, *section, kUsers}, notices)) return fault;
   const auto super = sasl.users->find(kSuper);
   if (super != sasl.users->end() && !sasl.super_password.empty()) {
     super->second = sasl.super_password;
+  }
+  return std::nullopt;
+}
+
+std::string no_users_text(const SaslConfig& sasl, const std::string& path) {
+  return path + " has no section " + sasl.section +
+         " (sasl.serverconfig): nobody can log in by SASL";
+}
+
+std::optional<ConfigFault> read_jaas_servers(QuorumAuthConfig& auth, const JaasFile& file,
+                                             std::vector<ConfigNotice>& notices) {
+  const JaasResult parsed = parse_jaas(file.text);
+  if (!parsed) return broken_file(file, parsed.error());
+  const JaasSection* server = find_section(*parsed, auth.server_section);
+  if (server == nullptr) {
+    return no_section(file, auth.server_section, "quorum.auth.server.saslLoginContext", kUsers);
+  }
+  if (auto fault = read_users(auth.users, {file, *server, kUsers}, notices)) return fault;
+  const JaasSection* learner = find_section(*parsed, auth.learner_section);
+  if (learner == nullptr) {
+    return no_section(file, auth.learner_section, "quorum.auth.learner.saslLoginContext", kAccount);
+  }
+  return read_account(auth, {file, *learner, kAccount}, notices);
+}
+
+std::optional<ConfigFault> settle_quorum_auth(const QuorumAuthConfig& auth) {
+  const auto needs = [](const char* key, const char* other) {
+    return ConfigFault{"", 0, key,
+                       std::string("\"true\": needs ") + other + "=true; set that, too"};
+  };
+  if (auth.learner_requires && !auth.enabled) {
+    return needs("quorum.auth.learnerRequireSasl", "quorum.auth.enableSasl");
+  }
+  if (auth.server_requires && !auth.enabled) {
+    return needs("quorum.auth.serverRequireSasl", "quorum.auth.enableSasl");
+  }
+  if (auth.server_requires && !auth.learner_requires) {
+    return needs("quorum.auth.serverRequireSasl", "quorum.auth.learnerRequireSasl");
   }
   return std::nullopt;
 }

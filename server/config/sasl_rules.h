@@ -13,11 +13,25 @@ namespace quorate::server {
 /// `file:path`.
 std::string jaas_path(const std::string& value);
 
-/// Takes the users of section `sasl.section` from `text`, the content of the file at `path`. A file
-/// without that section is no fault: there is no login then, and `notices` say so.
-std::optional<ConfigFault> read_jaas_users(SaslConfig& sasl, const std::string& path,
-                                           const std::string& text,
+struct JaasFile {
+  std::string path;
+  std::string text;
+};
+
+/// Takes the users of section `sasl.section`. A file without that section is no fault: there is no
+/// login then.
+std::optional<ConfigFault> read_jaas_users(SaslConfig& sasl, const JaasFile& file,
                                            std::vector<ConfigNotice>& notices);
+/// What to say about a file without that section.
+std::string no_users_text(const SaslConfig& sasl, const std::string& path);
+
+/// Takes name and password of this server, and those of the servers that log in to it, from the two
+/// sections that `auth` names.
+std::optional<ConfigFault> read_jaas_servers(QuorumAuthConfig& auth, const JaasFile& file,
+                                             std::vector<ConfigNotice>& notices);
+
+/// Which keys of quorum.auth.* need which others. A fault has no line.
+std::optional<ConfigFault> settle_quorum_auth(const QuorumAuthConfig& auth);
 
 /// One authProvider.X line: switches on the scheme of the class that it names. False: the class is
 /// none that this server knows.

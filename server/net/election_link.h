@@ -24,9 +24,28 @@ class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_
 
   ByteStream& stream() { return *stream_; }
 
-  const std::string from;        ///< Address of the other side.
-  std::optional<ServerId> peer;  ///< Set once it is known: by the initial message, or we opened it.
-  bool spoke_tls = false;        ///< Instead of an initial message came what begins a TLS stream.
+  /// Where others log in, once `server` has said who it is.
+  void expect_login(ServerId server, SaslLogin& users, bool required) {
+    said = server;
+    login_ = std::make_unique<PeerLogin>(users, required);
+  }
+  /// Where we log in, behind what is already to be sent.
+  void log_in_to(ServerId server, SaslLogin& account) {
+    opened_to = server;
+    Bytes out;
+    login_ = std::make_unique<PeerLogin>(account, out);
+    stream_->write(out);
+  }
+  bool logging_in() const { return login_ != nullptr; }
+  /// It need not log in, and has said nothing that could be a login.
+  bool may_be_plain() const { return login_ && login_->may_be_plain(); }
+  void end_login() { login_.reset(); }
+
+  const std::string from;             ///< Address of the other side.
+  std::optional<ServerId> peer;       ///< Once it is the stream of that server.
+  std::optional<ServerId> said;       ///< Who it says it is, while it logs in.
+  std::optional<ServerId> opened_to;  ///< Whom we log in to.
+  bool spoke_tls = false;  ///< Instead of an initial message came what begins a TLS stream.
   const std::chrono::steady_clock::time_point opened_at = std::chrono::steady_clock::now();
 
  private:
@@ -36,6 +55,7 @@ class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_
   void on_bytes(ByteView bytes) override {
     const std::shared_ptr<Link> keep = shared_from_this();
     if (peer) return take_frames(bytes);
+    if (login_) return log_in(keep, bytes);
     append(head_, bytes);
     spoke_tls = head_.front() == std::byte{0x16};
     ByteView rest = head_;
@@ -44,6 +64,23 @@ class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_
     if (!*message) return;
     const Bytes head = std::move(head_);  // `rest` points into it.
     owner_.on_identified(keep, **message);
+    if (rest.empty()) return;
+    if (login_) return log_in(keep, rest);
+    if (peer) take_frames(rest);
+  }
+
+  void log_in(const std::shared_ptr<Link>& keep, ByteView bytes) {
+    Bytes out;
+    const PeerLogin::State state = login_->take(bytes, out);
+    if (!out.empty()) {
+      stream_->write(out);
+      stream_->flush();
+    }
+    if (state == PeerLogin::State::UnderWay) return;
+    if (state == PeerLogin::State::Failed) return owner_.on_login_failed(keep, login_->fault());
+    const Bytes rest = login_->rest();
+    login_.reset();
+    owner_.on_login_done(keep);
     if (peer && !rest.empty()) take_frames(rest);
   }
 
@@ -66,6 +103,7 @@ class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_
   ElectionLinks& owner_;
   std::shared_ptr<ByteStream> stream_;
   FrameReader frames_;
+  std::unique_ptr<PeerLogin> login_;  ///< Until it is over.
   Bytes head_;  ///< The initial message as far as it has come: at most what one read yields.
 };
 

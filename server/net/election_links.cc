@@ -41,6 +41,10 @@ constexpr std::int64_t kCallsToStrangers = 8;
 constexpr std::int64_t kCallAgainMs = 200;
 constexpr std::chrono::seconds kStrangerForgottenAfter{60};
 
+/// Who logs in does so behind its first message; who need not, and is silent, has nothing to say.
+constexpr std::chrono::seconds kLoginBeginsWithin{1};
+constexpr const char* kLoginLate = "the login is not over in time";
+
 bool same_election_address(const consensus::Member& a, const consensus::Member& b) {
   return a.host == b.host && a.election_port == b.election_port;
 }
@@ -89,6 +93,7 @@ struct ElectionLinks::Peer {
   Bytes latest;                   ///< Frame of the last vote: sent again on each fresh stream.
   bool unsent = false;
   std::shared_ptr<Dial> attempt;
+  LinkPtr login;  ///< Opened by us; a login is under way on it.
   asio::steady_timer retry;
   bool retry_armed = false;
   std::int64_t retry_ms = kFirstRetryMs;
@@ -183,6 +188,7 @@ void ElectionLinks::set_member(const consensus::Member& member) {
   peer->link.reset();
   if (peer->attempt) peer->attempt->cancel();
   peer->attempt.reset();
+  give_up_login(*peer);
   push(*peer);
 }
 
@@ -262,7 +268,7 @@ void ElectionLinks::push(Peer& peer) {
 }
 
 void ElectionLinks::connect(Peer& peer) {
-  if (peer.attempt || peer.retry_armed) return;
+  if (peer.attempt || peer.login || peer.retry_armed) return;
   peer.attempt = std::make_shared<Dial>(io_, options_.tls);
   peer.attempt->start(peer.member.host, peer.member.election_port,
                       milliseconds(options_.connect_timeout_ms),
@@ -284,18 +290,32 @@ void ElectionLinks::on_connected(Peer& peer, const ErrorCode& error, PeerSocket 
     return;
   }
   if (peer.link) return;  // It was quicker; our socket closes here.
-  auto link = std::make_shared<Link>(*this, std::move(socket));
+  const LinkPtr link = std::make_shared<Link>(*this, std::move(socket));
   // In one write: ZooKeeper reads the address with a single call (zab-protocol section 2.1).
   link->stream().write(initial_message_);
+  SaslLogin* const account = options_.sasl.connects;
+  if (account != nullptr) link->log_in_to(peer.member.id, *account);
   link->stream().flush();
+  link->stream().start();
+  if (account == nullptr) return on_opened(peer, link);
+  peer.login = link;
+}
+
+/// The other side knows who we are.
+void ElectionLinks::on_opened(Peer& peer, const LinkPtr& link) {
   if (options_.self < peer.member.id) {
     link->stream().finish();
     if (peer.unsent) retry_later(peer, kKnockAgainMs);
     return;
   }
   link->peer = peer.member.id;
-  link->stream().start();
-  adopt(peer, std::move(link));
+  adopt(peer, link);
+}
+
+void ElectionLinks::give_up_login(Peer& peer) {
+  if (!peer.login) return;
+  peer.login->stream().finish();
+  peer.login.reset();
 }
 
 void ElectionLinks::retry_later(Peer& peer, std::int64_t base_ms) {
@@ -322,7 +342,7 @@ void ElectionLinks::on_socket(PeerSocket socket) {
         [](const LinkPtr& a, const LinkPtr& b) { return a->opened_at < b->opened_at; });
     refuse(*oldest);
   }
-  auto link = std::make_shared<Link>(*this, std::move(socket));
+  LinkPtr link = std::make_shared<Link>(*this, std::move(socket));
   link->stream().start();
   half_open_.insert(std::move(link));
 }
@@ -348,14 +368,43 @@ void ElectionLinks::on_identified(const LinkPtr& link, const consensus::InitialM
   if (options_.tls != nullptr && !options_.tls->may_be(peer->member, link->stream().tls())) {
     return refuse(link);
   }
+  const PeerSasl& sasl = options_.sasl;
+  if (sasl.accepts == nullptr) return on_admitted(link, message.sid);
+  link->expect_login(message.sid, *sasl.accepts, sasl.required);
+}
+
+void ElectionLinks::on_admitted(const LinkPtr& link, ServerId from) {
+  Peer* peer = find(from);
+  if (peer == nullptr) return refuse(link);
   half_open_.erase(link);
-  if (options_.self > message.sid) {
+  if (options_.self > from) {
     link->stream().finish();
     count_knock(*peer, *link);
     return connect_back(*peer);
   }
-  link->peer = message.sid;
+  link->peer = from;
   adopt(*peer, link);
+}
+
+void ElectionLinks::on_login_done(const LinkPtr& link) {
+  if (link->said) return on_admitted(link, *link->said);
+  Peer* peer = find(*link->opened_to);
+  if (peer == nullptr || peer->login != link) return link->stream().abort();
+  peer->login.reset();
+  on_opened(*peer, link);
+}
+
+void ElectionLinks::on_login_failed(const LinkPtr& link, const std::string& reason) {
+  const ServerId server = link->said ? *link->said : *link->opened_to;
+  const FailedLogin failed{"election", link->from, server, !link->said, reason};
+  inbox_.note('W', failed.line());
+  // What it has to be told leaves first.
+  link->stream().finish();
+  half_open_.erase(link);
+  Peer* peer = find(server);
+  if (peer == nullptr || peer->login != link) return;
+  peer->login.reset();
+  if (peer->unsent) retry_later(*peer, kLastRetryMs);
 }
 
 void ElectionLinks::count_knock(Peer& peer, const Link& link) {
@@ -372,7 +421,7 @@ void ElectionLinks::note_twin(ServerId id, const Link& link) {
 }
 
 void ElectionLinks::connect_back(Peer& peer) {
-  if (peer.attempt) return;
+  if (peer.attempt || peer.login) return;
   if (peer.link && SteadyClock::now() - peer.up_at < kConnectBackEvery) return;
   if (peer.stranger && !calls_to_strangers_.take(steady_ms())) return;
   if (peer.link) {
@@ -389,6 +438,7 @@ void ElectionLinks::adopt(Peer& peer, LinkPtr link) {
   if (peer.link) peer.link->stream().finish();
   if (peer.attempt) peer.attempt->cancel();
   peer.attempt.reset();
+  give_up_login(peer);
   peer.link = std::move(link);
   peer.up_at = SteadyClock::now();
   peer.retry_ms = kFirstRetryMs;
@@ -415,6 +465,9 @@ void ElectionLinks::on_frame(ServerId from, ByteView body) {
 }
 
 void ElectionLinks::on_link_end(const LinkPtr& link) {
+  // One that need not log in has knocked, and is gone.
+  if (link->may_be_plain() && *link->said < options_.self) return on_admitted(link, *link->said);
+  if (link->logging_in()) return on_login_failed(link, "the connection ended");
   if (half_open_.erase(link) != 0 || !link->peer) return;
   Peer* peer = find(*link->peer);
   if (peer == nullptr || peer->link != link) return;
@@ -438,11 +491,25 @@ void ElectionLinks::on_link_drained(const LinkPtr& link) {
 void ElectionLinks::sweep(std::int64_t) {
   forget_strangers();
   const auto limit = SteadyClock::now() - milliseconds(options_.handshake_timeout_ms);
+  const auto plain_limit = std::max(limit, SteadyClock::now() - kLoginBeginsWithin);
   std::vector<LinkPtr> late;
   for (const LinkPtr& link : half_open_) {
-    if (link->opened_at < limit) late.push_back(link);
+    if (link->opened_at < (link->may_be_plain() ? plain_limit : limit)) late.push_back(link);
   }
-  for (const LinkPtr& link : late) refuse(link);
+  for (const LinkPtr& link : late) {
+    if (link->may_be_plain()) {
+      // It has nothing to say as yet.
+      link->end_login();
+      on_admitted(link, *link->said);
+    } else if (link->logging_in()) {
+      on_login_failed(link, kLoginLate);
+    } else {
+      refuse(link);
+    }
+  }
+  for (const auto& [id, peer] : peers_) {
+    if (peer->login && peer->login->opened_at < limit) on_login_failed(peer->login, kLoginLate);
+  }
   if (refused_ > 0) {
     inbox_.note('W', "election-refused connections=" + std::to_string(refused_) +
                          " last-address=" + last_refused_ +

@@ -23,6 +23,7 @@
 #include "server/net/inbox.h"
 #include "server/net/peer_tls.h"
 #include "server/net/token_bucket.h"
+#include "server/sasl/peer_login.h"
 
 namespace quorate::server {
 
@@ -38,6 +39,7 @@ struct ElectionLinkOptions {
   std::int64_t handshake_timeout_ms = 10000;  ///< To say who it is.
   std::size_t half_open_max = 64;             ///< Connections that have not said it yet.
   PeerTls* tls = nullptr;                     ///< nullptr: all links are plain. Outlives them.
+  PeerSasl sasl;                              ///< Outlives them.
 };
 
 /// Owned by the event loop. Accepts only the ids of the config and connects back only to its
@@ -66,11 +68,16 @@ class ElectionLinks {
 
   void on_socket(PeerSocket socket);
   void on_identified(const LinkPtr& link, const consensus::InitialMessage& message);
+  void on_admitted(const LinkPtr& link, ServerId from);
+  void on_login_done(const LinkPtr& link);
+  void on_login_failed(const LinkPtr& link, const std::string& reason);
   void connect_back(Peer& peer);
   void count_knock(Peer& peer, const Link& link);
   void note_twin(ServerId id, const Link& link);
   void connect(Peer& peer);
   void on_connected(Peer& peer, const ErrorCode& error, PeerSocket socket);
+  void on_opened(Peer& peer, const LinkPtr& link);
+  void give_up_login(Peer& peer);
   void adopt(Peer& peer, LinkPtr link);
   void push(Peer& peer);
   void retry_later(Peer& peer, std::int64_t base_ms);

@@ -23,42 +23,85 @@ constexpr std::int64_t kSlowRetryMs = 500;
 
 class PeerLinks::Link : public ByteStream::Owner {
  public:
-  Link(PeerLinks& owner, LinkId id, bool accepted, PeerSocket socket)
-      : accepted_(accepted),
+  Link(PeerLinks& owner, LinkId id, std::optional<ServerId> opened_to, PeerSocket socket)
+      : id_(id),
+        opened_to_(opened_to),
         from_(socket.address()),
         opened_ms_(owner.now_ms_),
         owner_(owner),
-        id_(id),
         stream_(std::make_shared<ByteStream>(std::move(socket.socket), *this, owner.read_buffer_,
                                              owner.options_.out_bytes_max, std::move(socket.tls))) {
   }
   ~Link() override { stream_->abandon(); }
 
+  /// Begins to read and, where that comes first, to log in.
+  void start() {
+    stream_->start();
+    const PeerSasl& sasl = owner_.options_.sasl;
+    if (opened_to_ && sasl.connects != nullptr) {
+      Bytes out;
+      login_ = std::make_unique<PeerLogin>(*sasl.connects, out);
+      send_now(out);
+    } else if (!opened_to_ && sasl.accepts != nullptr) {
+      login_ = std::make_unique<PeerLogin>(*sasl.accepts, sasl.required);
+    } else {
+      owner_.announce(*this);
+    }
+  }
+
+  LinkId id() const { return id_; }
   ByteStream& stream() { return *stream_; }
-  bool silent_since(std::int64_t ms) const { return accepted_ && !heard_ && opened_ms_ < ms; }
-  bool accepted() const { return accepted_; }
+  std::optional<ServerId> opened_to() const { return opened_to_; }
+  bool accepted() const { return !opened_to_; }
+  bool logging_in() const { return login_ != nullptr; }
+  bool silent_since(std::int64_t ms) const {
+    return (logging_in() || (accepted() && !heard_)) && opened_ms_ < ms;
+  }
+  const std::string& from() const { return from_; }
   /// Which link, and whose: for a log line.
   std::string described() const { return "link=" + to_string(id_) + " address=" + from_; }
   bool unflushed = false;
 
  private:
   void on_bytes(ByteView bytes) override {
+    if (login_) return log_in(bytes);
     heard_ = true;
     Inbox& inbox = owner_.inbox_;
     inbox.on_link_bytes(id_, bytes);
     inbox.pump();
   }
   void on_end(const std::string& why) override {
+    if (login_) return owner_.on_login_failed(*this, "the connection ended: " + why);
     owner_.inbox_.note('I', "link-ended " + described() + " reason=\"" + why + '"');
     owner_.end(id_);
   }
 
-  const bool accepted_;
+  void log_in(ByteView bytes) {
+    Bytes out;
+    const PeerLogin::State state = login_->take(bytes, out);
+    if (!out.empty()) send_now(out);
+    if (state == PeerLogin::State::UnderWay) return;
+    if (state == PeerLogin::State::Failed) {
+      return owner_.on_login_failed(*this, login_->fault());
+    }
+    const Bytes rest = login_->rest();
+    login_.reset();
+    owner_.announce(*this);
+    // Whoever was told of it may have closed it.
+    if (!rest.empty() && owner_.find(id_) == this) on_bytes(rest);
+  }
+  void send_now(ByteView bytes) {
+    stream_->write(bytes);
+    stream_->flush();
+  }
+
+  const LinkId id_;
+  const std::optional<ServerId> opened_to_;
   const std::string from_;
   bool heard_ = false;
   const std::int64_t opened_ms_;
   PeerLinks& owner_;
-  const LinkId id_;
+  std::unique_ptr<PeerLogin> login_;  ///< Until it is over.
   std::shared_ptr<ByteStream> stream_;
 };
 
@@ -71,6 +114,7 @@ struct PeerLinks::Opening {
   const ServerId peer;
   asio::steady_timer timer;
   std::shared_ptr<Dial> attempt;
+  std::optional<LinkId> login;  ///< The link that we log in on.
   std::size_t tries = 0;
 };
 
@@ -158,7 +202,14 @@ void PeerLinks::open(ServerId peer) {
 }
 
 void PeerLinks::cancel(ServerId peer) {
-  openings_.erase(peer);
+  const auto found = openings_.find(peer);
+  if (found == openings_.end()) return;
+  const std::optional<LinkId> login = found->second->login;
+  openings_.erase(found);
+  Link* link = login ? find(*login) : nullptr;
+  if (link == nullptr) return;
+  link->stream().abort();
+  end(*login);
 }
 
 void PeerLinks::dial(Opening& opening) {
@@ -170,10 +221,8 @@ void PeerLinks::dial(Opening& opening) {
       to->host, to->quorum_port, std::chrono::milliseconds(options_.connect_timeout_ms),
       // Destroying the Opening cancels the attempt, so it is alive when this is called.
       [this, &opening](const ErrorCode& error, PeerSocket socket) {
-        if (error) return retry(opening, error);
-        const ServerId peer = opening.peer;
-        openings_.erase(peer);
-        add(std::move(socket), peer);
+        opening.attempt.reset();
+        error ? retry(opening, error) : add(std::move(socket), opening.peer);
       });
 }
 
@@ -195,11 +244,30 @@ void PeerLinks::retry(Opening& opening, const ErrorCode& error) {
 
 void PeerLinks::add(PeerSocket socket, std::optional<ServerId> opened_to) {
   const LinkId id{++last_id_};
-  auto link = std::make_shared<Link>(*this, id, !opened_to, std::move(socket));
+  const auto link = std::make_shared<Link>(*this, id, opened_to, std::move(socket));
   links_.emplace(id, link);
-  link->stream().start();
-  inbox_.on_link_up(id, opened_to);
+  if (opened_to) openings_.at(*opened_to)->login = id;
+  link->start();
+}
+
+void PeerLinks::announce(Link& link) {
+  if (link.opened_to()) openings_.erase(*link.opened_to());
+  inbox_.on_link_up(link.id(), link.opened_to());
   inbox_.pump();
+}
+
+/// Nobody has heard of this link.
+void PeerLinks::on_login_failed(Link& link, const std::string& reason) {
+  const std::optional<ServerId> peer = link.opened_to();
+  const FailedLogin failed{"quorum", link.from(), peer, peer.has_value(), reason};
+  inbox_.note('W', failed.line());
+  // What it has to be told leaves first.
+  link.stream().finish();
+  end(link.id());
+  if (!peer) return;
+  Opening& opening = *openings_.at(*peer);
+  opening.login.reset();
+  retry(opening, kTlsFault);
 }
 
 PeerLinks::Link* PeerLinks::find(LinkId link) const {
@@ -222,8 +290,9 @@ void PeerLinks::end(LinkId link) {
   if (found == links_.end()) return;
   std::shared_ptr<Link> leaving = std::move(found->second);
   links_.erase(found);
-  asio::post(io_, [this, link, leaving = std::move(leaving)] {
-    if (stopped_) return;
+  const bool was_up = !leaving->logging_in();
+  asio::post(io_, [this, link, was_up, leaving = std::move(leaving)] {
+    if (stopped_ || !was_up) return;
     inbox_.on_link_down(link);
     inbox_.pump();
   });
@@ -268,7 +337,11 @@ void PeerLinks::sweep(std::int64_t now_ms) {
   for (const auto& [id, link] : links_) {
     if (link->silent_since(now_ms - options_.silent_timeout_ms)) silent.push_back(id);
   }
-  for (const LinkId id : silent) close(id);
+  for (const LinkId id : silent) {
+    Link* link = find(id);
+    if (link == nullptr) continue;
+    link->logging_in() ? on_login_failed(*link, "the login is not over in time") : close(id);
+  }
 }
 
 }  // namespace quorate::server

@@ -19,6 +19,7 @@
 #include "server/net/dial.h"
 #include "server/net/inbox.h"
 #include "server/net/peer_tls.h"
+#include "server/sasl/peer_login.h"
 
 namespace quorate::server {
 
@@ -29,12 +30,15 @@ struct PeerLinkOptions {
   std::uint16_t listen_port = 0;
   std::int64_t connect_timeout_ms = 5000;
   std::size_t out_bytes_max = 64u << 20;
-  std::int64_t silent_timeout_ms = 10000;  ///< An accepted link must say something by then.
-  std::size_t accepted_max = 256;          ///< Links opened by others; more are closed at once.
-  PeerTls* tls = nullptr;                  ///< nullptr: all links are plain. Outlives them.
+  /// An accepted link must say something by then; a login must be over.
+  std::int64_t silent_timeout_ms = 10000;
+  std::size_t accepted_max = 256;  ///< Links opened by others; more are closed at once.
+  PeerTls* tls = nullptr;          ///< nullptr: all links are plain. Outlives them.
+  PeerSasl sasl;                   ///< Outlives them.
 };
 
-/// Owned by the event loop. Every link that was up gets exactly one on_link_down.
+/// Owned by the event loop. A link is up once who has to has logged in. Every link that was up gets
+/// exactly one on_link_down.
 class PeerLinks {
  public:
   PeerLinks(boost::asio::io_context& io, PeerLinkOptions options, Inbox& inbox);
@@ -63,6 +67,8 @@ class PeerLinks {
   void retry(Opening& opening, const ErrorCode& error);
   void admit(PeerSocket socket);
   void add(PeerSocket socket, std::optional<ServerId> opened_to);
+  void announce(Link& link);
+  void on_login_failed(Link& link, const std::string& reason);
   void end(LinkId link);
   Link* find(LinkId link) const;
   const consensus::Member* member(ServerId id) const;

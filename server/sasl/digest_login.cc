@@ -6,75 +6,27 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstring>
-#include <mutex>
 #include <string_view>
 #include <utility>
 
+#include "server/sasl/cyrus.h"
 #include "server/sasl/digest_response.h"
 
 namespace quorate::server {
 namespace {
 
-constexpr const char* kMechanism = "DIGEST-MD5";
-/// Of the module below, through which the library asks for passwords.
-constexpr const char* kModule = "quorate";
 /// Java's own limit for this mechanism.
 constexpr std::size_t kTokenMax = 4096;
 
 // ---- The library, once per process
 // ---------------------------------------------------------------
 
-using Callback = int (*)();
-
-/// The library keeps callbacks of all kinds in one list.
-template <class Function>
-Callback as_callback(Function* function) {
-  return reinterpret_cast<Callback>(reinterpret_cast<void (*)()>(function));
-}
-
-/// Its own words could hold what a client has sent; ours go to the log.
-int log_nothing(void*, int, const char*) {
-  return SASL_OK;
-}
-
-/// Modules of other mechanisms stay out of this process: some open databases.
-int admit_file(void*, const char* file, sasl_verify_type_t type) {
-  if (type != SASL_VRFY_PLUGIN) return SASL_CONTINUE;
-  const std::string_view path = file;
-  const std::string_view name = path.substr(path.rfind('/') + 1);
-  return name.starts_with("libdigestmd5.") ? SASL_OK : SASL_CONTINUE;
-}
-
-/// Nothing is read from the configuration files of the library.
-int get_option(void*, const char*, const char* name, const char** value, unsigned* size) {
-  if (std::strcmp(name, "auxprop_plugin") != 0) return SASL_FAIL;
-  *value = kModule;
-  if (size != nullptr) *size = static_cast<unsigned>(std::strlen(kModule));
-  return SASL_OK;
-}
-
-void* make_mutex() {
-  return std::make_unique<std::mutex>().release();
-}
-int lock_mutex(void* mutex) {
-  static_cast<std::mutex*>(mutex)->lock();
-  return SASL_OK;
-}
-int unlock_mutex(void* mutex) {
-  static_cast<std::mutex*>(mutex)->unlock();
-  return SASL_OK;
-}
-void free_mutex(void* mutex) {
-  const std::unique_ptr<std::mutex> freed(static_cast<std::mutex*>(mutex));
-}
-
 /// Hands the library the password of who logs in. Whose users are asked says the conversation.
 int find_password(void*, sasl_server_params_t* params, unsigned flags, const char* user,
                   unsigned size) {
   if ((flags & SASL_AUXPROP_AUTHZID) != 0) return SASL_OK;
   const sasl_utils_t& library = *params->utils;
-  Callback ignored = nullptr;
+  CyrusCallback ignored = nullptr;
   void* context = nullptr;
   if (library.getcallback(library.conn, SASL_CB_CANON_USER, &ignored, &context) != SASL_OK ||
       context == nullptr) {
@@ -90,7 +42,7 @@ int find_password(void*, sasl_server_params_t* params, unsigned flags, const cha
 
 int init_module(const sasl_utils_t*, int newest, int* version, sasl_auxprop_plug_t** module,
                 const char*) {
-  static std::string name = kModule;
+  static std::string name = kCyrusModule;
   static sasl_auxprop_plug_t plug{};
   if (newest < SASL_AUXPROP_PLUG_VERSION) return SASL_BADVERS;
   *version = SASL_AUXPROP_PLUG_VERSION;
@@ -101,16 +53,9 @@ int init_module(const sasl_utils_t*, int newest, int* version, sasl_auxprop_plug
 }
 
 int start_library() {
-  static const std::array callbacks = {
-      sasl_callback_t{SASL_CB_LOG, as_callback(log_nothing), nullptr},
-      sasl_callback_t{SASL_CB_VERIFYFILE, as_callback(admit_file), nullptr},
-      sasl_callback_t{SASL_CB_GETOPT, as_callback(get_option), nullptr},
-      sasl_callback_t{SASL_CB_LIST_END, nullptr, nullptr},
-  };
-  sasl_set_mutex(make_mutex, lock_mutex, unlock_mutex, free_mutex);
   // Without the name of an application it looks for no configuration file.
-  const int started = sasl_server_init(callbacks.data(), nullptr);
-  return started == SASL_OK ? sasl_auxprop_add_plugin(kModule, init_module) : started;
+  const int started = sasl_server_init(cyrus_callbacks(), nullptr);
+  return started == SASL_OK ? sasl_auxprop_add_plugin(kCyrusModule, init_module) : started;
 }
 
 /// The library's state is the process's, and a process may have several servers: it is started by
@@ -156,18 +101,14 @@ std::string shown(std::string_view name) {
   return text;
 }
 
-struct Dispose {
-  void operator()(sasl_conn_t* connection) const { sasl_dispose(&connection); }
-};
-
 /// A first token, challenge, answer, proof of the server: these two steps, in this order.
 class DigestConversation : public SaslConversation {
  public:
-  explicit DigestConversation(const SaslUsers& users) {
+  DigestConversation(const SaslUsers& users, const DigestPlace& place) : place_(place) {
     void* context = const_cast<SaslUsers*>(&users);  // Read only, see find_password().
     callbacks_ = {
-        sasl_callback_t{SASL_CB_LOG, as_callback(log_nothing), nullptr},
-        sasl_callback_t{SASL_CB_GETOPT, as_callback(get_option), nullptr},
+        sasl_callback_t{SASL_CB_LOG, as_callback(cyrus_log_nothing), nullptr},
+        sasl_callback_t{SASL_CB_GETOPT, as_callback(cyrus_option), nullptr},
         sasl_callback_t{SASL_CB_CANON_USER, as_callback(keep_name), context},
         sasl_callback_t{SASL_CB_PROXY_POLICY, as_callback(allow_anyway), nullptr},
         sasl_callback_t{SASL_CB_LIST_END, nullptr, nullptr},
@@ -192,27 +133,23 @@ class DigestConversation : public SaslConversation {
     sasl_conn_t* made = nullptr;
     // The host is the realm as well; a realm of its own the library would append to the name.
     const int opened =
-        sasl_server_new(kDigestService.data(), kDigestHost.data(), /*user_realm=*/nullptr, nullptr,
+        sasl_server_new(place_.service.data(), place_.host.data(), /*user_realm=*/nullptr, nullptr,
                         nullptr, callbacks_.data(), SASL_SUCCESS_DATA, &made);
     connection_.reset(made);
     if (opened != SASL_OK) return fail(opened);
-    // No layer of its own around what follows: ZooKeeper has none.
-    sasl_security_properties_t plain{};
-    if (const int set = sasl_setprop(made, SASL_SEC_PROPS, &plain); set != SASL_OK) {
-      return fail(set);
-    }
+    if (const int set = cyrus_keep_plain(made); set != SASL_OK) return fail(set);
     const char* out = nullptr;
     unsigned size = 0;
-    const int begun = sasl_server_start(made, kMechanism, nullptr, 0, &out, &size);
+    const int begun = sasl_server_start(made, kCyrusMechanism, nullptr, 0, &out, &size);
     if (begun != SASL_CONTINUE || out == nullptr) return fail(begun);
     const auto nonce = digest_directive(std::string_view(out, size), "nonce");
     if (!nonce) return fail("the library made no nonce");
-    return {SaslStep::Kind::Challenge, digest_challenge(*nonce), {}};
+    return {SaslStep::Kind::Challenge, digest_challenge(*nonce, place_), {}};
   }
 
   SaslStep judge(std::string_view token) {
     std::string fault;
-    const auto response = parse_digest_response(token, fault);
+    const auto response = parse_digest_response(token, place_, fault);
     if (!response) return fail(std::move(fault));
     const std::string text = response->text();
     const char* out = nullptr;
@@ -229,30 +166,34 @@ class DigestConversation : public SaslConversation {
     return {SaslStep::Kind::LoggedIn, std::string(out, size), static_cast<const char*>(name)};
   }
 
+  const DigestPlace place_;
   std::array<sasl_callback_t, 5> callbacks_;
-  std::unique_ptr<sasl_conn_t, Dispose> connection_;  ///< From the first step on.
+  CyrusConnection connection_;  ///< From the first step on.
 };
 
 class DigestLogin : public SaslLogin {
  public:
-  explicit DigestLogin(SaslUsers users) : users_(std::move(users)) {}
+  DigestLogin(SaslUsers users, const DigestPlace& place)
+      : users_(std::move(users)), place_(place) {}
   std::unique_ptr<SaslConversation> begin() override {
-    return std::make_unique<DigestConversation>(users_);
+    return std::make_unique<DigestConversation>(users_, place_);
   }
 
  private:
   const SaslUsers users_;
+  const DigestPlace place_;
 };
 
 }  // namespace
 
-std::unique_ptr<SaslLogin> open_digest_login(SaslUsers users, std::string& fault) {
+std::unique_ptr<SaslLogin> open_digest_login(SaslUsers users, const DigestPlace& place,
+                                             std::string& fault) {
   if (const int started = library_started(); started != SASL_OK) {
     fault = std::string("the Cyrus SASL library cannot be used: ") +
             sasl_errstring(started, nullptr, nullptr);
     return nullptr;
   }
-  auto login = std::make_unique<DigestLogin>(std::move(users));
+  auto login = std::make_unique<DigestLogin>(std::move(users), place);
   const SaslStep first = login->begin()->step("");
   if (first.kind == SaslStep::Kind::Challenge) return login;
   fault = "DIGEST-MD5 cannot be used, " + first.text +

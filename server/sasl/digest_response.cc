@@ -97,14 +97,14 @@ bool read_values(std::string_view token, Values& values, std::string& fault) {
 }
 
 /// What is wrong, or "".
-std::string check(const Values& values) {
+std::string check(const Values& values, const DigestPlace& place) {
   for (const Name name : {kUser, kNonce, kCnonce, kUri, kResponse}) {
     if (!values[name]) return std::string(kNameTexts[name]) + " is missing";
   }
-  if (values[kRealm] != kDigestHost) return "another realm than " + std::string(kDigestHost);
+  if (values[kRealm] != place.host) return "another realm than " + std::string(place.host);
   if (values[kCharset] && values[kCharset] != "utf-8") return "another charset than utf-8";
   if (values[kQop] && values[kQop] != "auth") return "another qop than auth";
-  const std::string uri = std::string(kDigestService) + '/' + std::string(kDigestHost);
+  const std::string uri = std::string(place.service) + '/' + std::string(place.host);
   if (!same_word(*values[kUri], uri)) return "another digest-uri than " + uri;
   return {};
 }
@@ -121,20 +121,21 @@ std::string quoted(std::string_view value) {
 }  // namespace
 
 std::string DigestResponse::text() const {
-  std::string text = "charset=utf-8,username=" + quoted(user) + ",realm=" + quoted(kDigestHost) +
+  std::string text = "charset=utf-8,username=" + quoted(user) + ",realm=" + quoted(place.host) +
                      ",nonce=" + quoted(nonce) + ",nc=00000001,cnonce=" + quoted(cnonce) +
                      ",digest-uri=" + quoted(uri) + ",response=" + quoted(response) + ",qop=auth";
   if (authzid) text += ",authzid=" + quoted(*authzid);
   return text;
 }
 
-std::optional<DigestResponse> parse_digest_response(std::string_view token, std::string& fault) {
+std::optional<DigestResponse> parse_digest_response(std::string_view token,
+                                                    const DigestPlace& place, std::string& fault) {
   Values values;
   if (!read_values(token, values, fault)) return std::nullopt;
-  fault = check(values);
+  fault = check(values, place);
   if (!fault.empty()) return std::nullopt;
-  return DigestResponse{*values[kUser], *values[kNonce],    *values[kCnonce],
-                        *values[kUri],  *values[kResponse], values[kAuthzid]};
+  return DigestResponse{place,         *values[kUser],     *values[kNonce], *values[kCnonce],
+                        *values[kUri], *values[kResponse], values[kAuthzid]};
 }
 
 std::optional<std::string> digest_directive(std::string_view token, std::string_view wanted) {
@@ -145,8 +146,8 @@ std::optional<std::string> digest_directive(std::string_view token, std::string_
   return std::nullopt;
 }
 
-std::string digest_challenge(std::string_view nonce) {
-  return "realm=" + quoted(kDigestHost) + ",nonce=" + quoted(nonce) +
+std::string digest_challenge(std::string_view nonce, const DigestPlace& place) {
+  return "realm=" + quoted(place.host) + ",nonce=" + quoted(nonce) +
          ",charset=utf-8,algorithm=md5-sess";
 }
 

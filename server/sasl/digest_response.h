@@ -5,13 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "server/sasl/digest_place.h"
+
 namespace quorate::server {
 
-/// What ZooKeeper's servers and clients agree on without asking.
-inline constexpr std::string_view kDigestService = "zookeeper";
-inline constexpr std::string_view kDigestHost = "zk-sasl-md5";  ///< The realm, too.
-
 struct DigestResponse {
+  DigestPlace place;
   std::string user, nonce, cnonce, uri, response;
   std::optional<std::string> authzid;  ///< Part of what is hashed; ZooKeeper gives it no meaning.
 
@@ -22,12 +21,13 @@ struct DigestResponse {
 /// Nothing, and why in `fault`, where a server of ZooKeeper would refuse whatever the password is:
 /// broken syntax, a directive that is missing or comes twice, another realm, host, charset or
 /// protection than it has. It does not look at the count of a nonce, each of which is used once.
-std::optional<DigestResponse> parse_digest_response(std::string_view token, std::string& fault);
+std::optional<DigestResponse> parse_digest_response(std::string_view token,
+                                                    const DigestPlace& place, std::string& fault);
 
 /// The value of one directive of a token that may have any others.
 std::optional<std::string> digest_directive(std::string_view token, std::string_view name);
 
 /// The first token of a server, byte for byte as ZooKeeper sends it, for this nonce.
-std::string digest_challenge(std::string_view nonce);
+std::string digest_challenge(std::string_view nonce, const DigestPlace& place);
 
 }  // namespace quorate::server

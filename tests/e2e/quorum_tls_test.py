@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """TLS between servers: among ourselves and with ZooKeeper, whose certificates are let in, the move
 from plain to TLS one server at a time, and certificates renewed without a restart."""
-import logging
 import pathlib
 import shutil
 import signal
@@ -11,18 +10,13 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import ensemble as support  # noqa: E402
 from ensemble import Ensemble, run_tests, wait_for  # noqa: E402
+from links import (Writer, client, comes_back_beside_silence, configure, ended, led_by_either_kind,  # noqa: E402
+                   logged, ports_of, restart_each, writes_reach_all)
 
-from kazoo.client import KazooClient  # noqa: E402
-from kazoo.exceptions import KazooException  # noqa: E402
-from kazoo.retry import KazooRetry  # noqa: E402
-
-logging.getLogger("kazoo").setLevel(logging.CRITICAL)
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="quorate-qtls-"))
 PASSWORD = "secret"
 # It looks at the first bytes of a link by a class of Netty's.
@@ -66,13 +60,6 @@ def make_all():
 
 # ---- Servers
 
-def configure(server, lines):
-    """Sets lines of the configuration for the next start."""
-    kept = [line for line in server.config.read_text().splitlines() if line.split("=", 1)[0] not in lines]
-    kept += [f"{key}={value}" for key, value in lines.items()]
-    server.config.write_text("\n".join(kept) + "\n")
-
-
 def secure(server, name, more=()):
     configure(server, {"sslQuorum": "true", "ssl.quorum.trustStore.location": FOLDER / "ca.pem",
                        "ssl.quorum.keyStore.location": FOLDER / f"{name}.pem", **dict(more)})
@@ -88,56 +75,12 @@ def secured(kinds, more=(), two=()):
     return ensemble
 
 
-def ports_of(server):
-    """(quorum port, election port)"""
-    line = next(line for line in server.config.read_text().splitlines() if line.startswith(f"server.{server.sid}="))
-    return tuple(int(part) for part in line.split(":")[1:3])
-
-
-def client(hosts):
-    c = KazooClient(hosts=hosts, timeout=10,
-                    connection_retry=KazooRetry(max_tries=-1, delay=0.05, max_delay=0.2))
-    c.start(timeout=30)
-    return c
-
-
-def writes_reach_all(ensemble, mark):
-    servers = [s for s in ensemble.servers if s.alive]
-    clients = [client(s.address) for s in servers]
-    big = mark.encode() * (400000 // len(mark))  # Many TLS records, and more than the kernel takes at once.
-    for number, c in enumerate(clients):
-        c.create(f"/{mark}-{number}", big)
-        for other in clients:
-            other.sync("/")
-            assert other.get(f"/{mark}-{number}")[0] == big
-    for c in clients:
-        c.stop()
-        c.close()
-    ensemble.wait_equal_zxid()
-
-
-def logged(server, *words):
-    return [line for line in server.log.read_text(errors="replace").splitlines() if all(w in line for w in words)]
-
-
 def dial(port, name=None):
     """A TLS connection to a server port, as `name`."""
     context = ssl.create_default_context(cafile=FOLDER / "ca.pem")
     if name:
         context.load_cert_chain(FOLDER / f"{name}.pem")
     return context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=10), server_hostname="127.0.0.1")
-
-
-def ended(sock):
-    """Whether the other side closes; False when it is still open after a while."""
-    try:
-        while sock.recv(4096):
-            pass
-    except TimeoutError:
-        return False
-    except (ConnectionError, ssl.SSLError):
-        pass
-    return True
 
 
 def left_open(sock):
@@ -163,15 +106,7 @@ def three_servers():
                 assert ended(sock)
             wait_for("no certificate refused", lambda: logged(
                 ensemble[1], "quorum-tls-refused", f"port={name}", "peer did not return a certificate"))
-        # Silent connections by the hundred: whoever belongs here comes in all the same.
-        silent = [socket.create_connection(("127.0.0.1", port)) for port in (quorum, election) for _ in range(100)]
-        ensemble[3].kill()
-        ensemble.wait_serving(count=2)
-        ensemble[3].start()
-        ensemble.wait_serving()
-        for sock in silent:
-            sock.close()
-        writes_reach_all(ensemble, "again")
+        comes_back_beside_silence(ensemble)
 
 
 def further_keys():
@@ -207,23 +142,7 @@ def further_keys():
 
 def with_zookeeper_in_either_role():
     with secured(["quorate", "quorate", "zookeeper"]) as ensemble:
-        ensemble.start()
-        leader = ensemble.wait_serving()
-        if leader.sid != 3:  # Another one won the first round.
-            leader.kill()
-            ensemble.wait_serving(count=2)
-            leader.start()
-            ensemble.wait_serving()
-        assert ensemble[3].mode() == "leader", ensemble.describe()
-        writes_reach_all(ensemble, "zookeeper-leads")
-        ensemble[3].kill()
-        assert ensemble.wait_serving(count=2).kind == "quorate"
-        c = client(ensemble[1].address)
-        c.create("/while-away", b"")
-        c.stop()
-        ensemble[3].start()
-        assert ensemble.wait_serving().kind == "quorate"
-        writes_reach_all(ensemble, "quorate-leads")
+        led_by_either_kind(ensemble, "tls")
 
 
 def with_zookeeper_of_the_smallest_id():
@@ -273,59 +192,27 @@ def strangers_are_refused():
         c.stop()
 
 
-class Writer(threading.Thread):
-    """Writes until told to stop, and remembers what was acknowledged."""
-
-    def __init__(self, hosts):
-        super().__init__(daemon=True)
-        self.client, self.made, self.ended = client(hosts), [], threading.Event()
-        self.longest_gap = 0.0
-        self.start()
-
-    def run(self):
-        last = time.monotonic()
-        for number in range(1 << 30):
-            if self.ended.is_set():
-                return
-            try:
-                self.client.create(f"/move-{number}", b"")
-                self.made.append(f"move-{number}")
-                self.longest_gap = max(self.longest_gap, time.monotonic() - last)
-                last = time.monotonic()
-            except KazooException:
-                self.ended.wait(0.02)  # No server to try for a moment.
-
-
 def moved_one_by_one():
     """The three steps of docs/operations.md, each a rolling restart; the others always serve."""
     with Ensemble(["quorate"] * 3).start() as ensemble:
         writer = Writer(ensemble.connect)
         names = dict(zip((1, 2, 3), ("one", "two", "three")))
-        for step in ({"portUnification": "true", "sslQuorum": "false"}, {"sslQuorum": "true"},
-                     {"portUnification": "false"}):
-            for server in ensemble.servers:
-                if step.get("sslQuorum") == "false":
-                    secure(server, names[server.sid])
-                configure(server, step)
-                assert server.stop() == 0
-                ensemble.wait_serving(count=2)
-                before = len(writer.made)
-                wait_for("writes beside the restart", lambda: len(writer.made) > before)
-                server.start()
-                ensemble.wait_serving()
-        writer.ended.set()
-        writer.join(10)
-        writer.client.sync("/")
-        lost = set(writer.made) - set(writer.client.get_children("/"))
-        assert not lost, sorted(lost)
-        writer.client.stop()
+
+        def prepare(server):
+            secure(server, names[server.sid])
+            configure(server, {"portUnification": "true", "sslQuorum": "false"})
+
+        restart_each(ensemble, writer, prepare)
+        restart_each(ensemble, writer, lambda server: configure(server, {"sslQuorum": "true"}))
+        restart_each(ensemble, writer, lambda server: configure(server, {"portUnification": "false"}))
+        written = writer.finish()
         for server in ensemble.servers:
             assert logged(server, "listening", "tls=only")
             assert not logged(server, "quorum-tls-failed"), logged(server, "quorum-tls-failed")
         with socket.create_connection(("127.0.0.1", ports_of(ensemble[1])[1]), timeout=10) as sock:
             sock.sendall(struct.pack(">qq", -65536, 3) + bytes(30))
             assert ended(sock)
-        print(f"       {len(writer.made)} writes, longest gap {1000 * writer.longest_gap:.0f} ms")
+        print(f"       {written}")
 
 
 def renewed_certificates():

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "tests/unit/net/loopback.h"
+#include "tests/unit/sasl/fake_sasl.h"
 
 namespace quorate::server {
 namespace {
@@ -19,6 +20,8 @@ struct Trio {
   RecordingInbox inbox[3];
   std::uint16_t ports[3] = {free_port(), free_port(), free_port()};
   std::unique_ptr<ElectionLinks> links[3];
+  PeerSasl sasl[3];
+  std::int64_t handshake_timeout_ms = 10000;
 
   consensus::Ensemble ensemble() const {
     std::vector<consensus::Member> members;
@@ -34,6 +37,8 @@ struct Trio {
     options.ensemble = ensemble();
     options.listen_address = "127.0.0.1";
     options.listen_port = ports[id - 1];
+    options.sasl = sasl[id - 1];
+    options.handshake_timeout_ms = handshake_timeout_ms;
     auto& own = links[id - 1];
     own = std::make_unique<ElectionLinks>(io, options, Random(static_cast<unsigned>(id)),
                                           inbox[id - 1]);
@@ -71,10 +76,18 @@ std::string vote_frame(std::int64_t round) {
 
 }  // namespace
 
-TEST_CASE("election link: votes pass both ways, whichever side speaks first") {
-  for (const int first : {1, 2}) {
+TEST_CASE("election link: votes pass both ways, whichever side speaks first, with a login or not") {
+  for (const int turn : {1, 2, 3, 4}) {
+    const int first = 1 + turn % 2;
+    const bool by_login = turn > 2;
     CAPTURE(first);
+    CAPTURE(by_login);
+    FakeAccount account;
+    FakeUsers users;
     Trio trio;
+    if (by_login) {
+      for (PeerSasl& sasl : trio.sasl) sasl = {&account, &users, true};
+    }
     trio.start(1);
     trio.start(2);
     trio.vote(first, 3 - first, 5);
@@ -400,6 +413,95 @@ TEST_CASE("election link: who moves listens at the new port and says so") {
   Remote two(fresh);
   two.send(initial(2) + vote_frame(3));
   CHECK(trio.until([&] { return trio.heard(1, 2) == 3; }));
+}
+
+namespace {
+
+bool noted(const RecordingInbox& inbox, const std::string& text) {
+  return std::any_of(inbox.notes.begin(), inbox.notes.end(),
+                     [&](const std::string& note) { return note.find(text) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("election link: of three servers the one with a wrong password hears and says nothing") {
+  FakeAccount account, wrong("eve:x");
+  FakeUsers users;
+  Trio trio;
+  for (PeerSasl& sasl : trio.sasl) sasl = {&account, &users, true};
+  trio.sasl[1] = {&wrong, &users, true};
+  for (const int id : {1, 2, 3}) trio.start(id);
+  trio.vote(2, 1, 7);
+  trio.vote(2, 3, 7);
+  REQUIRE(trio.until([&] {
+    return noted(trio.inbox[0], "quorum-sasl-refused port=election") &&
+           noted(trio.inbox[2], "quorum-sasl-refused port=election");
+  }));
+  CHECK(noted(trio.inbox[0], "server=2 reason=\"wrong user or password\" remedy=\""));
+  CHECK(trio.until([&] { return noted(trio.inbox[1], "quorum-sasl-failed port=election"); }));
+  trio.vote(1, 3, 5);
+  trio.vote(3, 1, 6);
+  REQUIRE(trio.until([&] { return trio.heard(3, 1) == 5 && trio.heard(1, 3) == 6; }));
+  CHECK(trio.heard(1, 2) == -1);
+  CHECK(trio.heard(3, 2) == -1);
+}
+
+TEST_CASE("election link: one that does not log in is heard where it need not") {
+  for (const int plain : {1, 2}) {
+    CAPTURE(plain);
+    FakeUsers users;
+    Trio trio;
+    trio.sasl[2 - plain] = {nullptr, &users, false};
+    trio.start(1);
+    trio.start(2);
+    trio.vote(plain, 3 - plain, 5);
+    REQUIRE(trio.until([&] { return trio.heard(3 - plain, plain) == 5; }));
+    trio.vote(3 - plain, plain, 6);
+    CHECK(trio.until([&] { return trio.heard(plain, 3 - plain) == 6; }));
+  }
+  FakeUsers users;
+  Trio strict;
+  strict.sasl[0] = {nullptr, &users, true};
+  strict.start(1);
+  Remote two(strict.ports[0]);
+  two.send(initial(2) + vote_frame(4));
+  CHECK(strict.until([&] { return two.poll(); }));
+  CHECK(noted(strict.inbox[0], "server=2 reason=\"it does not log in\""));
+  CHECK(strict.inbox[0].votes.empty());
+}
+
+TEST_CASE("election link: who need not log in and has nothing to say is let in after a while") {
+  FakeUsers users;
+  for (const bool required : {false, true}) {
+    CAPTURE(required);
+    Trio trio;
+    trio.sasl[0] = {nullptr, &users, required};
+    trio.handshake_timeout_ms = 0;
+    trio.start(1);
+    Remote two(trio.ports[0]);
+    two.send(initial(2));
+    trio.vote(1, 2, 9);
+    // Whom it says it is lies ready to be read; with no time at all for that, too, it would be
+    // refused.
+    for (int quiet = 0; quiet < 3;) {
+      trio.io.restart();
+      quiet = trio.io.poll() > 0 ? 0 : quiet + 1;
+    }
+    if (required) {
+      REQUIRE(trio.until([&] {
+        trio.links[0]->sweep(0);
+        return noted(trio.inbox[0], "reason=\"the login is not over in time\"");
+      }));
+      CHECK(trio.until([&] { return two.poll(); }));
+      CHECK(two.received.empty());
+    } else {
+      CHECK(trio.until([&] {
+        trio.links[0]->sweep(0);
+        two.poll();
+        return two.received == vote_frame(9);
+      }));
+    }
+  }
 }
 
 }  // namespace quorate::server

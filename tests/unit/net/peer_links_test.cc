@@ -2,10 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "consensus/codec.h"
 #include "tests/unit/net/loopback.h"
+#include "tests/unit/sasl/fake_sasl.h"
 
 namespace quorate::server {
 namespace {
@@ -17,6 +19,7 @@ struct Pair {
   std::uint16_t ports[2] = {free_port(), free_port()};
   std::unique_ptr<PeerLinks> links[2];
   std::size_t out_bytes_max = 64u << 20;
+  PeerSasl sasl[2];
 
   void start(int index) {
     PeerLinkOptions options;
@@ -26,6 +29,7 @@ struct Pair {
     options.listen_address = "127.0.0.1";
     options.listen_port = ports[index];
     options.out_bytes_max = out_bytes_max;
+    options.sasl = sasl[index];
     links[index] = std::make_unique<PeerLinks>(io, options, inbox[index]);
     REQUIRE_FALSE(links[index]->listen());
     links[index]->start();
@@ -181,6 +185,142 @@ TEST_CASE("quorum link: who moves listens at the new port; links stay") {
   Remote other(fresh);
   CHECK(pair.until([&] { return pair.inbox[0].up.size() == 2; }));
   CHECK(pair.inbox[0].down.empty());
+}
+
+namespace {
+
+bool noted(const RecordingInbox& inbox, const char* text) {
+  return std::any_of(inbox.notes.begin(), inbox.notes.end(), [text](const std::string& note) {
+    return note.find(text) != std::string::npos;
+  });
+}
+
+}  // namespace
+
+TEST_CASE("quorum link: it is up once the side that has opened it has logged in") {
+  Pair pair;
+  FakeAccount account;
+  FakeUsers users;
+  pair.sasl[0] = {&account, &users, true};
+  pair.sasl[1] = {&account, &users, true};
+  pair.start(0);
+  pair.start(1);
+  pair.links[0]->open(ServerId{2});
+  REQUIRE(pair.until([&] { return pair.inbox[0].up.size() == 1 && pair.inbox[1].up.size() == 1; }));
+  pair.links[0]->send(pair.inbox[0].up[0].first, ping());
+  pair.links[0]->flush();
+  Bytes expected;
+  consensus::encode(expected, ping());
+  const LinkId accepted = pair.inbox[1].up[0].first;
+  REQUIRE(pair.until([&] { return pair.inbox[1].bytes_of[accepted].size() == expected.size(); }));
+  CHECK(pair.inbox[1].bytes_of[accepted] == as_text(expected));
+  pair.links[1]->sweep(60000);
+  CHECK(pair.inbox[1].notes.empty());
+}
+
+TEST_CASE("quorum link: one that fails to log in is never up, is told of and tried again") {
+  Pair pair;
+  FakeAccount wrong("eve:x");
+  FakeUsers users;
+  pair.sasl[0] = {&wrong, &users, true};
+  pair.sasl[1] = {nullptr, &users, true};
+  pair.start(0);
+  pair.start(1);
+  pair.links[0]->open(ServerId{2});
+  REQUIRE(pair.until([&] { return noted(pair.inbox[0], "quorum-sasl-failed port=quorum"); }));
+  CHECK(noted(pair.inbox[0], "server=2 reason=\"the other side refuses the login\" remedy=\""));
+  CHECK(noted(pair.inbox[1], "quorum-sasl-refused port=quorum address=127.0.0.1"));
+  const std::size_t before = pair.inbox[1].notes.size();
+  CHECK(pair.until([&] { return pair.inbox[1].notes.size() > before; }));
+  pair.links[0]->cancel(ServerId{2});
+  CHECK(pair.inbox[0].up.empty());
+  CHECK(pair.inbox[1].up.empty());
+  CHECK(pair.inbox[0].down.empty());
+  CHECK(pair.inbox[1].down.empty());
+}
+
+TEST_CASE("quorum link: one that does not log in is up where it need not") {
+  for (const bool required : {false, true}) {
+    CAPTURE(required);
+    Pair pair;
+    FakeUsers users;
+    pair.sasl[1] = {nullptr, &users, required};
+    pair.start(0);
+    pair.start(1);
+    pair.links[0]->open(ServerId{2});
+    REQUIRE(pair.until([&] { return pair.inbox[0].up.size() == 1; }));
+    pair.links[0]->send(pair.inbox[0].up[0].first, ping());
+    pair.links[0]->flush();
+    if (required) {
+      CHECK(pair.until([&] { return noted(pair.inbox[1], "reason=\"it does not log in\""); }));
+      CHECK(pair.until([&] { return pair.inbox[0].down.size() == 1; }));
+      CHECK(pair.inbox[1].up.empty());
+    } else {
+      Bytes expected;
+      consensus::encode(expected, ping());
+      REQUIRE(pair.until([&] { return pair.inbox[1].up.size() == 1; }));
+      const LinkId accepted = pair.inbox[1].up[0].first;
+      CHECK(pair.until([&] { return pair.inbox[1].bytes_of[accepted] == as_text(expected); }));
+    }
+  }
+}
+
+TEST_CASE("quorum link: a login that goes nowhere ends in time, on either side") {
+  Pair pair;
+  FakeAccount account;
+  FakeUsers users;
+  pair.sasl[0] = {&account, &users, false};
+  pair.start(0);
+  Remote silent(pair.ports[0]);
+  // Nobody answers there.
+  asio::io_context other;
+  tcp::acceptor deaf(other, tcp::endpoint(asio::ip::address_v4::loopback(), pair.ports[1]));
+  pair.links[0]->open(ServerId{2});
+  deaf.non_blocking(true);
+  tcp::socket peer(other);
+  ErrorCode error = asio::error::would_block;
+  REQUIRE(pair.until([&] {
+    if (error) deaf.accept(peer, error);
+    return !error;
+  }));
+  std::int64_t now = 0;
+  REQUIRE(pair.until([&] {
+    pair.links[0]->sweep(now += 60000);
+    return noted(pair.inbox[0], "quorum-sasl-failed") &&
+           noted(pair.inbox[0], "quorum-sasl-refused");
+  }));
+  CHECK(noted(pair.inbox[0], "reason=\"the login is not over in time\""));
+  CHECK(pair.until([&] { return silent.poll(); }));
+  CHECK(pair.inbox[0].up.empty());
+  CHECK(pair.inbox[0].down.empty());
+}
+
+TEST_CASE("quorum link: cancel() in the middle of a login ends it for good") {
+  Pair pair;
+  FakeAccount account;
+  pair.sasl[0] = {&account, nullptr, false};
+  pair.start(0);
+  asio::io_context other;
+  tcp::acceptor slow(other, tcp::endpoint(asio::ip::address_v4::loopback(), pair.ports[1]));
+  slow.non_blocking(true);
+  pair.links[0]->open(ServerId{2});
+  tcp::socket peer(other);
+  ErrorCode error = asio::error::would_block;
+  REQUIRE(pair.until([&] {
+    if (error) slow.accept(peer, error);
+    return !error;
+  }));
+  pair.links[0]->cancel(ServerId{2});
+  peer.non_blocking(true);
+  CHECK(pair.until([&] {
+    char piece[100];
+    ErrorCode end;
+    peer.read_some(asio::buffer(piece), end);
+    return end && end != asio::error::would_block;
+  }));
+  CHECK(pair.inbox[0].up.empty());
+  CHECK(pair.inbox[0].down.empty());
+  CHECK(pair.inbox[0].notes.empty());
 }
 
 }  // namespace quorate::server

@@ -45,7 +45,8 @@ struct Client {
     return hex(md5(first + ':' + nonce + ":00000001:" + cnonce + ":auth:" + second));
   }
   std::string token(const std::string& nonce) const {
-    return DigestResponse{user, nonce, cnonce, uri, hashed(nonce, "AUTHENTICATE"), authzid}.text();
+    const std::string hash = hashed(nonce, "AUTHENTICATE");
+    return DigestResponse{kClientsLogin, user, nonce, cnonce, uri, hash, authzid}.text();
   }
 };
 
@@ -53,7 +54,7 @@ const SaslUsers kUsers = {{"bob", "bobsecret"}, {"ann", "p\xc3\xa4ss w\"rd\\"}, 
 
 std::unique_ptr<SaslLogin> login() {
   std::string fault;
-  auto opened = open_digest_login(kUsers, fault);
+  auto opened = open_digest_login(kUsers, kClientsLogin, fault);
   REQUIRE_MESSAGE(opened != nullptr, fault);
   return opened;
 }
@@ -63,7 +64,7 @@ std::string challenged(SaslConversation& conversation) {
   REQUIRE(step.kind == Kind::Challenge);
   const auto nonce = digest_directive(*step.token, "nonce");
   REQUIRE(nonce.has_value());
-  CHECK(*step.token == digest_challenge(*nonce));
+  CHECK(*step.token == digest_challenge(*nonce, kClientsLogin));
   return *nonce;
 }
 
@@ -86,9 +87,10 @@ TEST_CASE("digest login: challenge and proof have the form of a recorded login o
   });
   const std::string challenge = tokens.at("sasl.digest_md5.step1.response");
   const std::string nonce = digest_directive(challenge, "nonce").value();
-  CHECK(digest_challenge(nonce) == challenge);
+  CHECK(digest_challenge(nonce, kClientsLogin) == challenge);
   std::string fault;
-  const auto response = parse_digest_response(tokens.at("sasl.digest_md5.step2.request"), fault);
+  const auto response =
+      parse_digest_response(tokens.at("sasl.digest_md5.step2.request"), kClientsLogin, fault);
   REQUIRE_MESSAGE(response.has_value(), fault);
   Client client;
   client.cnonce = response->cnonce;
@@ -152,7 +154,7 @@ TEST_CASE("digest login: steps in a wrong order, tokens too long, garbage") {
   CHECK(conversation->step(Client{}.token(nonce)).kind == Kind::LoggedIn);
   for (const std::string& token :
        {std::string(), std::string("garbage"), std::string(4096, ','), std::string(4096, '"'),
-        std::string(100, '\0'), digest_challenge("x")}) {
+        std::string(100, '\0'), digest_challenge("x", kClientsLogin)}) {
     const auto other = server->begin();
     challenged(*other);
     CHECK(other->step(token).kind == Kind::Failed);
@@ -173,7 +175,7 @@ TEST_CASE(
     "digest login: two servers of a process have users of their own, on threads of their own") {
   std::string fault;
   const auto here = login();
-  const auto there = open_digest_login({{"bob", "other"}}, fault);
+  const auto there = open_digest_login({{"bob", "other"}}, kClientsLogin, fault);
   REQUIRE(there != nullptr);
   std::vector<int> right(2, 0);
   const auto work = [](SaslLogin& server, const std::string& password, int& count) {

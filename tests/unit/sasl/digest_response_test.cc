@@ -11,7 +11,7 @@ const std::string kGood =
 
 std::optional<DigestResponse> good(const std::string& token) {
   std::string fault;
-  auto response = parse_digest_response(token, fault);
+  auto response = parse_digest_response(token, kClientsLogin, fault);
   CHECK(fault.empty());
   REQUIRE(response.has_value());
   return response;
@@ -19,7 +19,7 @@ std::optional<DigestResponse> good(const std::string& token) {
 
 std::string fault(const std::string& token) {
   std::string fault;
-  CHECK_FALSE(parse_digest_response(token, fault).has_value());
+  CHECK_FALSE(parse_digest_response(token, kClientsLogin, fault).has_value());
   return fault;
 }
 
@@ -92,15 +92,15 @@ TEST_CASE("digest response: what ZooKeeper refuses whatever the password is") {
 TEST_CASE("digest response: every cut of a good one is read or refused") {
   for (std::size_t size = 0; size <= kGood.size(); ++size) {
     std::string fault;
-    const auto response = parse_digest_response(kGood.substr(0, size), fault);
+    const auto response = parse_digest_response(kGood.substr(0, size), kClientsLogin, fault);
     CHECK(response.has_value() == fault.empty());
   }
 }
 
 TEST_CASE("digest challenge: as ZooKeeper's, without a qop (client-protocol 12)") {
-  CHECK(digest_challenge("abc") ==
+  CHECK(digest_challenge("abc", kClientsLogin) ==
         R"(realm="zk-sasl-md5",nonce="abc",charset=utf-8,algorithm=md5-sess)");
-  CHECK(digest_directive(digest_challenge("a=b,c"), "nonce") == "a=b,c");
+  CHECK(digest_directive(digest_challenge("a=b,c", kClientsLogin), "nonce") == "a=b,c");
   CHECK_FALSE(digest_directive("realm=\"x\"", "nonce"));
 }
 

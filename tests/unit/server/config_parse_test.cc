@@ -308,6 +308,96 @@ TEST_CASE("config: SASL without a login or without its provider is possible, and
   CHECK(contains(notices(named), "ACLs cannot name them without a line authProvider.1="));
 }
 
+namespace {
+
+const std::string kServersJaas =
+    "QuorumServer { org.apache.zookeeper.server.auth.DigestLoginModule required\n"
+    "  user_zk=\"a\" user_old=\"b\"; };\n"
+    "QuorumLearner { org.apache.zookeeper.server.auth.DigestLoginModule required\n"
+    "  username=\"zk\" password=\"a\"; };\n";
+
+Disk ensemble_disk(const std::string& lines, const std::string& jaas) {
+  return {{{"zoo.cfg", kEnsemble + lines}, {"/d/myid", "1"}, {"/j", jaas}}};
+}
+
+}  // namespace
+
+TEST_CASE("config: SASL between servers, its users and the account of this server") {
+  const std::string all =
+      "quorum.auth.enableSasl=true\nquorum.auth.learnerRequireSasl=true\n"
+      "quorum.auth.serverRequireSasl=true\njava.security.auth.login.config=/j\n";
+  const Config config = good(ensemble_disk(all, kServersJaas));
+  CHECK(config.quorum_auth.enabled);
+  CHECK(config.quorum_auth.learner_requires);
+  CHECK(config.quorum_auth.server_requires);
+  CHECK(config.quorum_auth.user == "zk");
+  CHECK(config.quorum_auth.password == "a");
+  CHECK(config.quorum_auth.users == SaslPasswords{{"zk", "a"}, {"old", "b"}});
+  CHECK_FALSE(config.auth.sasl.users);
+  CHECK(notices(config).empty());
+  const std::string named =
+      "quorum.auth.enableSasl=true\njava.security.auth.login.config=/j\n"
+      "quorum.auth.learner.saslLoginContext=Mine\nquorum.auth.server.saslLoginContext=Theirs\n";
+  std::string jaas = kServersJaas;
+  jaas.replace(jaas.find("QuorumServer"), 12, "Theirs");
+  jaas.replace(jaas.find("QuorumLearner"), 13, "Mine");
+  CHECK(good(ensemble_disk(named, jaas)).quorum_auth.user == "zk");
+  // Of a standalone server nobody asks for it, as with ZooKeeper.
+  CHECK(good({{{"zoo.cfg", kStandalone + "quorum.auth.enableSasl=true\n"}}}).quorum_auth.enabled);
+}
+
+TEST_CASE("config: SASL between servers, what is missing") {
+  const std::string enable = "quorum.auth.enableSasl=true\n";
+  const std::string file = enable + "java.security.auth.login.config=/j\n";
+  const std::string module = "org.apache.zookeeper.server.auth.DigestLoginModule";
+  const std::string server = "QuorumServer { " + module + " required user_zk=\"a\"; };\n";
+  struct Row {
+    std::string lines, jaas;
+    const char* expected;
+  };
+  for (const Row& row : {
+           Row{"quorum.auth.learnerRequireSasl=true\n", "",
+               "zoo.cfg:9: quorum.auth.learnerRequireSasl: \"true\": needs "
+               "quorum.auth.enableSasl=true"},
+           Row{"quorum.auth.serverRequireSasl=true\n", "",
+               "zoo.cfg:9: quorum.auth.serverRequireSasl: \"true\": needs "
+               "quorum.auth.enableSasl=true"},
+           Row{enable + "quorum.auth.serverRequireSasl=true\n", "",
+               "zoo.cfg:10: quorum.auth.serverRequireSasl: \"true\": needs "
+               "quorum.auth.learnerRequireSasl=true"},
+           Row{enable, "",
+               "zoo.cfg:9: quorum.auth.enableSasl: \"true\": there is no "
+               "java.security.auth.login.config"},
+           Row{file, "",
+               "/j: has no section QuorumServer (quorum.auth.server.saslLoginContext); "
+               "expected one with org.apache.zookeeper.server.auth.DigestLoginModule and "
+               "options user_NAME"},
+           Row{file, server, "/j: has no section QuorumLearner (quorum.auth.learner.saslLogin"},
+           Row{file, "QuorumServer { " + module + " required; };\n",
+               "/j:1: QuorumServer: names no user"},
+           Row{file, server + "QuorumLearner { " + module + " required username=\"zk\"; };\n",
+               "/j:2: QuorumLearner: names no user or no password; expected username=\"NAME\" "
+               "password=\"PASSWORD\""},
+           Row{file, server + "QuorumLearner { " + module + " required\n  password=\"\"; };\n",
+               "/j:3: QuorumLearner: password: the value is empty"},
+           Row{file, "QuorumServer { com.sun.security.auth.module.Krb5LoginModule required; };\n",
+               "/j:1: QuorumServer: \"com.sun.security.auth.module.Krb5LoginModule\": logins by "
+               "Kerberos (GSSAPI) are not available"},
+           Row{file, "QuorumServer {", "/j:1: found the end of the file"},
+       }) {
+    CAPTURE(row.expected);
+    const ConfigResult result = ensemble_disk(row.lines, row.jaas).load();
+    REQUIRE(result.has_error());
+    const std::string text = result.error().text();
+    CAPTURE(text);
+    CHECK(contains(text, row.expected));
+  }
+  const std::string odd = server + "QuorumLearner { " + module +
+                          " required username=\"zk\" password=\"a\" user_x=\"b\"; };\n";
+  CHECK(contains(notices(good(ensemble_disk(file, odd))),
+                 "/j:2: option user_x has no effect on a server that logs in to others"));
+}
+
 TEST_CASE("config: providers of authentication, by the names of their classes") {
   const std::string prefix = "authProvider.x=org.apache.zookeeper.server.auth.";
   const Config x509 = good({{{"zoo.cfg", kStandalone + prefix + "X509AuthenticationProvider\n"}}});
