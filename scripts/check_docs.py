@@ -71,6 +71,10 @@ def check_rows(keys):
         "Four-letter words": words_in("server/admin/command_table.cc", r'\.word = "(\w{4})"'),
         "Admin commands": words_in("server/admin/command_table.cc", r'\.name = "(\w+)"'),
     }
+    table = (ROOT / "server/config/config_table.cc").read_text().split("kWithoutEffect[] = {", 1)[1].split("};", 1)[0]
+    # Of ZooKeeper's keys some stand there as prefixes of keys that have rows of their own.
+    wanted["Configuration keys"] |= {name for name in re.findall(r'"([^"]+)"', table)
+                                     if not any(key.startswith(name) for key in keys)}
     for section, names in wanted.items():
         for name in sorted(names - seen.get(section, set()) - {"createSession"}):
             faults.append(f"{PAGE.name}: {section}: no row for {name}")

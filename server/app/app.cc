@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <random>
 #include <thread>
 #include <utility>
@@ -258,6 +259,14 @@ void App::move_client_port(const std::string& host, std::uint16_t port) {
 
 bool App::lock_data() {
   const StorageConfig& storage = config_.storage;
+  for (const std::string& folder : {storage.data_dir, storage.data_log_dir}) {
+    std::error_code ignored;
+    if (storage.create_folders || std::filesystem::is_directory(folder, ignored)) continue;
+    fail(kExitDataDir, "data-folder-missing folder=" + folder +
+                           " remedy=\"mount the disk or make the folder; datadir.autocreate=true "
+                           "makes it\"");
+    return false;
+  }
   if (const auto why = lock_folders(data_locks_, storage.data_dir, storage.data_log_dir)) {
     fail(kExitDataDir, "data-locked " + *why);
     return false;

@@ -129,6 +129,7 @@ ElectionLinkOptions election_link_options(const Config& config) {
   }
   options.connect_timeout_ms = config.ensemble.connect_timeout_ms;
   options.handshake_timeout_ms = config.ensemble.handshake_timeout_ms;
+  options.tcp_keep_alive = config.ensemble.tcp_keep_alive;
   return options;
 }
 

@@ -87,6 +87,7 @@ struct EnsembleConfig {
   std::int64_t connect_timeout_ms = 5000;     ///< cnxTimeout.
   std::int64_t handshake_timeout_ms = -1;     ///< quorumCnxnTimeoutMs; -1: syncLimit * tickTime.
   std::int64_t election_port_bind_retry = 3;  ///< 0: for ever.
+  bool tcp_keep_alive = false;                ///< Of the streams of elections.
   bool ssl_quorum = false;                    ///< Links that this server opens speak TLS.
   bool port_unification = false;              ///< Both server ports take plain and TLS links.
   bool leader_serves = true;                  ///< Whether the leader takes clients.
@@ -101,6 +102,7 @@ struct EnsembleConfig {
 struct StorageConfig {
   std::string data_dir;
   std::string data_log_dir;
+  bool create_folders = true;  ///< datadir.autocreate.
   bool force_sync = true;
   std::int64_t slow_sync_ms = 1000;  ///< fsync.warningthresholdms.
   std::int64_t segment_kib = 65536;  ///< preAllocSize.

@@ -290,7 +290,7 @@ void ElectionLinks::on_connected(Peer& peer, const ErrorCode& error, PeerSocket 
     return;
   }
   if (peer.link) return;  // It was quicker; our socket closes here.
-  const LinkPtr link = std::make_shared<Link>(*this, std::move(socket));
+  const LinkPtr link = make_link(std::move(socket));
   // In one write: ZooKeeper reads the address with a single call (zab-protocol section 2.1).
   link->stream().write(initial_message_);
   SaslLogin* const account = options_.sasl.connects;
@@ -342,9 +342,17 @@ void ElectionLinks::on_socket(PeerSocket socket) {
         [](const LinkPtr& a, const LinkPtr& b) { return a->opened_at < b->opened_at; });
     refuse(*oldest);
   }
-  LinkPtr link = std::make_shared<Link>(*this, std::move(socket));
+  LinkPtr link = make_link(std::move(socket));
   link->stream().start();
   half_open_.insert(std::move(link));
+}
+
+ElectionLinks::LinkPtr ElectionLinks::make_link(PeerSocket socket) {
+  ErrorCode ignored;
+  if (options_.tcp_keep_alive) {
+    socket.socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  }
+  return std::make_shared<Link>(*this, std::move(socket));
 }
 
 void ElectionLinks::refuse(const LinkPtr& link) {

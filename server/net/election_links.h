@@ -38,6 +38,7 @@ struct ElectionLinkOptions {
   std::int64_t connect_timeout_ms = 5000;
   std::int64_t handshake_timeout_ms = 10000;  ///< To say who it is.
   std::size_t half_open_max = 64;             ///< Connections that have not said it yet.
+  bool tcp_keep_alive = false;                ///< Whether the kernel probes silent streams.
   PeerTls* tls = nullptr;                     ///< nullptr: all links are plain. Outlives them.
   PeerSasl sasl;                              ///< Outlives them.
 };
@@ -67,6 +68,7 @@ class ElectionLinks {
   using LinkPtr = std::shared_ptr<Link>;
 
   void on_socket(PeerSocket socket);
+  LinkPtr make_link(PeerSocket socket);
   void on_identified(const LinkPtr& link, const consensus::InitialMessage& message);
   void on_admitted(const LinkPtr& link, ServerId from);
   void on_login_done(const LinkPtr& link);

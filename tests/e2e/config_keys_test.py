@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ensemble import BIN, Ensemble, four_letter, free_ports, run_tests, wait_for  # noqa: E402
+from links import configure  # noqa: E402
 
 from kazoo.client import KazooClient  # noqa: E402
 from kazoo.exceptions import AuthFailedError, KazooException, NoAuthError  # noqa: E402
@@ -99,6 +100,25 @@ def data_log_dir():
         wait_for("the client is back", lambda: zk.connected)
         assert zk.get("/kept")[0] == b"x"
         zk.stop()
+
+
+def missing_folders():
+    """datadir.autocreate: a folder that is missing is made, or ends the start, as where a disk is not mounted."""
+    for value in ("true", "false"):
+        for key in ("dataDir", "dataLogDir"):
+            with Ensemble(["quorate"], {"datadir.autocreate": value}) as ensemble:
+                server = ensemble[1]
+                missing = server.data.parent / "not-mounted" / "data"
+                configure(server, {key: missing})
+                if value == "true":
+                    ensemble.start()
+                    assert missing.is_dir()
+                    continue
+                ensemble.start(serving=False)
+                assert server.process.wait(20) == 3, ensemble.describe()
+                log = server.log.read_text()
+                assert f"data-folder-missing folder={missing} remedy=" in log, log
+                assert not missing.parent.exists()
 
 
 def sockets():
@@ -311,6 +331,6 @@ def from_outside_the_file():
 
 
 if __name__ == "__main__":
-    run_tests([data_log_dir, sockets, silent_connections, packet_sizes, slow_readers, throttled_connects,
-               admin_pages, no_acls, digests, enforced_schemes, empty_containers, paced_reaping,
-               members_in_a_file, from_outside_the_file])
+    run_tests([data_log_dir, missing_folders, sockets, silent_connections, packet_sizes, slow_readers,
+               throttled_connects, admin_pages, no_acls, digests, enforced_schemes, empty_containers,
+               paced_reaping, members_in_a_file, from_outside_the_file])

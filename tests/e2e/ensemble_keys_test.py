@@ -202,6 +202,29 @@ def servers_that_do_not_say_who_they_are():
                     assert ended == closed, (limit, port)
 
 
+def probed_streams():
+    """tcpKeepAlive: both ends of every stream between election ports, and no other link."""
+    for value in ("true", "false"):
+        with Ensemble(["quorate"] * 3, {"tcpKeepAlive": value}).start() as ensemble:
+            text = ensemble[1].config.read_text()
+            for place, port in enumerate(("quorum", "election")):
+                ports = [line.split(":")[1 + place] for line in re.findall(r"server\.\d=.*", text)]
+                ends = " or ".join(f"sport = :{p} or dport = :{p}" for p in ports)
+
+                def at_rest():
+                    found[:] = subprocess.run(["ss", "-Hnto", "state", "established", ends],
+                                              capture_output=True, text=True, check=True).stdout.splitlines()
+                    return not any("timer:(on" in line for line in found)
+
+                # The timer of what is not acknowledged yet is shown in the place of the other.
+                found = []
+                wait_for(f"the {port} links at rest", at_rest)
+                # Three pairs have a stream each; two learners have a link each.
+                assert len(found) == (6 if port == "election" else 4), found
+                probed = sum("timer:(keepalive" in line for line in found)
+                assert probed == (6 if (value, port) == ("true", "election") else 0), (port, found)
+
+
 def records_kept_for_followers():
     """commitLogCount: within it who comes back gets the records, beyond it the tree."""
     for count, kind in ((1000, "DIFF"), (10, "SNAP")):
@@ -223,4 +246,4 @@ def records_kept_for_followers():
 
 if __name__ == "__main__":
     run_tests([requests_in_work, unread_bytes_of_a_server, role_in_the_member_line, connections_that_do_not_open,
-               servers_that_do_not_say_who_they_are, records_kept_for_followers])
+               servers_that_do_not_say_who_they_are, probed_streams, records_kept_for_followers])
