@@ -1,6 +1,8 @@
 #include "shell/options.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 
 #include "shell/client_configuration.h"
 
@@ -20,6 +22,8 @@ const std::vector<OptionSpec>& program_options() {
       {"key", "file", "its key, where that stands in a file of its own"},
       {"key-password-file", "file", "the first line of this file opens the key"},
       {"any-host", "", "the server's certificate may be for another host"},
+      {"sasl-user", "name", "log in by SASL (DIGEST-MD5)"},
+      {"sasl-password-file", "file", "with the first line of this file ($QUORATE_SASL_PASSWORD)"},
       {"f", "file", "read the commands from a file; - is stdin"},
       {"stop-on-error", "", "with -f or stdin: end at the first command that fails"},
       {"y", "", "yes to every question"},
@@ -41,6 +45,7 @@ client::ConnectOptions ShellOptions::connect() const {
   out.read_only = read_only;
   out.reply_bytes_max = 1 << 29;  // The names of millions of children come in one answer.
   out.tls = tls;
+  out.sasl = sasl;
   return out;
 }
 
@@ -78,6 +83,8 @@ bool apply_tls(const std::string& name, const std::string& value, TlsFiles& file
 
 std::string apply(const std::string& name, const std::string& value, ShellOptions& out) {
   if (apply_tls(name, value, out.tls_files)) return "";
+  if (name == "sasl-user") out.sasl.user = value;
+  if (name == "sasl-password-file") out.sasl_password_file = value;
   if (name == "server") out.servers = value;
   if (name == "timeout") return take_milliseconds(value, out.session_timeout);
   if (name == "connect-timeout") return take_milliseconds(value, out.connect_timeout);
@@ -96,6 +103,24 @@ std::string apply(const std::string& name, const std::string& value, ShellOption
     if (value != "man" && value != "bash" && value != "zsh") return "cannot print " + value;
   }
   return "";
+}
+
+/// Finds the password; what is wrong, or "".
+std::string settle_sasl(ShellOptions& out) {
+  if (out.sasl.user.empty()) {
+    return out.sasl_password_file.empty() ? "" : "--sasl-password-file needs --sasl-user";
+  }
+  if (out.sasl_password_file.empty()) {
+    const char* password = std::getenv("QUORATE_SASL_PASSWORD");
+    if (password != nullptr) out.sasl.password = password;
+  } else {
+    std::ifstream file(out.sasl_password_file);
+    if (!file) return "cannot read " + out.sasl_password_file;
+    std::getline(file, out.sasl.password);
+    if (out.sasl.password.ends_with('\r')) out.sasl.password.pop_back();
+  }
+  if (!out.sasl.password.empty()) return "";
+  return "--sasl-user needs a password: --sasl-password-file FILE, or $QUORATE_SASL_PASSWORD";
 }
 
 }  // namespace
@@ -123,7 +148,9 @@ std::string parse_options(const std::vector<std::string>& arguments, ShellOption
   if (!options.script.empty() && !options.command.empty()) {
     return "either -f or a command, not both: " + options.command.front();
   }
-  return options.print.empty() ? settle_tls(options.tls_files, options.tls) : "";
+  if (!options.print.empty()) return "";
+  std::string fault = settle_tls(options.tls_files, options.tls);
+  return fault.empty() ? settle_sasl(options) : fault;
 }
 
 }  // namespace quorate::shell

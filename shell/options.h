@@ -24,7 +24,9 @@ struct ShellOptions {
   bool colour = true;
   bool stop_on_error = false;
   TlsFiles tls_files;
-  client::TlsOptions tls;            ///< Made of tls_files.
+  client::TlsOptions tls;  ///< Made of tls_files.
+  client::SaslOptions sasl;
+  std::string sasl_password_file;    ///< First line; "" for the environment.
   std::string script;                ///< Lines come from this file; "" for none.
   std::string print;                 ///< "help", "version", "man", "bash" or "zsh": no session.
   std::vector<std::string> command;  ///< Empty: lines from stdin.

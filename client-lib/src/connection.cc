@@ -21,6 +21,7 @@ CoreOptions core_options(const ConnectOptions& options, std::size_t hosts) {
   core.request_bytes_max = options.request_bytes_max;
   core.reply_bytes_max = options.reply_bytes_max;
   core.read_only = options.read_only;
+  core.sasl = options.sasl;
   return core;
 }
 

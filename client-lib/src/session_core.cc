@@ -260,6 +260,7 @@ void SessionCore::lose_link(std::int64_t now_ms) {
   restoring_ = 0;
   pings_.clear();
   auth_unacked_.clear();
+  login_.reset();
   // First the state, then the losses: whoever holds a lock must not learn of a lost write while
   // the lock still looks valid.
   if (was_up && !closing_ && !doubted_) enter(SessionState::Suspended);
@@ -303,14 +304,15 @@ void SessionCore::bytes(std::int64_t now_ms, ByteView input) {
   last_heard_ms_ = now_ms;
   const ErrorCode fault = frames_.feed(input, [&](ByteView frame) {
     on_frame(now_ms, frame);
-    return link_ == Link::Up;  // The link may have been lost by what the frame said.
+    // The link may have been lost by what the frame said.
+    return link_ == Link::Up || link_ == Link::Handshake;
   });
   if (fault) drop_link(now_ms, ClientErrc::ProtocolFault);
 }
 
 void SessionCore::on_frame(std::int64_t now_ms, ByteView frame) {
   if (link_ == Link::Handshake) {
-    on_handshake(now_ms, frame);
+    login_ ? on_login(now_ms, frame) : on_handshake(now_ms, frame);
     return;
   }
   JuteReader in(frame);
@@ -358,18 +360,62 @@ void SessionCore::on_handshake(std::int64_t now_ms, ByteView frame) {
   session_id_ = answer->session_id;
   password_ = answer->password.value_or(std::string(kPasswordSize, '\0'));
   timeout_ms_ = answer->timeout_ms;
+  read_only_ = answer->read_only.value_or(false);
+  seen_writable_ = seen_writable_ || !read_only_;
+  if (options_.sasl.user.empty()) {
+    go_up(now_ms);
+    return;
+  }
+  // Hexadecimal digits.
+  std::string nonce;
+  for (int i = 0; i < 32; ++i) nonce += "0123456789abcdef"[random_.between(0, 15)];
+  login_.emplace(options_.sasl, std::move(nonce));
+  send_token(SaslExchange::begin());
+}
+
+void SessionCore::send_token(std::string token) {
+  login_xid_ = next_xid_++;
+  append_frame(output_, [&](JuteWriter& out) {
+    encode(out, RequestHeader{login_xid_, OpCode::Sasl});
+    out.buffer(Buffer(std::move(token)));
+  });
+  last_sent_ms_ = now_ms_;
+}
+
+void SessionCore::on_login(std::int64_t now_ms, ByteView frame) {
+  JuteReader in(frame);
+  ReplyHeader header;
+  decode(in, header);
+  const Buffer said = header.err == Code::Ok ? in.buffer() : std::nullopt;
+  if (in.finish() || header.xid != login_xid_) {
+    drop_link(now_ms, ClientErrc::ProtocolFault);
+    return;
+  }
+  // No token: the server has no logins.
+  const auto token = said ? login_->step(*said) : std::nullopt;
+  if (!token) {
+    finish(SessionState::AuthFailed, Code::AuthFailed);
+  } else if (!token->empty()) {
+    send_token(*token);
+  } else {
+    login_.reset();
+    go_up(now_ms);
+  }
+}
+
+/// The server has let us in.
+void SessionCore::go_up(std::int64_t now_ms) {
   link_ = Link::Up;
   link_deadline_ms_ = kNever;
   up_since_ms_ = now_ms;
-  proven_ms_ = last_sent_ms_;  // The handshake.
-  read_only_ = answer->read_only.value_or(false);
+  proven_ms_ = last_sent_ms_;  // The handshake, or the last word of the login.
   if (read_only_) {
     enter(SessionState::ReadOnly);
     probe_pause_ms_ = options_.probe_first_ms;
     probe_at_ms_ = now_ms + probe_pause_ms_;
   } else {
-    seen_writable_ = true;
-    enter(resumed ? SessionState::Reconnected : SessionState::Connected);
+    enter(std::exchange(was_connected_, true) ? SessionState::Reconnected
+                                              : SessionState::Connected);
   }
   // Identities first: what waits may need them.
   for (std::size_t each = 0; each < identities_.size(); ++each) send_auth(each);

@@ -41,6 +41,7 @@
 #include "base/ids.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "client-lib/src/sasl_login.h"
 #include "client-lib/src/watches.h"
 #include "quorate/types.h"
 #include "znode/proto/frame.h"
@@ -65,6 +66,7 @@ struct CoreOptions {
   std::int64_t probe_first_ms = 100;  ///< Until a writable server is looked for; doubles.
   std::int64_t probe_max_ms = 10'000;
   std::size_t identities_max = 256;  ///< Auth packets kept.
+  SaslOptions sasl;                  ///< Whom to log in, on each link.
   std::int64_t farewell_ms = 3'000;  ///< How long close() waits for a word from the server.
 };
 
@@ -176,7 +178,7 @@ class SessionCore {
   Bytes take_output();
 
   SessionState state() const { return state_; }
-  /// Connected, but nothing heard from the server yet.
+  /// Connected, but not let in yet.
   bool in_handshake() const { return link_ == Link::Handshake; }
   /// There is a link, and the session goes over it.
   bool linked() const { return link_ == Link::Up; }
@@ -189,7 +191,8 @@ class SessionCore {
   bool watched_by(WatchId id) const { return watches_.refers(id); }
 
  private:
-  /// Waiting: between links. Opening: ConnectTo asked. Handshake: ConnectRequest sent. Up: serving.
+  /// Waiting: between links. Opening: ConnectTo asked. Handshake: ConnectRequest sent, or a login
+  /// under way. Up: serving.
   enum class Link { Idle, Waiting, Opening, Handshake, Up };
 
   struct Entry {
@@ -225,6 +228,9 @@ class SessionCore {
 
   void on_frame(std::int64_t now_ms, ByteView frame);
   void on_handshake(std::int64_t now_ms, ByteView frame);
+  void send_token(std::string token);
+  void on_login(std::int64_t now_ms, ByteView frame);
+  void go_up(std::int64_t now_ms);
   void on_reply(std::int64_t now_ms, const ReplyHeader& header, ByteView body);
   void on_event(std::int64_t now_ms, const ReplyHeader& header, ByteView body);
   void on_auth(std::int64_t now_ms, const ReplyHeader& header);
@@ -271,10 +277,13 @@ class SessionCore {
   std::int64_t last_sent_ms_ = 0;
   std::int64_t last_heard_ms_ = 0;
   std::int64_t up_since_ms_ = 0;
-  std::int64_t proven_ms_ = 0;      ///< When what has been answered was sent, at the latest.
-  std::deque<std::int64_t> pings_;  ///< When those were sent whose answer is out.
-  bool doubted_ = false;            ///< Suspended although the link is up.
-  bool read_only_ = false;          ///< The link is to a server without a quorum.
+  std::int64_t proven_ms_ = 0;         ///< When what has been answered was sent, at the latest.
+  std::deque<std::int64_t> pings_;     ///< When those were sent whose answer is out.
+  bool doubted_ = false;               ///< Suspended although the link is up.
+  bool read_only_ = false;             ///< The link is to a server without a quorum.
+  bool was_connected_ = false;         ///< And has been told so.
+  std::optional<SaslExchange> login_;  ///< Under way on this link.
+  std::int32_t login_xid_ = 0;         ///< Of its last request.
 
   bool moving_ = false;         ///< The next link is to order_[next_host_] itself.
   bool seen_writable_ = false;  ///< The session is one of the ensemble, not of a read-only server.

@@ -12,17 +12,17 @@ _quorate_shell() {
       -server|--server|-client-configuration|--client-configuration|-ca|--ca|-cert|--cert|-key|--key|-key-password-file|--key-password-file)
         connect+=("$word" "${line[i+1]}"); i=$((i + 1)) ;;
       -r|--r|-tls|--tls|-any-host|--any-host) connect+=("$word") ;;
-      -timeout|--timeout|-connect-timeout|--connect-timeout|-f|--f|-print|--print) i=$((i + 1)) ;;
+      -timeout|--timeout|-connect-timeout|--connect-timeout|-sasl-user|--sasl-user|-sasl-password-file|--sasl-password-file|-f|--f|-print|--print) i=$((i + 1)) ;;
       -*) ;;
       *) command=$word; break ;;
     esac
   done
   case $previous in
-    -client-configuration|--client-configuration|-ca|--ca|-cert|--cert|-key|--key|-key-password-file|--key-password-file|-f|--f) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    -client-configuration|--client-configuration|-ca|--ca|-cert|--cert|-key|--key|-key-password-file|--key-password-file|-sasl-password-file|--sasl-password-file|-f|--f) COMPREPLY=($(compgen -f -- "$current")); return ;;
     -print|--print) COMPREPLY=($(compgen -W 'man bash zsh' -- "$current")); return ;;
   esac
   case $command in
-    '') if [[ $current == -* ]]; then words='-server -timeout -connect-timeout -r -waitforconnection -client-configuration -tls -ca -cert -key -key-password-file -any-host -f -stop-on-error -y -json -no-colour -zkcli -help -version -print'
+    '') if [[ $current == -* ]]; then words='-server -timeout -connect-timeout -r -waitforconnection -client-configuration -tls -ca -cert -key -key-password-file -any-host -sasl-user -sasl-password-file -f -stop-on-error -y -json -no-colour -zkcli -help -version -print'
         else words='addWatch addauth cd close config connect cp create delete deleteall delquota diff du edit ensemble ephemerals export find get getAcl getAllChildrenNumber getEphemerals grep help history import listquota ls ls2 mv printwatches pwd quit reconfig redo removewatches rmr sessions set setAcl setquota stat sync tree txn version watch whoami why'; fi ;;
     addWatch) words='--json -m' ;;
     addauth) words='--json' ;;

@@ -15,7 +15,7 @@ import tempfile
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from ensemble import Ensemble, run_tests, wait_for  # noqa: E402
+from ensemble import BIN, Ensemble, run_tests, wait_for  # noqa: E402
 from frames import Frames, raises  # noqa: E402
 
 from kazoo.client import KazooClient  # noqa: E402
@@ -44,11 +44,11 @@ PASSWORDS = {"bob": "bobsecret", "ann": "ann's \"secret\"", "super": "adminsecre
 PROVIDER = {"authProvider.1": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider"}
 
 
-def servers(count=1, jaas=JAAS, **settings):
+def servers(count=1, jaas=JAAS, kind="quorate", **settings):
     lines = {**PROVIDER, "superUser.1": "root", **settings}
     if jaas:
         lines["java.security.auth.login.config"] = jaas  # ZooKeeper hears of it below only.
-    ensemble = Ensemble(["quorate"] * count, lines)
+    ensemble = Ensemble([kind] * count, lines)
     for server in ensemble.servers:
         server.jvm_options = [f"-Djava.security.auth.login.config={jaas}"] if jaas else []
     return ensemble.start()
@@ -392,6 +392,38 @@ def java_clients():
         assert "\nmine\n" in said["root"], said["root"]
 
 
+# ---- Our own client ------------------------------------------------------------------------------
+def shell(address, user, password, *command):
+    """(exit code, stdout, stderr); the password by a file or, of ann, by the environment."""
+    secret = FOLDER / "password"
+    secret.write_text(password + "\n")
+    by_file = [] if user == "ann" else ["--sasl-password-file", str(secret)]
+    done = subprocess.run([BIN / "quorate-shell", "-server", address, "--sasl-user", user, *by_file, *command],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+                          env={**os.environ, **({"QUORATE_SASL_PASSWORD": password} if user == "ann" else {})})
+    return done.returncode, done.stdout, done.stderr
+
+
+def own_shell():
+    """At servers of both kinds; a server without logins is told from a wrong password."""
+    for kind in ("quorate", "zookeeper"):
+        with servers(kind=kind) as ensemble:
+            at = ensemble[1].address
+            for user in ("bob", "ann"):
+                code, out, err = shell(at, user, PASSWORDS[user], "whoami")
+                assert code == 0 and f"sasl: {user}" in out, (kind, code, out, err)
+            assert shell(at, "bob", PASSWORDS["bob"], "create", "/mine", "x", "sasl:bob:cdrwa")[0] == 0
+            assert "x" in shell(at, "bob", PASSWORDS["bob"], "get", "/mine")[1]
+            assert "Insufficient permission" in shell(at, "ann", PASSWORDS["ann"], "get", "/mine")[2]
+            for user in ("bob", "eve"):
+                code, out, err = shell(at, user, "wrong", "whoami")
+                assert code == 3 and "AuthFailed" in err, (kind, code, out, err)
+    if not ORACLE:
+        with servers(jaas=None) as ensemble:
+            code, out, err = shell(ensemble[1].address, "bob", "x", "whoami")
+            assert code == 3 and "AuthFailed" in err, (code, out, err)
+
+
 # ---- What an operator can mistype ----------------------------------------------------------------
 def start_fails(text, expected, **settings):
     """The server ends with exit code 2 and says what is wrong."""
@@ -456,4 +488,4 @@ def flags_of_the_start_script():
 
 if __name__ == "__main__":
     run_tests([frames, refusals, required, failed_clients_may_stay, without_login, kazoo_and_lists,
-               learners_serve_logins, java_clients, mistakes, flags_of_the_start_script])
+               learners_serve_logins, java_clients, own_shell, mistakes, flags_of_the_start_script])

@@ -30,6 +30,20 @@ struct TlsOptions {
   bool verify_host = true;
 };
 
+/// A login by SASL (DIGEST-MD5): the users of a JAAS file's section Server. The session is
+/// Connected once the server has let the user in and has proved that it knows the password, too;
+/// before that nothing is sent. With a wrong user or password, or a server that has no logins, it
+/// ends as SessionState::AuthFailed. What is sent afterwards is not encrypted: that is what
+/// TlsOptions are for.
+struct SaslOptions {
+  SaslOptions() {}
+  SaslOptions(std::string name, std::string secret)
+      : user(std::move(name)), password(std::move(secret)) {}
+
+  std::string user;  ///< "" for no login. UTF-8, as the password.
+  std::string password;
+};
+
 /// Connection, session and queue limits of one Client.
 struct ConnectOptions {
   ConnectOptions() {}
@@ -62,6 +76,7 @@ struct ConnectOptions {
   /// that come and go".
   bool follow_ensemble = false;
   TlsOptions tls;
+  SaslOptions sasl;
   /// Decides the order of hosts and the jitter; 0 draws one.
   std::uint64_t seed = 0;
   /// For tests: a virtual clock and network, mostly quorate/testing/fake.h's. Null, as always

@@ -70,6 +70,27 @@ TEST_CASE("Java's -D words: those of zookeeper count, all others do not") {
         std::string::npos);
 }
 
+TEST_CASE("the program's SASL options: a user, and a password from a file or the environment") {
+  const quorate::test::TemporaryFolder folder;
+  const std::string file = written(folder, "secret\r\nmore\n");
+  ShellOptions options;
+  CHECK(parse_options({"--sasl-user", "bob", "--sasl-password-file", file}, options) == "");
+  CHECK(options.connect().sasl.user == "bob");
+  CHECK(options.connect().sasl.password == "secret");
+  ShellOptions none;
+  CHECK(parse_options({"--sasl-user", "bob", "--sasl-password-file", "/nonexistent"}, none) ==
+        "cannot read /nonexistent");
+  ShellOptions empty;
+  CHECK(parse_options({"--sasl-user", "bob", "--sasl-password-file", written(folder, "")}, empty)
+            .find("needs a password") != std::string::npos);
+  ShellOptions alone;
+  CHECK(parse_options({"--sasl-password-file", file}, alone) ==
+        "--sasl-password-file needs --sasl-user");
+  ShellOptions nobody;
+  CHECK(parse_options({"ls", "/"}, nobody) == "");
+  CHECK(nobody.connect().sasl.user.empty());
+}
+
 TEST_CASE("the program's TLS options turn TLS on and name their file when it cannot be used") {
   const quorate::test::TemporaryFolder folder;
   const std::string file = written(folder, "garbage");
