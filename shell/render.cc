@@ -193,6 +193,11 @@ std::string no_connection_text(const std::string& servers,
   if (text.find("TLS") != std::string::npos) {
     text += "\nFor a TLS port: quorate-shell --ca FILE [--cert FILE --key FILE] -server host:port";
   }
+  if (attempt.code == Code::AuthFailed) {
+    return text +
+           "\nThe server does not let this user in: check --sasl-user and the password; its "
+           "log says which it is, or that it has no logins";
+  }
   return text +
          "\nTo start servers on this machine: scripts/quickstart, or: quorate-server zoo.cfg"
          "\nTo use others: quorate-shell -server host:port[,host:port...]";
