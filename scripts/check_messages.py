@@ -26,7 +26,7 @@ MADE_ELSEWHERE = {
     ("server/replica/replica_leader.cc", "note->text"): ["quota exceeded"],
     ("server/replica/applier.cc", "describe_failure("): ["txn cannot be applied"],
 }
-LOGGED = re.compile(r"""(?:log::(?:warn|error)\(|\bnote_?\(\s*'[WE]',|(?<!_)\bfatal\()\s*"""
+LOGGED = re.compile(r"""(?:log::(?:warn|error)\(|\bnote_?\(\s*(?:'[WE]'|failed\.severity\(\)),|(?<!_)\bfatal\()\s*"""
                     r"""((?:std::string\()?\s*"(?P<literal>[^"\\]*)|(?P<other>[^;]{0,80}))""", re.S)
 
 

@@ -93,7 +93,8 @@ struct ElectionLinks::Peer {
   Bytes latest;                   ///< Frame of the last vote: sent again on each fresh stream.
   bool unsent = false;
   std::shared_ptr<Dial> attempt;
-  LinkPtr login;  ///< Opened by us; a login is under way on it.
+  LinkPtr login;             ///< Opened by us; a login is under way on it.
+  bool login_ended = false;  ///< The last one, with its connection.
   asio::steady_timer retry;
   bool retry_armed = false;
   std::int64_t retry_ms = kFirstRetryMs;
@@ -404,15 +405,18 @@ void ElectionLinks::on_login_done(const LinkPtr& link) {
 
 void ElectionLinks::on_login_failed(const LinkPtr& link, const std::string& reason) {
   const ServerId server = link->said ? *link->said : *link->opened_to;
-  const FailedLogin failed{"election", link->from, server, !link->said, reason};
-  inbox_.note('W', failed.line());
+  Peer* peer = find(server);
+  if (peer != nullptr && peer->login != link) peer = nullptr;
+  const bool again = peer != nullptr && peer->login_ended;
+  const FailedLogin failed{"election", link->from, server, !link->said, reason, again};
+  inbox_.note(failed.severity(), failed.line());
   // What it has to be told leaves first.
   link->stream().finish();
   half_open_.erase(link);
-  Peer* peer = find(server);
-  if (peer == nullptr || peer->login != link) return;
+  if (peer == nullptr) return;
   peer->login.reset();
-  if (peer->unsent) retry_later(*peer, kLastRetryMs);
+  peer->login_ended = reason.empty();
+  if (peer->unsent) retry_later(*peer, failed.harmless() ? peer->retry_ms : kLastRetryMs);
 }
 
 void ElectionLinks::count_knock(Peer& peer, const Link& link) {
@@ -448,6 +452,7 @@ void ElectionLinks::adopt(Peer& peer, LinkPtr link) {
   peer.attempt.reset();
   give_up_login(peer);
   peer.link = std::move(link);
+  peer.login_ended = false;
   peer.up_at = SteadyClock::now();
   peer.retry_ms = kFirstRetryMs;
   // The last vote may have been lost inside a stream that was closing; receivers accept repeats.
@@ -475,7 +480,7 @@ void ElectionLinks::on_frame(ServerId from, ByteView body) {
 void ElectionLinks::on_link_end(const LinkPtr& link) {
   // One that need not log in has knocked, and is gone.
   if (link->may_be_plain() && *link->said < options_.self) return on_admitted(link, *link->said);
-  if (link->logging_in()) return on_login_failed(link, "the connection ended");
+  if (link->logging_in()) return on_login_failed(link, /*reason=*/"");
   if (half_open_.erase(link) != 0 || !link->peer) return;
   Peer* peer = find(*link->peer);
   if (peer == nullptr || peer->link != link) return;

@@ -71,7 +71,7 @@ class PeerLinks::Link : public ByteStream::Owner {
     inbox.pump();
   }
   void on_end(const std::string& why) override {
-    if (login_) return owner_.on_login_failed(*this, "the connection ended: " + why);
+    if (login_) return owner_.on_login_failed(*this, /*reason=*/"");
     owner_.inbox_.note('I', "link-ended " + described() + " reason=\"" + why + '"');
     owner_.end(id_);
   }
@@ -115,6 +115,7 @@ struct PeerLinks::Opening {
   asio::steady_timer timer;
   std::shared_ptr<Dial> attempt;
   std::optional<LinkId> login;  ///< The link that we log in on.
+  bool login_ended = false;     ///< The last one, with its connection.
   std::size_t tries = 0;
 };
 
@@ -259,15 +260,17 @@ void PeerLinks::announce(Link& link) {
 /// Nobody has heard of this link.
 void PeerLinks::on_login_failed(Link& link, const std::string& reason) {
   const std::optional<ServerId> peer = link.opened_to();
-  const FailedLogin failed{"quorum", link.from(), peer, peer.has_value(), reason};
-  inbox_.note('W', failed.line());
+  Opening* opening = peer ? openings_.at(*peer).get() : nullptr;
+  const bool again = opening != nullptr && opening->login_ended;
+  const FailedLogin failed{"quorum", link.from(), peer, peer.has_value(), reason, again};
+  inbox_.note(failed.severity(), failed.line());
   // What it has to be told leaves first.
   link.stream().finish();
   end(link.id());
-  if (!peer) return;
-  Opening& opening = *openings_.at(*peer);
-  opening.login.reset();
-  retry(opening, kTlsFault);
+  if (opening == nullptr) return;
+  opening->login.reset();
+  opening->login_ended = reason.empty();
+  retry(*opening, failed.harmless() ? asio::error::connection_reset : kTlsFault);
 }
 
 PeerLinks::Link* PeerLinks::find(LinkId link) const {

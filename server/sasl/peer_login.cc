@@ -33,9 +33,11 @@ void put(Bytes& out, std::int32_t status, const Buffer& token) {
 }  // namespace
 
 std::string FailedLogin::line() const {
-  return std::string(opened ? "quorum-sasl-failed" : "quorum-sasl-refused") + " port=" + port +
-         " address=" + address + (server ? " server=" + to_string(*server) : "") + " reason=\"" +
-         reason +
+  const std::string where = std::string(" port=") + port + " address=" + address +
+                            (server ? " server=" + to_string(*server) : "");
+  if (harmless()) return "quorum-sasl-ended" + where;
+  return std::string(opened ? "quorum-sasl-failed" : "quorum-sasl-refused") + where + " reason=\"" +
+         (reason.empty() ? "the connection ends" : reason) +
          "\" remedy=\"compare the keys quorum.auth.* of both servers, and user and password in the "
          "sections QuorumLearner and QuorumServer of their JAAS files\"";
 }

@@ -20,14 +20,19 @@ struct PeerSasl {
   bool required = false;          ///< And must (serverRequireSasl).
 };
 
-/// A login that failed, for the log.
+/// A login that did not come to its end, for the log.
 struct FailedLogin {
   const char* port;  ///< "quorum" or "election".
   std::string address;
   std::optional<ServerId> server;  ///< As far as that is known.
   bool opened = false;             ///< We have opened the link.
-  std::string reason;
+  std::string reason;              ///< Empty: the connection has ended.
+  bool again = false;              ///< So did the one before.
 
+  /// A server that stops, or takes another connection, ends the one where it is: nothing to warn
+  /// of, unless it goes on. Who lets others log in hears from them what they did not like.
+  bool harmless() const { return reason.empty() && !(opened && again); }
+  char severity() const { return harmless() ? 'I' : 'W'; }
   std::string line() const;
 };
 

@@ -415,15 +415,6 @@ TEST_CASE("election link: who moves listens at the new port and says so") {
   CHECK(trio.until([&] { return trio.heard(1, 2) == 3; }));
 }
 
-namespace {
-
-bool noted(const RecordingInbox& inbox, const std::string& text) {
-  return std::any_of(inbox.notes.begin(), inbox.notes.end(),
-                     [&](const std::string& note) { return note.find(text) != std::string::npos; });
-}
-
-}  // namespace
-
 TEST_CASE("election link: of three servers the one with a wrong password hears and says nothing") {
   FakeAccount account, wrong("eve:x");
   FakeUsers users;
@@ -468,6 +459,31 @@ TEST_CASE("election link: one that does not log in is heard where it need not") 
   CHECK(strict.until([&] { return two.poll(); }));
   CHECK(noted(strict.inbox[0], "server=2 reason=\"it does not log in\""));
   CHECK(strict.inbox[0].votes.empty());
+}
+
+TEST_CASE("election link: a login whose connection ends is a warning only when that goes on") {
+  FakeAccount account;
+  FakeUsers users;
+  Trio trio;
+  for (PeerSasl& sasl : trio.sasl) sasl = {&account, &users, true};
+  trio.start(2);
+  {
+    Remote knock(trio.ports[1]);
+    knock.send(initial(1));
+  }
+  REQUIRE(trio.until([&] { return noted(trio.inbox[1], "I quorum-sasl-ended port=election"); }));
+  asio::io_context other;
+  tcp::acceptor closing(other, tcp::endpoint(asio::ip::address_v4::loopback(), trio.ports[2]));
+  closing.non_blocking(true);
+  trio.vote(2, 3, 1);
+  CHECK(trio.until([&] {
+    tcp::socket peer(other);
+    ErrorCode error;
+    closing.accept(peer, error);
+    return noted(trio.inbox[1], "W quorum-sasl-failed port=election",
+                 " server=3 reason=\"the connection ends\" remedy=\"");
+  }));
+  CHECK(noted(trio.inbox[1], "I quorum-sasl-ended port=election", " server=3"));
 }
 
 TEST_CASE("election link: who need not log in and has nothing to say is let in after a while") {

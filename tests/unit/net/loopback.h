@@ -1,6 +1,7 @@
 // An event loop, an inbox that remembers, and blocking sockets on the other end.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -69,6 +70,13 @@ struct RecordingInbox : Inbox {
   int pumps = 0;
   std::function<void()> on_pump;
 };
+
+/// Whether a line says all of it.
+inline bool noted(const RecordingInbox& inbox, std::string_view text, std::string_view more = "") {
+  return std::any_of(inbox.notes.begin(), inbox.notes.end(), [&](const std::string& note) {
+    return note.find(text) != std::string::npos && note.find(more) != std::string::npos;
+  });
+}
 
 namespace asio = boost::asio;
 using asio::ip::tcp;

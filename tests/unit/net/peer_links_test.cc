@@ -187,16 +187,6 @@ TEST_CASE("quorum link: who moves listens at the new port; links stay") {
   CHECK(pair.inbox[0].down.empty());
 }
 
-namespace {
-
-bool noted(const RecordingInbox& inbox, const char* text) {
-  return std::any_of(inbox.notes.begin(), inbox.notes.end(), [text](const std::string& note) {
-    return note.find(text) != std::string::npos;
-  });
-}
-
-}  // namespace
-
 TEST_CASE("quorum link: it is up once the side that has opened it has logged in") {
   Pair pair;
   FakeAccount account;
@@ -293,6 +283,41 @@ TEST_CASE("quorum link: a login that goes nowhere ends in time, on either side")
   CHECK(pair.until([&] { return silent.poll(); }));
   CHECK(pair.inbox[0].up.empty());
   CHECK(pair.inbox[0].down.empty());
+}
+
+TEST_CASE("quorum link: a login whose connection ends is a warning only when that goes on") {
+  Pair pair;
+  FakeAccount account;
+  FakeUsers users;
+  pair.sasl[0] = {&account, &users, true};
+  pair.start(0);
+  {
+    Remote gone(pair.ports[0]);
+    gone.send("_");
+  }
+  REQUIRE(pair.until([&] { return noted(pair.inbox[0], "I quorum-sasl-ended port=quorum"); }));
+  asio::io_context other;
+  tcp::acceptor closing(other, tcp::endpoint(asio::ip::address_v4::loopback(), pair.ports[1]));
+  closing.non_blocking(true);
+  pair.links[0]->open(ServerId{2});
+  int accepted = 0;
+  const auto close_one = [&] {
+    tcp::socket peer(other);
+    ErrorCode error;
+    closing.accept(peer, error);
+    accepted += !error;
+  };
+  REQUIRE(pair.until([&] {
+    if (accepted < 1) close_one();
+    return noted(pair.inbox[0], "I quorum-sasl-ended port=quorum", " server=2");
+  }));
+  CHECK_FALSE(noted(pair.inbox[0], "quorum-sasl-failed"));
+  CHECK(pair.until([&] {
+    close_one();
+    return noted(pair.inbox[0], "W quorum-sasl-failed port=quorum",
+                 " server=2 reason=\"the connection ends\" remedy=\"");
+  }));
+  CHECK(pair.inbox[0].up.empty());
 }
 
 TEST_CASE("quorum link: cancel() in the middle of a login ends it for good") {
