@@ -6,11 +6,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "server/sasl/cyrus.h"
 #include "server/sasl/digest_login.h"
+#include "server/sasl/digest_response.h"
 
 namespace quorate::server {
 namespace {
@@ -74,13 +76,15 @@ class AccountConversation : public SaslConversation {
       begun_ = true;
       return {SaslStep::Kind::Challenge, std::string(), {}};
     }
+    const auto plain = connection_ == nullptr ? plain_challenge(token) : plain_proof(token);
+    if (!plain) return fail(SASL_BADPROT);
     if (connection_ == nullptr) {
       if (const int opened = open(); opened != SASL_OK) return fail(opened);
     }
     const char* out = nullptr;
     unsigned size = 0;
-    const int result = sasl_client_step(connection_.get(), token.data(),
-                                        static_cast<unsigned>(token.size()), nullptr, &out, &size);
+    const int result = sasl_client_step(connection_.get(), plain->data(),
+                                        static_cast<unsigned>(plain->size()), nullptr, &out, &size);
     if (result == SASL_OK) return {SaslStep::Kind::LoggedIn, std::nullopt, account_.user};
     if (result != SASL_CONTINUE || out == nullptr) return fail(result);
     return {SaslStep::Kind::Challenge, std::string(out, size), {}};
@@ -90,6 +94,23 @@ class AccountConversation : public SaslConversation {
   static SaslStep fail(int code) {
     return {SaslStep::Kind::Failed, std::nullopt,
             std::string("the library says: ") + sasl_errstring(code, nullptr, nullptr)};
+  }
+
+  /// What the other side says is written anew before the library reads it, as of those who log in.
+  std::optional<std::string> plain_challenge(std::string_view token) const {
+    if (token.find('\0') != std::string_view::npos) return std::nullopt;
+    const auto realm = digest_directive(token, "realm"), nonce = digest_directive(token, "nonce");
+    const auto algorithm = digest_directive(token, "algorithm");
+    if (realm != account_.place.host || !nonce || algorithm != "md5-sess") return std::nullopt;
+    return digest_challenge(*nonce, account_.place);
+  }
+  static std::optional<std::string> plain_proof(std::string_view token) {
+    const auto hash = digest_directive(token, "rspauth");
+    constexpr std::string_view kHex = "0123456789abcdef";
+    if (!hash || hash->size() != 32 || hash->find_first_not_of(kHex) != std::string::npos) {
+      return std::nullopt;
+    }
+    return "rspauth=" + *hash;
   }
 
   int open() {

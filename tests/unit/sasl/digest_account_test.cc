@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/sasl/digest_login.h"
+#include "server/sasl/digest_response.h"
 
 namespace quorate::server {
 namespace {
@@ -86,7 +87,10 @@ TEST_CASE("digest account: garbage in the place of a challenge") {
   const auto own = account("zk", "x");
   for (const std::string& challenge :
        {std::string(), std::string("garbage"), std::string(4096, ','), std::string(4096, '"'),
-        std::string("nonce=\"a\""), std::string("realm=\"r\",algorithm=md5-sess")}) {
+        std::string("nonce=\"a\""), std::string("realm=\"r\",algorithm=md5-sess"),
+        digest_challenge("a", kClientsLogin),
+        digest_challenge(std::string("a\0b", 3), kServersLogin),
+        std::string("realm=\"zk-quorum-sasl-md5\",nonce=\"a\",algorithm=md5")}) {
     CAPTURE(challenge);
     const auto here = own->begin();
     here->step("");
@@ -95,8 +99,8 @@ TEST_CASE("digest account: garbage in the place of a challenge") {
 }
 
 TEST_CASE("digest account: a login of servers is none of clients, nor the other way round") {
-  CHECK(log_in(*account("b c", "x", kClientsLogin), *users()).there.kind == Kind::Failed);
-  CHECK(log_in(*account("b c", "x"), *users(kClientsLogin)).there.kind == Kind::Failed);
+  CHECK(log_in(*account("b c", "x", kClientsLogin), *users()).here.kind == Kind::Failed);
+  CHECK(log_in(*account("b c", "x"), *users(kClientsLogin)).here.kind == Kind::Failed);
   CHECK(log_in(*account("b c", "x", kClientsLogin), *users(kClientsLogin)).there.kind ==
         Kind::LoggedIn);
 }
