@@ -60,6 +60,8 @@ set(CPACK_DEBIAN_SERVER_PACKAGE_NAME quorate)
 set(CPACK_DEBIAN_SERVER_PACKAGE_SECTION net)
 # The library loads the module of DIGEST-MD5 by itself: no program names it.
 set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS "adduser, libsasl2-modules")
+# Loaded by name where Kerberos is configured.
+set(CPACK_DEBIAN_SERVER_PACKAGE_RECOMMENDS "libgssapi-krb5-2")
 set(CPACK_DEBIAN_SERVER_DESCRIPTION
     "coordination service, compatible with Apache ZooKeeper
 A small tree of nodes, kept alike on several servers, for election, locks and configuration.

@@ -19,6 +19,7 @@
 #include "server/log/log.h"
 #include "server/replica/audit.h"
 #include "server/sasl/digest_login.h"
+#include "server/sasl/kerberos_login.h"
 #include "server/storage/real/leveldb_tree_store.h"
 
 namespace quorate::server {
@@ -123,9 +124,10 @@ int App::run() {
 /// The library stays out of a server that nobody logs in to.
 bool App::open_sasl() {
   const SaslConfig& sasl = config_.auth.sasl;
-  if (!sasl.users) return true;
+  if (!sasl.has_login()) return true;
   std::string fault;
-  sasl_ = open_digest_login(*sasl.users, kClientsLogin, fault);
+  sasl_ = sasl.kerberos ? open_kerberos_login(kerberos_service(config_), fault)
+                        : open_digest_login(*sasl.users, kClientsLogin, fault);
   if (sasl_ != nullptr) return true;
   fail(kExitUsage, "config " + config_.file + ": java.security.auth.login.config: " + fault);
   return false;

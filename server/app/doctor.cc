@@ -17,7 +17,9 @@
 
 #include "consensus/member_text.h"
 #include "server/app/data_tools.h"
+#include "server/app/part_options.h"
 #include "server/sasl/digest_login.h"
+#include "server/sasl/kerberos_login.h"
 #include "server/storage/real/data_lock.h"
 #include "server/storage/real/posix_files.h"
 
@@ -279,6 +281,15 @@ class Doctor {
   void sasl() {
     const auto& users = config_.auth.sasl.users;
     if (users) try_login("sasl", *users, kClientsLogin);
+    if (config_.auth.sasl.kerberos) {
+      const KerberosService service = kerberos_service(config_);
+      std::string fault;
+      if (open_kerberos_login(service, fault) != nullptr) {
+        ok("sasl", "Kerberos, " + service.principal);
+      } else {
+        fail("sasl", fault, "");
+      }
+    }
     const QuorumAuthConfig& servers = config_.quorum_auth;
     if (!servers.users.empty()) try_login("quorum.auth", servers.users, kServersLogin);
   }

@@ -142,6 +142,11 @@ PeerTlsOptions peer_tls_options(const Config& config) {
   return options;
 }
 
+KerberosService kerberos_service(const Config& config) {
+  const SaslConfig& sasl = config.auth.sasl;
+  return {sasl.kerberos->keytab, sasl.kerberos->principal, sasl.remove_host, sasl.remove_realm};
+}
+
 MemberFiles::Options member_files_options(const Config& config) {
   MemberFiles::Options options;
   const EnsembleConfig& ensemble = config.ensemble;

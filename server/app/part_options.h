@@ -7,6 +7,7 @@
 #include "server/net/peer_links.h"
 #include "server/net/peer_tls.h"
 #include "server/replica/replica.h"
+#include "server/sasl/kerberos_login.h"
 #include "server/storage/disk_worker.h"
 #include "server/storage/real/disk_thread.h"
 
@@ -18,6 +19,8 @@ DiskThreadOptions disk_thread_options(const Config& config);
 PeerLinkOptions peer_link_options(const Config& config);
 ElectionLinkOptions election_link_options(const Config& config);
 PeerTlsOptions peer_tls_options(const Config& config);
+/// Where clients log in by Kerberos.
+KerberosService kerberos_service(const Config& config);
 MemberFiles::Options member_files_options(const Config& config);
 
 }  // namespace quorate::server

@@ -74,7 +74,7 @@ std::string why_not(const AuthConfig& auth, const std::string& scheme) {
     return "SASL needs a line authProvider.1="
            "org.apache.zookeeper.server.auth.SASLAuthenticationProvider";
   }
-  if (auth.sasl.users) return {};
+  if (auth.sasl.has_login()) return {};
   return "nobody could log in; java.security.auth.login.config must name a JAAS file with a "
          "section " +
          auth.sasl.section;

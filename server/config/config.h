@@ -150,17 +150,27 @@ struct MetricsConfig {
 /// Passwords by name.
 using SaslPasswords = std::map<std::string, std::string, std::less<>>;
 
+/// Logins of clients by Kerberos.
+struct KerberosConfig {
+  std::string keytab, principal;  ///< Of the JAAS file's Krb5LoginModule.
+};
+
 /// Logins of clients by SASL.
 struct SaslConfig {
   std::string jaas_file;  ///< java.security.auth.login.config
   std::string section;    ///< Of that file; sasl.serverconfig.
   /// From that section. Nothing: there is no login.
   std::optional<SaslPasswords> users;
+  std::optional<KerberosConfig> kerberos;  ///< In their place.
+  bool remove_host = false;                ///< kerberos.removeHostFromPrincipal
+  bool remove_realm = false;               ///< kerberos.removeRealmFromPrincipal
   bool provider = false;                 ///< SASLAuthenticationProvider: ACLs may name the scheme.
   bool failed_stay = false;              ///< allowSaslFailedClients
   std::string super_password;            ///< Of the user super, in the place of the file's.
   std::string super_user;                ///< superUser
   std::vector<std::string> super_users;  ///< That, and superUser.N.
+
+  bool has_login() const { return users || kerberos; }
 };
 
 /// How servers log in to one another by SASL (quorum.auth.*).

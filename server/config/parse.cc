@@ -276,6 +276,11 @@ class Loader {
   }
 
   bool check_sasl() {
+    if (given("security.auth_to_local") && lines_["security.auth_to_local"].value != "DEFAULT") {
+      return fail("security.auth_to_local",
+                  "rules for names of Kerberos are not available in this "
+                  "version, and lists would name others; only DEFAULT");
+    }
     SaslConfig& sasl = config_.auth.sasl;
     for (const auto& [key, property] : lines_) {
       const bool names = is_super_user_key(key) && !property.value.empty();
@@ -286,8 +291,9 @@ class Loader {
     if (!file) return false;
     if (const auto fault = read_jaas_users(sasl, *file, config_.notices)) return fail_with(*fault);
     // A file that is there for the servers need not have users.
-    if (!sasl.users && !config_.quorum_auth.enabled) note('W', no_users_text(sasl, file->path));
-    if (sasl.users && !sasl.provider) {
+    if (!sasl.has_login() && !config_.quorum_auth.enabled)
+      note('W', no_users_text(sasl, file->path));
+    if (sasl.has_login() && !sasl.provider) {
       note('W', std::string(kJaasKey) +
                     ": clients can log in by SASL, but ACLs cannot name them without a line "
                     "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider");

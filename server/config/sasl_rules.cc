@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kUser = "user_";
 constexpr std::string_view kProviders = "org.apache.zookeeper.server.auth.";
 constexpr std::string_view kDigestModule = "org.apache.zookeeper.server.auth.DigestLoginModule";
+constexpr std::string_view kKerberosModule = "com.sun.security.auth.module.Krb5LoginModule";
 constexpr std::string_view kSuper = "super";
 
 /// What a section is there for.
@@ -19,6 +20,8 @@ struct SectionKind {
   const char* of;       ///< Who reads it.
 };
 constexpr SectionKind kUsers{"user_NAME=\"PASSWORD\"", "a server"};
+constexpr SectionKind kKey{"useKeyTab=true keyTab=\"FILE\" principal=\"SERVICE/HOST@REALM\"",
+                           "a server"};
 constexpr SectionKind kAccount{"username=\"NAME\" password=\"PASSWORD\"",
                                "a server that logs in to others"};
 
@@ -27,7 +30,7 @@ std::string wrong_module(const JaasModule& module, const SectionKind& kind) {
       "expected " + std::string(kDigestModule) + " with options " + kind.options;
   if (module.class_name.ends_with(".Krb5LoginModule")) {
     return '"' + module.class_name +
-           "\": logins by Kerberos (GSSAPI) are not available in this version; " + expected;
+           "\": Kerberos (GSSAPI) is for logins of clients only, alone in its section; " + expected;
   }
   return '"' + module.class_name + "\": is no login module of this server; " + expected;
 }
@@ -111,6 +114,49 @@ std::optional<ConfigFault> read_account(QuorumAuthConfig& auth, const Place& pla
                                              std::string(kDigestModule));
 }
 
+/// Nothing: the option has no meaning here. Else what is wrong with it, or "".
+std::optional<std::string> take_kerberos(KerberosConfig& kerberos, const JaasOption& option) {
+  if (option.name == "keyTab") {
+    std::string_view path = option.value;
+    if (path.starts_with("FILE:")) path.remove_prefix(5);
+    kerberos.keytab = path;
+  } else if (option.name == "principal") {
+    const std::size_t slash = option.value.find('/'), at = option.value.find('@');
+    if (slash == 0 || slash > at || at == std::string::npos || at + 1 == option.value.size()) {
+      return "principal: \"" + option.value + "\": expected SERVICE/HOST@REALM";
+    }
+    kerberos.principal = option.value;
+  } else if (option.name == "useKeyTab") {
+    if (option.value != "true") return "useKeyTab: a server has its key from a file; only true";
+  } else if (option.name != "storeKey" && option.name != "useTicketCache" &&
+             option.name != "doNotPrompt" && option.name != "debug" &&
+             option.name != "isInitiator" && option.name != "refreshKrb5Config") {
+    return std::nullopt;
+  }
+  return std::string();
+}
+
+std::optional<ConfigFault> read_kerberos(SaslConfig& sasl, const Place& place,
+                                         std::vector<ConfigNotice>& notices) {
+  const std::vector<JaasModule>& modules = place.section.modules;
+  if (modules.size() != 1) {
+    return place.fault(modules[1].line, "a second login module; a section has one");
+  }
+  KerberosConfig kerberos;
+  for (const JaasOption& option : modules.front().options) {
+    const auto wrong = take_kerberos(kerberos, option);
+    if (!wrong) notices.push_back(place.unused(option));
+    if (wrong && !wrong->empty()) return place.fault(option.line, *wrong);
+  }
+  if (kerberos.keytab.empty() || kerberos.principal.empty()) {
+    return place.fault(modules.front().line, std::string("names no keytab or no principal; "
+                                                         "expected ") +
+                                                 place.kind.options);
+  }
+  sasl.kerberos = std::move(kerberos);
+  return std::nullopt;
+}
+
 ConfigFault broken_file(const JaasFile& file, const JaasFault& fault) {
   return {file.path, fault.line, "", fault.what};
 }
@@ -141,6 +187,9 @@ std::optional<ConfigFault> read_jaas_users(SaslConfig& sasl, const JaasFile& fil
   if (!parsed) return broken_file(file, parsed.error());
   const JaasSection* section = find_section(*parsed, sasl.section);
   if (section == nullptr) return std::nullopt;
+  if (!section->modules.empty() && section->modules.front().class_name == kKerberosModule) {
+    return read_kerberos(sasl, {file, *section, kKey}, notices);
+  }
   sasl.users.emplace();
   if (auto fault = read_users(*sasl.users, {file, *section, kUsers}, notices)) return fault;
   const auto super = sasl.users->find(kSuper);

@@ -18,8 +18,8 @@ struct JaasFile {
   std::string text;
 };
 
-/// Takes the users of section `sasl.section`. A file without that section is no fault: there is no
-/// login then.
+/// Takes the users of section `sasl.section`, or the key that Kerberos gave this server. A file
+/// without that section is no fault: there is no login then.
 std::optional<ConfigFault> read_jaas_users(SaslConfig& sasl, const JaasFile& file,
                                            std::vector<ConfigNotice>& notices);
 /// What to say about a file without that section.

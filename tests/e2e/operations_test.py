@@ -18,6 +18,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import machines  # noqa: E402
 from ensemble import BIN, ROOT, run_tests, wait_for  # noqa: E402
+from kdc import REALM, Kdc  # noqa: E402
 
 PAGE = ROOT / "docs" / "operations.md"
 # First words of what is a command when it stands between backquotes.
@@ -162,6 +163,7 @@ def alone(zk, deb):
     walk(restore_alone, zk)
     walk(damage, zk)
     walk(sasl, zk)
+    walk(kerberos, zk)
 
 
 def begin_first_server(zk):
@@ -271,12 +273,23 @@ def damage(zk):
 
 def sasl(zk):
     """Who logs in with which password: tests/e2e/sasl_test.py."""
-    said = zk.run(page.block("SASL", "install"))
+    said = zk.run(page.block("SASL", "install -m 0640 -g quorate /dev/null"))
     assert re.search(r"^ok +sasl +2 users", said, re.M), said
     wait_for("the server after its restart", lambda: mode(zk) == "standalone")
+    said = zk.run(f"QUORATE_SASL_PASSWORD='password of bob' {page.command('quorate-shell --sasl-user bob')} whoami")
+    assert "sasl: bob" in said, said
     acl = "sasl:bob:cdrwa,world:anyone:r"
     shell = "quorate-shell -server localhost:2181"
     assert "sasl,'bob" in zk.run(f"{shell} create /bobs data {acl} && {shell} getAcl /bobs"), zk.journal()[-1000:]
+
+
+def kerberos(zk):
+    """Whose tickets it takes: tests/e2e/kerberos_test.py."""
+    with Kdc() as kdc:
+        shutil.copy(kdc.keytab("zookeeper/zk1.example.org"), zk.path("/opt/work/zookeeper.keytab"))
+    said = zk.run(page.block("SASL", "install -m 0640 -g quorate zookeeper.keytab", words={"EXAMPLE.ORG": REALM}))
+    assert re.search(r"^ok +sasl +Kerberos, zookeeper/zk1.example.org@", said, re.M), said
+    wait_for("the server after its restart", lambda: mode(zk) == "standalone")
 
 
 # ---- Three servers -------------------------------------------------------------------------------

@@ -381,8 +381,8 @@ TEST_CASE("config: SASL between servers, what is missing") {
            Row{file, server + "QuorumLearner { " + module + " required\n  password=\"\"; };\n",
                "/j:3: QuorumLearner: password: the value is empty"},
            Row{file, "QuorumServer { com.sun.security.auth.module.Krb5LoginModule required; };\n",
-               "/j:1: QuorumServer: \"com.sun.security.auth.module.Krb5LoginModule\": logins by "
-               "Kerberos (GSSAPI) are not available"},
+               "/j:1: QuorumServer: \"com.sun.security.auth.module.Krb5LoginModule\": Kerberos "
+               "(GSSAPI) is for logins of clients only"},
            Row{file, "QuorumServer {", "/j:1: found the end of the file"},
        }) {
     CAPTURE(row.expected);

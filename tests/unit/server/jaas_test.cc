@@ -7,6 +7,7 @@
 namespace quorate::server {
 namespace {
 
+const std::string kKerberos = "com.sun.security.auth.module.Krb5LoginModule";
 const std::string kModule = "org.apache.zookeeper.server.auth.DigestLoginModule";
 
 std::vector<JaasSection> parsed(const std::string& text) {
@@ -123,15 +124,38 @@ TEST_CASE("JAAS: the users of the server are the user_ options of all its module
   CHECK(all.notices.empty());
 }
 
+TEST_CASE("JAAS: a server's key of Kerberos, with the options that Java wants") {
+  const Read read_key = read(
+      "Server { " + kKerberos + " required useKeyTab=true storeKey=true useTicketCache=false\n" +
+      "keyTab=\"FILE:/etc/zk.keytab\" principal=\"zookeeper/zk1.example.org@R\" debug=true\n" +
+      "renewTGT=true; };");
+  REQUIRE_FALSE(read_key.fault);
+  REQUIRE(read_key.sasl.kerberos);
+  CHECK(read_key.sasl.kerberos->keytab == "/etc/zk.keytab");
+  CHECK(read_key.sasl.kerberos->principal == "zookeeper/zk1.example.org@R");
+  CHECK_FALSE(read_key.sasl.users);
+  REQUIRE(read_key.notices.size() == 1);
+  CHECK(contains(read_key.notices[0].text, "/j:3: option renewTGT has no effect on a server"));
+}
+
 TEST_CASE("JAAS: what cannot be a server's login is a fault or a warning") {
   struct Row {
     std::string text;
     const char* expected;
   };
   for (const Row& row : {
-           Row{"Server {\n com.sun.security.auth.module.Krb5LoginModule required;};",
-               "/j:2: Server: \"com.sun.security.auth.module.Krb5LoginModule\": logins by "
-               "Kerberos"},
+           Row{"Server {\n " + kKerberos + " required;};",
+               "/j:2: Server: names no keytab or no principal; expected useKeyTab=true keyTab="},
+           Row{"Server {\n " + kKerberos + " required\nuseKeyTab=false;};",
+               "/j:3: Server: useKeyTab"},
+           Row{"Server {\n " + kKerberos + " required keyTab=\"/k\"\nprincipal=\"zk@R\";};",
+               "/j:3: Server: principal: \"zk@R\": expected SERVICE/HOST@REALM"},
+           Row{"Server {\n " + kKerberos + " required;\n" + kModule + " required;};",
+               "/j:3: Server: a second login module"},
+           Row{"Server {\n " + kModule + " required user_a=\"b\";\n" + kKerberos + " required;};",
+               "/j:3: Server: \"com.sun.security.auth.module.Krb5LoginModule\": Kerberos (GSSAPI) "
+               "is "
+               "for logins of clients only, alone in its section"},
            Row{"Server {\n com.example.Mine required;};",
                "/j:2: Server: \"com.example.Mine\": is no login module of this server; expected"},
            Row{"Server { " + kModule + " required\nuser_=\"x\";};", "/j:2: Server: user_ without"},
