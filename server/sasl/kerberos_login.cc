@@ -4,6 +4,7 @@
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
+#include <unistd.h>
 
 #include <array>
 #include <utility>
@@ -271,8 +272,9 @@ std::unique_ptr<SaslLogin> open_kerberos_login(KerberosService service, std::str
     return nullptr;
   }
   const std::string place = service.principal + " in " + service.keytab;
+  const bool readable = ::access(service.keytab.c_str(), R_OK) == 0;
   auto login = std::make_unique<KerberosLogin>(*library(), std::move(service));
-  fault = login->open();
+  fault = readable ? login->open() : "the file cannot be read";
   if (fault.empty()) return login;
   fault = "no key of " + place + ": " + fault +
           "; `klist -k` names the principals of a keytab, which this server's user must be able to "
