@@ -15,6 +15,7 @@ find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
 find_library(XXHASH_LIBRARY xxhash REQUIRED)
 find_path(SASL_INCLUDE sasl/sasl.h REQUIRED)
 find_library(SASL_LIBRARY sasl2 REQUIRED)
+find_path(GSSAPI_INCLUDE gssapi/gssapi_ext.h REQUIRED)  # Declarations; the library is loaded where it is needed.
 # Of the examples only; without it they build, and say so when they are asked for Kafka.
 find_path(RDKAFKA_INCLUDE librdkafka/rdkafka.h)
 find_library(RDKAFKA_LIBRARY rdkafka)
@@ -42,6 +43,10 @@ target_link_libraries(quorate_xxhash INTERFACE ${XXHASH_LIBRARY})
 add_library(quorate_cyrus INTERFACE)
 target_include_directories(quorate_cyrus SYSTEM INTERFACE ${SASL_INCLUDE})
 target_link_libraries(quorate_cyrus INTERFACE ${SASL_LIBRARY})
+
+add_library(quorate_gssapi INTERFACE)
+target_include_directories(quorate_gssapi SYSTEM INTERFACE ${GSSAPI_INCLUDE})
+target_link_libraries(quorate_gssapi INTERFACE ${CMAKE_DL_LIBS})
 
 if(RDKAFKA_INCLUDE AND RDKAFKA_LIBRARY)
   add_library(quorate_rdkafka INTERFACE)

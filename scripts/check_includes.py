@@ -73,6 +73,7 @@ RESERVED = [
     (r"openssl/", ["znode", "server/net", "server/app", "client-lib", "shell"],
      "OpenSSL stays where passwords are hashed and TLS is spoken"),
     (r"sasl/", ["server/sasl"], "Cyrus SASL stays in server/sasl"),
+    (r"gssapi/", ["server/sasl"], "GSSAPI stays in server/sasl"),
     (r"histedit|editline", ["shell"], "line editing stays in shell"),
 ]
 
