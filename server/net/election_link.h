@@ -24,9 +24,9 @@ class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_
 
   ByteStream& stream() { return *stream_; }
 
-  /// Where others log in, once `server` has said who it is.
-  void expect_login(ServerId server, SaslLogin& users, bool required) {
-    said = server;
+  /// Where others log in, once they have said who they are.
+  void expect_login(const consensus::InitialMessage& message, SaslLogin& users, bool required) {
+    said = message;
     login_ = std::make_unique<PeerLogin>(users, required);
   }
   /// Where we log in, behind what is already to be sent.
@@ -41,10 +41,10 @@ class ElectionLinks::Link : public ByteStream::Owner, public std::enable_shared_
   bool may_be_plain() const { return login_ && login_->may_be_plain(); }
   void end_login() { login_.reset(); }
 
-  const std::string from;             ///< Address of the other side.
-  std::optional<ServerId> peer;       ///< Once it is the stream of that server.
-  std::optional<ServerId> said;       ///< Who it says it is, while it logs in.
-  std::optional<ServerId> opened_to;  ///< Whom we log in to.
+  const std::string from;                         ///< Address of the other side.
+  std::optional<ServerId> peer;                   ///< Once it is the stream of that server.
+  std::optional<consensus::InitialMessage> said;  ///< Who it says it is, from its login on.
+  std::optional<ServerId> opened_to;              ///< Whom we log in to.
   bool spoke_tls = false;  ///< Instead of an initial message came what begins a TLS stream.
   const std::chrono::steady_clock::time_point opened_at = std::chrono::steady_clock::now();
 

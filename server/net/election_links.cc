@@ -366,6 +366,11 @@ void ElectionLinks::refuse(const LinkPtr& link) {
 }
 
 void ElectionLinks::on_identified(const LinkPtr& link, const consensus::InitialMessage& message) {
+  // Before that nothing it says makes us keep its address, or look for it in the config.
+  const PeerSasl& sasl = options_.sasl;
+  if (sasl.accepts != nullptr && !link->said) {
+    return link->expect_login(message, *sasl.accepts, sasl.required);
+  }
   if (message.sid == options_.self) note_twin(message.sid, *link);
   Peer* peer = find(message.sid);
   if (peer == nullptr) peer = admit_stranger(message);
@@ -377,26 +382,18 @@ void ElectionLinks::on_identified(const LinkPtr& link, const consensus::InitialM
   if (options_.tls != nullptr && !options_.tls->may_be(peer->member, link->stream().tls())) {
     return refuse(link);
   }
-  const PeerSasl& sasl = options_.sasl;
-  if (sasl.accepts == nullptr) return on_admitted(link, message.sid);
-  link->expect_login(message.sid, *sasl.accepts, sasl.required);
-}
-
-void ElectionLinks::on_admitted(const LinkPtr& link, ServerId from) {
-  Peer* peer = find(from);
-  if (peer == nullptr) return refuse(link);
   half_open_.erase(link);
-  if (options_.self > from) {
+  if (options_.self > message.sid) {
     link->stream().finish();
     count_knock(*peer, *link);
     return connect_back(*peer);
   }
-  link->peer = from;
+  link->peer = message.sid;
   adopt(*peer, link);
 }
 
 void ElectionLinks::on_login_done(const LinkPtr& link) {
-  if (link->said) return on_admitted(link, *link->said);
+  if (link->said) return on_identified(link, *link->said);
   Peer* peer = find(*link->opened_to);
   if (peer == nullptr || peer->login != link) return link->stream().abort();
   peer->login.reset();
@@ -404,7 +401,7 @@ void ElectionLinks::on_login_done(const LinkPtr& link) {
 }
 
 void ElectionLinks::on_login_failed(const LinkPtr& link, const std::string& reason) {
-  const ServerId server = link->said ? *link->said : *link->opened_to;
+  const ServerId server = link->said ? link->said->sid : *link->opened_to;
   Peer* peer = find(server);
   if (peer != nullptr && peer->login != link) peer = nullptr;
   const bool again = peer != nullptr && peer->login_ended;
@@ -479,7 +476,9 @@ void ElectionLinks::on_frame(ServerId from, ByteView body) {
 
 void ElectionLinks::on_link_end(const LinkPtr& link) {
   // One that need not log in has knocked, and is gone.
-  if (link->may_be_plain() && *link->said < options_.self) return on_admitted(link, *link->said);
+  if (link->may_be_plain() && link->said->sid < options_.self) {
+    return on_identified(link, *link->said);
+  }
   if (link->logging_in()) return on_login_failed(link, /*reason=*/"");
   if (half_open_.erase(link) != 0 || !link->peer) return;
   Peer* peer = find(*link->peer);
@@ -513,7 +512,7 @@ void ElectionLinks::sweep(std::int64_t) {
     if (link->may_be_plain()) {
       // It has nothing to say as yet.
       link->end_login();
-      on_admitted(link, *link->said);
+      on_identified(link, *link->said);
     } else if (link->logging_in()) {
       on_login_failed(link, kLoginLate);
     } else {
@@ -521,7 +520,8 @@ void ElectionLinks::sweep(std::int64_t) {
     }
   }
   for (const auto& [id, peer] : peers_) {
-    if (peer->login && peer->login->opened_at < limit) on_login_failed(peer->login, kLoginLate);
+    const LinkPtr login = peer->login;
+    if (login && login->opened_at < limit) on_login_failed(login, kLoginLate);
   }
   if (refused_ > 0) {
     inbox_.note('W', "election-refused connections=" + std::to_string(refused_) +

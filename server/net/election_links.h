@@ -70,7 +70,6 @@ class ElectionLinks {
   void on_socket(PeerSocket socket);
   LinkPtr make_link(PeerSocket socket);
   void on_identified(const LinkPtr& link, const consensus::InitialMessage& message);
-  void on_admitted(const LinkPtr& link, ServerId from);
   void on_login_done(const LinkPtr& link);
   void on_login_failed(const LinkPtr& link, const std::string& reason);
   void connect_back(Peer& peer);

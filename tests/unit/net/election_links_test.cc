@@ -486,6 +486,29 @@ TEST_CASE("election link: a login whose connection ends is a warning only when t
   CHECK(noted(trio.inbox[1], "I quorum-sasl-ended port=election", " server=3"));
 }
 
+TEST_CASE("election link: a stranger that does not log in is not kept, called or looked for") {
+  FakeUsers users;
+  Trio trio;
+  trio.sasl[1] = {nullptr, &users, true};
+  trio.start(2, /*strangers=*/true);
+  Called stranger;
+  for (const std::string& rest : {vote_frame(4), std::string()}) {
+    Remote knock(trio.ports[1]);
+    knock.send(initial(0, stranger.address().c_str()) + rest);
+    if (rest.empty()) knock.close();
+    REQUIRE(trio.until([&] { return rest.empty() || knock.poll(); }));
+  }
+  REQUIRE(trio.until([&] {
+    return noted(trio.inbox[1], "quorum-sasl-refused port=election", "server=0") &&
+           noted(trio.inbox[1], "quorum-sasl-ended port=election", "server=0");
+  }));
+  CHECK_FALSE(noted(trio.inbox[1], "election-stranger"));
+  trio.vote(2, 0, 9);
+  trio.io.restart();
+  trio.io.poll();
+  CHECK_FALSE(stranger.poll());
+}
+
 TEST_CASE("election link: who need not log in and has nothing to say is let in after a while") {
   FakeUsers users;
   for (const bool required : {false, true}) {
