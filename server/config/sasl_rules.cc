@@ -16,18 +16,19 @@ constexpr std::string_view kSuper = "super";
 
 /// What a section is there for.
 struct SectionKind {
-  const char* options;  ///< How an entry of it looks.
-  const char* of;       ///< Who reads it.
+  std::string_view module;  ///< The class of its login modules.
+  const char* options;      ///< How an entry of it looks.
+  const char* of;           ///< Who reads it.
 };
-constexpr SectionKind kUsers{"user_NAME=\"PASSWORD\"", "a server"};
-constexpr SectionKind kKey{"useKeyTab=true keyTab=\"FILE\" principal=\"SERVICE/HOST@REALM\"",
-                           "a server"};
-constexpr SectionKind kAccount{"username=\"NAME\" password=\"PASSWORD\"",
+constexpr SectionKind kUsers{kDigestModule, "user_NAME=\"PASSWORD\"", "a server"};
+constexpr SectionKind kKey{
+    kKerberosModule, "useKeyTab=true keyTab=\"FILE\" principal=\"SERVICE/HOST@REALM\"", "a server"};
+constexpr SectionKind kAccount{kDigestModule, "username=\"NAME\" password=\"PASSWORD\"",
                                "a server that logs in to others"};
 
 std::string wrong_module(const JaasModule& module, const SectionKind& kind) {
   const std::string expected =
-      "expected " + std::string(kDigestModule) + " with options " + kind.options;
+      "expected " + std::string(kind.module) + " with options " + kind.options;
   if (module.class_name.ends_with(".Krb5LoginModule")) {
     return '"' + module.class_name +
            "\": Kerberos (GSSAPI) is for logins of clients only, alone in its section; " + expected;
@@ -71,7 +72,7 @@ template <class Take>
 std::optional<ConfigFault> read_options(const Place& place, std::vector<ConfigNotice>& notices,
                                         const Take& take) {
   for (const JaasModule& module : place.section.modules) {
-    if (module.class_name != kDigestModule) {
+    if (module.class_name != place.kind.module) {
       return place.fault(module.line, wrong_module(module, place.kind));
     }
     for (const JaasOption& option : module.options) {
@@ -143,11 +144,8 @@ std::optional<ConfigFault> read_kerberos(SaslConfig& sasl, const Place& place,
     return place.fault(modules[1].line, "a second login module; a section has one");
   }
   KerberosConfig kerberos;
-  for (const JaasOption& option : modules.front().options) {
-    const auto wrong = take_kerberos(kerberos, option);
-    if (!wrong) notices.push_back(place.unused(option));
-    if (wrong && !wrong->empty()) return place.fault(option.line, *wrong);
-  }
+  const auto take = [&](const JaasOption& option) { return take_kerberos(kerberos, option); };
+  if (auto fault = read_options(place, notices, take)) return fault;
   if (kerberos.keytab.empty() || kerberos.principal.empty()) {
     return place.fault(modules.front().line, std::string("names no keytab or no principal; "
                                                          "expected ") +
@@ -165,7 +163,7 @@ ConfigFault no_section(const JaasFile& file, const std::string& name, const char
                        const SectionKind& kind) {
   return {file.path, 0, "",
           "has no section " + name + " (" + key + "); expected one with " +
-              std::string(kDigestModule) + " and options " + kind.options};
+              std::string(kind.module) + " and options " + kind.options};
 }
 
 }  // namespace
@@ -187,7 +185,7 @@ std::optional<ConfigFault> read_jaas_users(SaslConfig& sasl, const JaasFile& fil
   if (!parsed) return broken_file(file, parsed.error());
   const JaasSection* section = find_section(*parsed, sasl.section);
   if (section == nullptr) return std::nullopt;
-  if (!section->modules.empty() && section->modules.front().class_name == kKerberosModule) {
+  if (!section->modules.empty() && section->modules.front().class_name == kKey.module) {
     return read_kerberos(sasl, {file, *section, kKey}, notices);
   }
   sasl.users.emplace();

@@ -12,7 +12,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ensemble import Ensemble, run_tests, wait_for  # noqa: E402
 from links import (Writer, client, comes_back_beside_silence, configure, ended, led_by_either_kind,  # noqa: E402
-                   logged, ports_of, restart_each, writes_reach_all)
+                   logged, ports_of, restart_each, writes_reach_all, zookeeper_speaks_tls)
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="quorate-qsasl-"))
 MODULE = "org.apache.zookeeper.server.auth.DigestLoginModule"
@@ -103,9 +103,7 @@ def with_zookeeper_of_the_smallest_id():
 
 def over_tls():
     """A login inside of TLS, beside a ZooKeeper that has both, too."""
-    import ensemble as support
-    jars = "".join(f":/usr/share/java/netty-{jar}.jar" for jar in ("all", "codec", "resolver"))
-    support.ZOOKEEPER_CLASSPATH += jars
+    zookeeper_speaks_tls()
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                     "-days", "2", "-subj", "/CN=all", "-addext", "subjectAltName=IP:127.0.0.1",
                     "-keyout", FOLDER / "key", "-out", FOLDER / "all.crt"], check=True, capture_output=True)

@@ -12,15 +12,13 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-import ensemble as support  # noqa: E402
 from ensemble import Ensemble, run_tests, wait_for  # noqa: E402
 from links import (Writer, client, comes_back_beside_silence, configure, ended, led_by_either_kind,  # noqa: E402
-                   logged, ports_of, restart_each, writes_reach_all)
+                   logged, ports_of, restart_each, writes_reach_all, zookeeper_speaks_tls)
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="quorate-qtls-"))
 PASSWORD = "secret"
-# It looks at the first bytes of a link by a class of Netty's.
-support.ZOOKEEPER_CLASSPATH += "".join(f":/usr/share/java/netty-{jar}.jar" for jar in ("all", "codec", "resolver"))
+zookeeper_speaks_tls()
 
 
 # ---- Certificates

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 
+import ensemble as support
 from ensemble import wait_for
 
 from kazoo.client import KazooClient
@@ -11,6 +12,13 @@ from kazoo.exceptions import KazooException
 from kazoo.retry import KazooRetry
 
 logging.getLogger("kazoo").setLevel(logging.CRITICAL)
+
+
+def zookeeper_speaks_tls():
+    """It looks at the first bytes of a link by a class of Netty's."""
+    jars = "".join(f":/usr/share/java/netty-{jar}.jar" for jar in ("all", "codec", "resolver"))
+    if jars not in support.ZOOKEEPER_CLASSPATH:
+        support.ZOOKEEPER_CLASSPATH += jars
 
 
 def configure(server, lines):
