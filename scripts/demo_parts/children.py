@@ -71,6 +71,23 @@ async def end_of(process):
     return process.returncode
 
 
+async def _put_away(process):
+    send(process, signal.SIGKILL)
+    await end_of(process)
+    process._transport.close()  # asyncio has no other word for "of this output no more is wanted".
+
+
+@contextlib.asynccontextmanager
+async def program(*command, **pipes):
+    """A process; when it is left, also because nobody waits for its answer any more, it and its pipes are gone."""
+    process = await asyncio.create_subprocess_exec(
+        *map(str, command), stdin=asyncio.subprocess.DEVNULL, preexec_fn=die_with_parent(), limit=LINE_MAX, **pipes)
+    try:
+        yield process
+    finally:
+        await to_the_end(_put_away(process))
+
+
 async def to_the_end(work):
     """Its value. Whoever is cancelled meanwhile hears of it when the work is done, not in the middle of it."""
     task, cancelled = asyncio.ensure_future(work), None
@@ -200,11 +217,10 @@ class Children:
         if not task.cancelled() and task.exception():
             self.tell(f"the supervisor has failed: {task.exception()!r}")
 
-    async def _spawn(self, child, log):
-        child.process = await asyncio.create_subprocess_exec(
-            *child.command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
-            start_new_session=True, preexec_fn=die_with_parent(), limit=LINE_MAX,
-            env={**os.environ, **(child.environment or {})})
+    async def _spawn(self, child, log, stack):
+        child.process = await stack.enter_async_context(program(
+            *child.command, stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True,
+            env={**os.environ, **(child.environment or {})}))
         child.lives += 1
         child.state = "starting"
         if child.unwanted.is_set():  # Told to end while it was being started.
@@ -238,10 +254,10 @@ class Children:
         child.ready.clear()
         child.ended.clear()
         child.fault = ""
-        with contextlib.ExitStack() as stack:
+        async with contextlib.AsyncExitStack() as stack:
             try:
                 log = stack.enter_context(open(child.log, "ab", buffering=0))
-                await self._spawn(child, log)
+                await self._spawn(child, log, stack)
             except OSError as error:  # No such program, or one that is just being built; no memory, no descriptors.
                 child.code, child.fault = NOT_STARTED, f"cannot be started: {error}"
                 return
@@ -251,10 +267,8 @@ class Children:
                 # What it has started itself may keep its output open: that is no reason to wait for ever.
                 await asyncio.wait({listening}, timeout=LAST_WORDS_S)
             finally:
-                send(child.process, signal.SIGKILL)  # When this task is cancelled.
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
-                child.process._transport.close()  # asyncio has no other word for "of this output no more is wanted".
 
     async def _live(self, child):
         """All lives of a child."""

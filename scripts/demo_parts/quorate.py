@@ -4,14 +4,13 @@ import base64
 import json
 import pathlib
 import re
-import signal
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 from ensemble import BIN, Server, four_letter, free_ports  # noqa: E402
 
-from .children import Child, Failed, die_with_parent, send  # noqa: E402
+from .children import Child, Failed, program  # noqa: E402
 
 SETTINGS = {"admin.enableServer": "false", "4lw.commands.whitelist": "srvr,wchp,ruok", "extendedTypesEnabled": "true"}
 
@@ -49,19 +48,14 @@ class Shell:
     async def run(self, *words, patience_s=30):
         """The answer's JSON documents, or None."""
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self.command, *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL, limit=1 << 25, preexec_fn=die_with_parent())
-        except OSError as error:
-            raise Failed(f"{self.command[0]} cannot be started: {error}") from None
-        try:
-            async with asyncio.timeout(patience_s):
-                out, _ = await process.communicate()
+            async with (asyncio.timeout(patience_s),
+                        program(*self.command, *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL) as shell):
+                out, _ = await shell.communicate()
         except TimeoutError:
             return None
-        finally:
-            send(process, signal.SIGKILL)  # Also when nobody waits for its answer any more.
-        if process.returncode != 0:
+        except OSError as error:
+            raise Failed(f"{self.command[0]} cannot be started: {error}") from None
+        if shell.returncode != 0:
             return None
         return [json.loads(line) for line in out.splitlines() if line.strip()]
 

@@ -3,10 +3,9 @@ import asyncio
 import contextlib
 import json
 import re
-import signal
 import textwrap
 
-from .children import Failed, die_with_parent, how, send
+from .children import Failed, how, program
 from .web import NoAnswer
 
 SHOWN_TEXT = 110
@@ -153,18 +152,13 @@ async def run_program(*command, patience_s=120):
     """Its standard output; Failed with its last words where it fails, or takes longer."""
     shown = " ".join(map(str, command))
     try:
-        process = await asyncio.create_subprocess_exec(*map(str, command), stdin=asyncio.subprocess.DEVNULL,
-                                                       stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-                                                       preexec_fn=die_with_parent())
-    except OSError as error:
-        raise Failed(f"{shown} cannot be started: {error}") from None
-    try:
-        async with asyncio.timeout(patience_s):
+        async with (asyncio.timeout(patience_s),
+                    program(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE) as process):
             out, err = await process.communicate()
     except TimeoutError:
         raise Failed(f"{shown} has not ended within {patience_s} s") from None
-    finally:
-        send(process, signal.SIGKILL)
+    except OSError as error:
+        raise Failed(f"{shown} cannot be started: {error}") from None
     if process.returncode != 0:
         raise Failed(f"{shown} has ended ({how(process.returncode)}): {err.decode(errors='replace')[-500:]}")
     return out

@@ -3,6 +3,7 @@
 the reason is told, no process and no file is left behind. The programs are fakes, so that there is time for many starts."""
 import asyncio
 import concurrent.futures
+import gc
 import os
 import pathlib
 import random
@@ -18,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from ensemble import ROOT, run_tests, wait_for  # noqa: E402
 
 sys.path.insert(0, str(ROOT / "scripts"))
-from demo_parts.children import Child, Children, single_threaded_waiting, to_the_end  # noqa: E402
+from demo_parts.children import Child, Children, program, single_threaded_waiting, to_the_end  # noqa: E402
 
 NAMES = ("quorate-server", "quorate-shell", "pipeline-tool", "lambda", "kappa", "leader_follower")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -222,6 +223,32 @@ def output_that_is_held_open_holds_up_nobody():
     assert with_children(live) == 0
 
 
+def a_program_whose_answer_nobody_awaits_is_gone_with_its_pipes():
+    async def leave_after(steps):
+        single_threaded_waiting()
+        started = []
+
+        async def ask():
+            async with program("sleep", 1000, stdout=asyncio.subprocess.PIPE) as process:
+                started.append(process.pid)
+                await process.communicate()
+        asking = asyncio.ensure_future(ask())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        assert asking.cancelled() and not any(map(alive, started)), steps
+        return len(started)
+    complaints, sys.unraisablehook = [], lambda complaint: complaints.append(str(complaint.exc_value))
+    try:
+        started = [asyncio.run(leave_after(steps)) for steps in range(30)]
+        gc.collect()
+    finally:
+        sys.unraisablehook = sys.__unraisablehook__
+    assert started[0] == 0 and started[-1] == 1, started  # Before it was started, and when it ran.
+    assert not complaints, complaints
+
+
 def what_tidies_up_is_not_cut_off_by_a_signal():
     async def run(done):
         async def work():
@@ -242,5 +269,6 @@ def what_tidies_up_is_not_cut_off_by_a_signal():
 
 if __name__ == "__main__":
     run_tests([what_tidies_up_is_not_cut_off_by_a_signal, a_child_that_is_stopped_while_it_is_started_does_not_live,
-               output_that_is_held_open_holds_up_nobody, a_program_that_fails_or_cannot_be_started_is_named,
+               output_that_is_held_open_holds_up_nobody, a_program_whose_answer_nobody_awaits_is_gone_with_its_pipes,
+               a_program_that_fails_or_cannot_be_started_is_named,
                a_second_signal_waits_for_nobody, a_signal_at_any_moment_of_the_start_ends_all_of_it])
